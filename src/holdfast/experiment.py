@@ -1,0 +1,302 @@
+"""The declarations an experiment is made of. They hold no machinery and import neither numpy nor torch.
+
+A system's `experiment.py` builds one `Experiment`: problems x arms x metrics, claims about them, and a function
+`trial(run)` that yields measurements. Everything else (planning, executing, recording, deciding, drawing) works on
+these declarations alone and knows no particular system.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from holdfast.claims import Claim
+    from holdfast.trials.run import Run
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+FIRST_FINAL_REPLICATE = 1000  # replicates 0-99 are pilots: free to look at, never used for a verdict in the ledger
+PILOTS = range(100)
+
+
+# --------------------------------------------------------------------------------------------- measurements
+@dataclass(frozen=True)
+class Scalar:
+    """One number of a trial, under the name of a declared `Metric`."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A metric along something: `y[i]` at `x[i]`. `x_label` carries the unit of x ("step")."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    x_label: str = "step"
+
+
+@dataclass(frozen=True)
+class PerUnit:
+    """One value per case (row of a test set, series, file): lets verdicts be bootstrapped over cases."""
+
+    name: str
+    values: Sequence[float]
+    units: Sequence[int | str]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file the trial wrote under `run.dir`: an image, formula, program. `caption` is shown with it."""
+
+    name: str
+    file: str
+    kind: Literal["image", "text", "file"]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a trial consumed besides seconds and peak bytes, which the runner measures: tokens, calls, money."""
+
+    name: str
+    value: float
+
+
+Measurement = Scalar | Curve | PerUnit | Artifact | Cost
+
+
+# --------------------------------------------------------------------------------------------- declarations
+@dataclass(frozen=True)
+class Metric:
+    """What is measured. `unit` is printed with every value ("%", "nats", "s")."""
+
+    unit: str = ""
+    higher_is_better: bool = True
+    about: str = ""
+
+
+class Problem(ABC):
+    """Data with a question. Subclasses are frozen dataclasses whose fields define the problem completely.
+
+    Attributes:
+        source: where the data comes from: inside an installed package, generated from a seed, or a file of the user's.
+        resplit: `(n_test, n_train)` if each replicate re-splits one finite pool (the verdict's standard error is then
+            corrected for the overlap), or None if replicates are independent draws.
+        fixed_test: True if all replicates share one test set (its rows are then bootstrapped too).
+        how_to_get: for files: what to download, from where, under which licence.
+    """
+
+    source: ClassVar[Literal["package", "generated", "file"]]
+    how_to_get: ClassVar[str] = ""
+    fixed_test: ClassVar[bool] = False
+
+    @property
+    def resplit(self) -> tuple[int, int] | None:
+        """`(n_test, n_train)` of the pool that replicates re-split, or None."""
+        return None
+
+    def available(self) -> bool:
+        """Whether the data can be loaded on this machine now."""
+        return True
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for tables and pages."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of solving the problem: the method or a baseline.
+
+    Attributes:
+        method: frozen dataclass with all settings, no tensors; `run.arm` is this object, tuned values filled in.
+        space: field of `method` -> candidate values, tuned on pilots; the declared setting is always tried first.
+        problems: names of the problems the arm applies to; None = all.
+        reseed: the arm draws its own initialisation and batches instead of sharing them with the other arms (any
+            non-zero number; the split of the data stays shared). Used for negative controls.
+        deterministic: neither the arm nor its problem uses randomness: it runs once and is paired with every replicate.
+        may_collapse: some runs fail by a mode of their own (adversarial methods): its claims are decided at n = 16.
+        about: one line for tables.
+    """
+
+    method: Any
+    space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] | None = None
+    reseed: int = 0
+    deterministic: bool = False
+    may_collapse: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much work a run is. Systems subclass it to add typed settings (steps, widths) that `run.scale` then carries.
+
+    Attributes:
+        replicates: number of replicates; None = what the rule of decision needs (8, and 16 where still undecided).
+        arms, problems: names to use; None = all.
+        threads: compute threads of one trial (fixed here so that `--jobs` cannot change a number).
+        slow: a replicate costs more than 3 minutes: one look at n = 6 instead of two looks at 8 and 16.
+        time_limit_s: a trial running longer is ended and recorded as failed; None = no limit.
+        status: printed where non-empty, e.g. "not yet run".
+    """
+
+    replicates: int | None = None
+    arms: tuple[str, ...] | None = None
+    problems: tuple[str, ...] | None = None
+    threads: int = 1
+    slow: bool = False
+    time_limit_s: float | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How every arm with a `space` is tuned before the plan is frozen: the same number of configurations for each.
+
+    Attributes:
+        metric: chosen by its mean over the pilots; a validation metric, never the one the claims are about.
+        problem: where it is measured (an arm that does not apply there is tuned on the first problem it applies to).
+        configurations: per arm, the declared one included.
+        pilots: replicates 0 .. pilots-1.
+    """
+
+    metric: str
+    problem: str
+    configurations: int = 4
+    pilots: int = 2
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Problems x arms x metrics, the claims, and the function that runs one trial.
+
+    Attributes:
+        question: one sentence a reader understands.
+        trial: `trial(run)` yields measurements; a pure function of (arm, problem, point, replicate, scale).
+        scales: smoke, demo, small, full.
+        points: swept parameters; every trial gets one combination as `run.point`.
+        tuning: how arms are tuned on pilots; None = no arm has a search space.
+        own: makes a problem of the user's files (`--on`); None = the task has no such thing.
+        benefit: the metric shown against cost; None = the headline's.
+    """
+
+    question: str
+    problems: Mapping[str, Problem]
+    arms: Mapping[str, Arm]
+    metrics: Mapping[str, Metric]
+    scales: Mapping[str, Scale]
+    claims: Sequence[Claim]
+    trial: Callable[[Run], Iterable[Measurement]]
+    points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    tuning: Tuning | None = None
+    own: Callable[[Sequence[Path]], Problem] | None = None
+    benefit: str | None = None
+
+
+# --------------------------------------------------------------------------------------------- results
+@dataclass(frozen=True)
+class Record:
+    """What one trial left behind. `replicate` is None for a deterministic arm.
+
+    `curves` maps a name to {"x": [...], "y": [...], "x_label": ...}; `per_unit` to {"values": [...], "units": [...]};
+    `artifacts` is a list of {"name", "file", "kind", "caption"} with `file` relative to the run's folder.
+    `cost` always has "seconds" and "peak_bytes"; "shared_seconds" where stages were computed for several trials.
+    """
+
+    key: str
+    arm: str
+    problem: str
+    point: Mapping[str, Any]
+    replicate: int | None
+    status: Literal["ok", "failed"]
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    per_unit: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artifacts: Sequence[Mapping[str, str]] = ()
+    error: str = ""
+
+
+class Table:
+    """The finished records of a run, as claims read them.
+
+    Args:
+        records: any iterable of `Record`; failed ones are kept apart in `failed`.
+        experiment: for directions and units of metrics, re-split sizes of problems, flags of arms.
+    """
+
+    def __init__(self, records: Iterable[Record], experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.records: list[Record] = []
+        self.failed: list[Record] = []
+        for record in records:
+            (self.records if record.status == "ok" else self.failed).append(record)
+        self._replicates = sorted({r.replicate for r in self.records if r.replicate is not None})
+
+    @property
+    def replicates(self) -> list[int]:
+        """All replicates that any record has, in order."""
+        return self._replicates
+
+    def points(self, arm: str, problem: str) -> list[Mapping[str, Any]]:
+        """The distinct swept points recorded for an arm on a problem, in order of first appearance."""
+        seen: list[Mapping[str, Any]] = []
+        for record in self.records:
+            if record.arm == arm and record.problem == problem and record.point not in seen:
+                seen.append(record.point)
+        return seen
+
+    def values(self, metric: str, arm: str, problem: str, point: Mapping[str, Any] = NOTHING) -> dict[int, float]:
+        """Replicate -> value. A deterministic arm's single value stands for every replicate of the table."""
+        return self._by_replicate("scalars", metric, arm, problem, point)
+
+    def per_unit(
+        self, metric: str, arm: str, problem: str, point: Mapping[str, Any] = NOTHING
+    ) -> dict[int, Mapping[str, Any]]:
+        """Replicate -> {"values", "units"}, as `values` but per case."""
+        return self._by_replicate("per_unit", metric, arm, problem, point)
+
+    def _by_replicate(self, kind: str, metric: str, arm: str, problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
+        out: dict[int, Any] = {}
+        for record in self.records:
+            found = getattr(record, kind)
+            if record.arm == arm and record.problem == problem and record.point == point and metric in found:
+                once = record.replicate is None  # where every arm is deterministic there is one replicate, number 0
+                for replicate in (self._replicates or [0]) if once else [record.replicate]:
+                    out[replicate] = found[metric]
+        return dict(sorted(out.items()))
+
+    def head(self, n: int) -> Table:
+        """The table restricted to its first n replicates (one "look")."""
+        keep = set(self._replicates[:n])
+        chosen = [r for r in self.records if r.replicate is None or r.replicate in keep]
+        return Table([*chosen, *self.failed], self.experiment)
+
+
+__all__ = [
+    "FIRST_FINAL_REPLICATE",
+    "NOTHING",
+    "PILOTS",
+    "Arm",
+    "Artifact",
+    "Cost",
+    "Curve",
+    "Experiment",
+    "Measurement",
+    "Metric",
+    "PerUnit",
+    "Problem",
+    "Record",
+    "Scalar",
+    "Scale",
+    "Table",
+    "Tuning",
+]

@@ -1,0 +1,1 @@
+"""From a declaration to records: plan -> execute -> record."""

@@ -1,0 +1,86 @@
+"""What a trial is given: its arm, problem, replicate and scale, and the services it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from holdfast.experiment import Problem, Scale
+from holdfast.trials.stages import Stages
+from holdfast.trials.streams import Streams
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+T = TypeVar("T")
+
+
+class Run:
+    """The only argument of `trial(run)`.
+
+    Attributes:
+        arm: the arm's method (frozen dataclass) with tuned values filled in; arm_name: its name in the experiment.
+        problem, problem_name: the problem object and its name.
+        point: values of the swept parameters, {} where nothing is swept.
+        replicate: its number; None for a deterministic arm.
+        scale: the system's `Scale` object with its typed settings.
+        device: "cpu", "cuda", "cuda:1", ... where tensors should live.
+        dir: an empty folder for files the trial leaves as `Artifact`s.
+    """
+
+    def __init__(
+        self,
+        *,
+        arm: Any,
+        arm_name: str,
+        problem: Problem,
+        problem_name: str,
+        point: Mapping[str, Any],
+        replicate: int | None,
+        scale: Scale,
+        device: str,
+        dir: Path,
+        streams: Streams,
+        stages: Stages,
+        report: Callable[[int, int], None],
+    ) -> None:
+        self.arm, self.arm_name = arm, arm_name
+        self.problem, self.problem_name = problem, problem_name
+        self.point, self.replicate, self.scale = point, replicate, scale
+        self.device, self.dir = device, dir
+        self._streams, self._stages, self._report = streams, stages, report
+
+    def seed(self, name: str) -> int:
+        """Seed of the stream `name` ("split", "init", "batches", "augment", ...): the same in every arm."""
+        return self._streams.seed(name)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """A numpy generator at the start of the stream `name`."""
+        return self._streams.rng(name)
+
+    def generator(self, name: str) -> torch.Generator:
+        """A torch generator on `device` at the start of the stream `name`."""
+        return self._streams.generator(name, self.device)
+
+    def stage(self, name: str, fn: Callable[..., T], **kw: Any) -> T:
+        """`fn(**kw)`, computed once per (name, code of fn's module, kw) and shared by all trials of the run.
+
+        `kw` holds what the result depends on (JSON values and frozen dataclasses), the replicate's seed included if it does.
+        The value is a dict of tensors, a dict of numpy arrays, or anything JSON can hold; it comes back as that.
+        """
+        return self._stages.get(name, fn, kw)
+
+    def step(self, done: int, total: int) -> None:
+        """Tell the display how far the trial is. Cheap; call it every step."""
+        self._report(done, total)
+
+    def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+        """Iterate and tell the display how far the trial is."""
+        items = items if total is not None or hasattr(items, "__len__") else list(items)
+        total = total if total is not None else len(items)  # type: ignore[arg-type]
+        for i, item in enumerate(items):
+            self._report(i, total)
+            yield item
+        self._report(total, total)
