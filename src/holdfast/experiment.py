@@ -106,6 +106,10 @@ class Problem(ABC):
         """Whether the data can be loaded on this machine now."""
         return True
 
+    def fingerprint(self) -> str:
+        """Changes whenever the files behind the problem change; enters the key under which records are kept."""
+        return ""
+
     @abstractmethod
     def describe(self) -> str:
         """One line for tables and pages."""

@@ -1,0 +1,1 @@
+"""Other papers' methods that several experiments compare with."""

@@ -1,0 +1,63 @@
+"""Kinds of claims. A claim says what number a table of records must give, and where that number must lie.
+
+Importing this imports neither numpy nor torch. A new kind is a frozen dataclass on `Claim`, `Measured` or `Compound`;
+deciding, freezing and reporting work on what those promise, so no list anywhere needs to know of it.
+
+Example:
+    >>> from holdfast.claims import Better
+    >>> claim = Better("AdaMatch", than="source only", metric="accuracy", on="digits", margin=5)
+    >>> claim.describe()
+    'AdaMatch is better than source only by at least 5 (accuracy, digits)'
+    >>> claim.region
+    Region(lo=5.0, hi=inf)
+"""
+
+from holdfast.claims.claim import Claim as Claim
+from holdfast.claims.claim import Compound as Compound
+from holdfast.claims.claim import Measured as Measured
+from holdfast.claims.claim import check as check
+from holdfast.claims.comparisons import Better as Better
+from holdfast.claims.comparisons import Differs as Differs
+from holdfast.claims.comparisons import Exact as Exact
+from holdfast.claims.comparisons import Near as Near
+from holdfast.claims.comparisons import NoWorse as NoWorse
+from holdfast.claims.comparisons import ShareOfGap as ShareOfGap
+from holdfast.claims.compounds import All as All
+from holdfast.claims.compounds import Any as Any
+from holdfast.claims.compounds import Ordered as Ordered
+from holdfast.claims.regions import Apart as Apart
+from holdfast.claims.regions import Region as Region
+from holdfast.claims.regions import Tolerance as Tolerance
+from holdfast.claims.scales import Compare as Compare
+from holdfast.claims.scales import Difference as Difference
+from holdfast.claims.scales import Linear as Linear
+from holdfast.claims.scales import Log2 as Log2
+from holdfast.claims.scales import LogRatio as LogRatio
+from holdfast.claims.sweeps import ShiftOfArgmin as ShiftOfArgmin
+from holdfast.claims.sweeps import Slope as Slope
+
+__all__ = [
+    "All",
+    "Any",
+    "Apart",
+    "Better",
+    "Claim",
+    "Compare",
+    "Compound",
+    "Difference",
+    "Differs",
+    "Exact",
+    "Linear",
+    "Log2",
+    "LogRatio",
+    "Measured",
+    "Near",
+    "NoWorse",
+    "Ordered",
+    "Region",
+    "ShareOfGap",
+    "ShiftOfArgmin",
+    "Slope",
+    "Tolerance",
+    "check",
+]

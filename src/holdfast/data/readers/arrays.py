@@ -1,0 +1,138 @@
+"""Arrays from files: npy, npz, and (through `holdfast.data.readers.tables`) csv and parquet."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from holdfast.data.readers.names import suggest
+from holdfast.data.readers.tables import TABLES, read_table
+from holdfast.errors import InputError
+from holdfast.validation import check_array
+
+
+def read_arrays(
+    path: str | Path, *, x: str | Sequence[str] | None = None, y: str | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Inputs and labels from any supported file, chosen by its suffix.
+
+    | suffix | x | y |
+    |---|---|---|
+    | .npz | array `x`, else the first | array `y`, else the second if there is one |
+    | .npy | the array | none |
+    | .csv .tsv .parquet .pq | all other columns | column `label` or `y` if there is one |
+
+    Args:
+        path: the file.
+        x: name of the array in an npz, or names of the feature columns of a table; None = as above.
+        y: name of the label array or column; None = as above.
+
+    Returns:
+        (x, y): x finite numbers of any shape (N, ...) in the file's type (tables: float32 (N, F)); y (N,) int64/None.
+
+    Raises:
+        InputError: missing, damaged or empty file, unknown suffix or name, NaN, text or objects for numbers, labels
+            that are no whole numbers, lengths that differ. The message starts with the file.
+
+    Example:
+        >>> import tempfile, numpy as np; from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp()) / "points.npz"
+        >>> np.savez(file, x=np.zeros((3, 2)), y=[0, 1, 0])
+        >>> x, y = read_arrays(file)
+        >>> x.shape, y.tolist()
+        ((3, 2), [0, 1, 0])
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix in TABLES:
+        return read_table(path, features=[x] if isinstance(x, str) else x, label=y)
+    if suffix == ".npz":
+        if x is not None and not isinstance(x, str):
+            raise InputError("x", "must be the name of one array for an npz file", repr(x))
+        return read_npz(path, x=x, y=y)
+    if suffix == ".npy":
+        if x is not None or y is not None:
+            raise InputError("x, y", "must not be given for an npy file, which holds one array without a name", (x, y))
+        return read_npy(path), None
+    raise InputError(str(path), f"must end in one of .npy .npz {' '.join(sorted(TABLES))}", suffix or "no suffix")
+
+
+def read_npy(path: str | Path) -> np.ndarray:
+    """The array of an npy file: finite numbers, at least one axis, not empty. Objects (pickles) are refused.
+
+    Raises:
+        InputError: as in `read_arrays`.
+    """
+    loaded = _open(path)
+    if not isinstance(loaded, np.ndarray):
+        loaded.close()
+        raise InputError(str(path), "must be an npy file", "an npz archive")
+    return _numbers(loaded, str(path))
+
+
+def read_npz(path: str | Path, *, x: str | None = None, y: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Inputs and labels of an npz file; arrays called `x` and `y` if there are such, else the first two.
+
+    Raises:
+        InputError: as in `read_arrays`.
+    """
+    archive = _open(path)
+    if isinstance(archive, np.ndarray):
+        raise InputError(str(path), "must be an npz archive", "a single npy array")
+    with archive:
+        names = list(archive.files)
+        if not names:
+            raise InputError(str(path), "must hold at least one array", "none")
+        if x is None:
+            x = "x" if "x" in names else next((n for n in names if n != (y or "y")), names[0])
+        if y is None:
+            others = [n for n in names if n != x]
+            y = "y" if "y" in others else others[0] if others else None
+        inputs = _numbers(_member(archive, x, path), f"{path}, array {x!r}")
+        if y is None:
+            return inputs, None
+        labels = check_array(_member(archive, y, path), "N", name=f"{path}, array {y!r} (labels)", dtype="int64")
+    if len(labels) != len(inputs):
+        rule = f"must have as many rows as {x!r} ({len(inputs)})"
+        raise InputError(f"{path}, array {y!r}", rule, f"{len(labels)} rows")
+    return inputs, labels
+
+
+def _open(path: str | Path) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(str(path), "must be a file", "a folder" if file.is_dir() else "nothing there")
+    if file.stat().st_size == 0:
+        raise InputError(str(path), "must not be empty", "0 bytes")
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(str(path), _rule(error), str(error)) from None
+
+
+def _member(archive: Any, name: str, path: str | Path) -> np.ndarray:
+    if name not in archive.files:
+        raise InputError(str(path), f"must hold an array {name!r}{suggest(name, archive.files)}", archive.files)
+    try:
+        return archive[name]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}, array {name!r}", _rule(error), str(error)) from None
+
+
+def _rule(error: Exception) -> str:
+    # numpy says "pickle" both for object arrays and for files that are no arrays at all; both may run foreign code
+    return "must hold plain numbers, not Python objects" if "pickle" in str(error) else "must be readable by numpy"
+
+
+def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim == 0:
+        raise InputError(name, "must have at least one axis", "a single number")
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    return check_array(array, "... _", name=name)
+
+
+__all__ = ["read_arrays", "read_npy", "read_npz"]

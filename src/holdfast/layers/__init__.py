@@ -1,0 +1,1 @@
+"""Networks and layers shared by several systems."""

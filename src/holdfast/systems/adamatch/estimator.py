@@ -1,0 +1,326 @@
+"""AdaMatch as a classifier: fit on labelled images of one domain and unlabelled images of another, then predict."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
+from holdfast.data.domain_stream import DomainStream
+from holdfast.errors import InputError
+from holdfast.estimator import Estimator, Example, Tags
+from holdfast.inference import forward_in_batches
+from holdfast.labels import encode_labels
+from holdfast.layers.modes import evaluating
+from holdfast.layers.small_convnet import SmallConvNet
+from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
+from holdfast.losses.alignment import Alignment
+from holdfast.randomness import derived_seed, seeded
+from holdfast.systems.adamatch.ctaugment import CTAugmentSettings
+from holdfast.systems.adamatch.images import as_images
+from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
+from holdfast.training import EMA, Checkpoints, fit
+from holdfast.validation import (
+    check_array,
+    check_choice,
+    check_fraction,
+    check_integer,
+    check_same_length,
+)
+
+BACKBONES = ("small", *ARCHITECTURES)
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+class AdaMatchClassifier(Estimator):
+    """Classifier for images of a domain without labels, trained with labelled images of another domain.
+
+    - Unsupervised domain adaptation: `fit(Xs, ys, Xt)`.
+    - With a few labelled target images: `fit(Xs, ys, Xt, Xt_labeled, yt_labeled)`.
+    - Semi-supervised learning: `fit(X_labelled, y, X_unlabelled)`.
+
+    The same settings serve all three. Predictions are made with the average of the weights over training.
+
+    Args:
+        backbone: "small" (24,000 parameters, for images of about 16x16), "wrn28-2", "wrn28-4", "wrn34-2", "wrn40-2", or
+            a torch module that maps images `(N, C, H, W)` to logits `(N, K)`; a copy of it is trained, from its
+            weights. It should have batch norm: without, one of the method's three parts does nothing (a warning says
+            so).
+        num_classes: K. None = the classes that occur in ys; a number means that labels are 0 .. K-1.
+        uratio: unlabelled target images per labelled source image in a batch.
+        batch: labelled source images in a batch.
+        steps: optimiser steps.
+        weak: augmentation that does not change the class. None = a shift by 1/16 of the side. Add `Mirror()` where a
+            mirrored image is the same class (not for digits or text).
+        strong: augmentation applied after the weak one. None = `CTAugmentSettings()` for colour images, and for grey
+            ones affine maps, brightness and a cut-out square.
+        target_prior: class frequencies of the target, if known: K numbers in the order of `classes_`, or class ->
+            number. Without it the target is taken to have those of the source, which hurts where it has not.
+        settings: everything else of the method. None = the paper's, with averages that suit the number of steps.
+        ema: decay of the average of the weights; shorter in short runs.
+        precision: "32-true", "bf16-mixed" or "16-mixed" (CUDA only), of training; predictions are made in float32.
+        device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", ...
+        seed: of initialisation, order and augmentation.
+
+    Attributes:
+        classes_: (K,) the labels, in ascending order.
+        network_: the network with averaged weights, on which predictions are based.
+        aligner_: class marginals of the predictions on both domains (`p_src`, `p_tgt`); None without alignment.
+        image_shape_: (C, H, W) of the training images.
+        history_: name -> (steps, values) of loss, source, target, mask_rate (share of target images that are confident
+            enough to be learnt from) and threshold.
+
+    Images are `(N, C, H, W)`, or `(N, H, W)` for grey: floating-point in [0, 1] or uint8.
+
+    Example:
+        >>> import numpy as np
+        >>> from holdfast.systems.adamatch import AdaMatchClassifier
+        >>> rng = np.random.default_rng(0)
+        >>> ys = rng.integers(0, 2, 40)
+        >>> Xs = rng.random((40, 8, 8)) * 0.4 + 0.6 * ys[:, None, None]          # bright or dark
+        >>> Xt = rng.random((40, 8, 8)) * 0.2 + 0.4 * rng.integers(0, 2, (40, 1, 1))
+        >>> model = AdaMatchClassifier(steps=5, batch=8).fit(Xs, np.array(["dark", "bright"])[ys], Xt)
+        >>> model.classes_.tolist(), model.predict_proba(Xt).shape
+        (['bright', 'dark'], (40, 2))
+    """
+
+    tags = Tags(
+        classifier=True,
+        image_input=True,
+        arrays=("Xs", "Xt"),
+        labels=("ys",),
+        outputs=("predict", "predict_proba"),
+        tolerance=1e-4,
+    )
+
+    def __init__(
+        self,
+        backbone: str | nn.Module = "small",
+        num_classes: int | None = None,
+        uratio: int = 3,
+        batch: int = 64,
+        steps: int = 2000,
+        weak: Transform | None = None,
+        strong: Transform | LearntTransform | None = None,
+        target_prior: Sequence[float] | Mapping[Any, float] | None = None,
+        settings: AdaMatchSettings | None = None,
+        ema: float = 0.999,
+        precision: str = "32-true",
+        device: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        self.backbone, self.num_classes = backbone, num_classes
+        self.uratio, self.batch, self.steps = uratio, batch, steps
+        self.weak, self.strong = weak, strong
+        self.target_prior, self.settings, self.ema = target_prior, settings, ema
+        self.precision, self.device, self.seed = precision, device, seed
+
+    # ---------------------------------------------------------------------------------------------------------- fitting
+    def fit(
+        self,
+        Xs: Any,
+        ys: Any,
+        Xt: Any,
+        Xt_labeled: Any = None,
+        yt_labeled: Any = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Train.
+
+        Args:
+            Xs: labelled source images.
+            ys: their labels, `(N,)` whole numbers or strings.
+            Xt: unlabelled target images, at least `uratio * batch` of them.
+            Xt_labeled, yt_labeled: a few target images with labels (also put into Xt if that is wanted).
+            progress: called with (steps done, steps).
+            checkpoint: folder for the state of the training, saved ten times in all; the same call continues from it.
+
+        Raises:
+            InputError: an argument breaks a rule; it is named, and nothing has been learned.
+            Diverged: the loss became NaN or infinite; names the step.
+        """
+        self._check_settings()
+        sizes: dict[str, int] = {}
+        source, target = as_images(Xs, "Xs", sizes), as_images(Xt, "Xt", sizes)
+        labels, classes = self._labels(ys)
+        check_same_length(Xs=source, ys=labels)
+        if len(target) < self.uratio * self.batch:
+            rule = f"must have at least uratio * batch = {self.uratio * self.batch} images; use more or a smaller batch"
+            raise InputError("Xt", rule, len(target))
+        labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
+        shape = (source.shape[1], source.shape[2], source.shape[3])
+        settings = self._settings(shape, classes)
+        network = self._network(shape, len(classes))
+
+        learner = AdaMatch(network, len(classes), settings)
+        stream = DomainStream(
+            (source, torch.from_numpy(labels)), target, labelled, batch=self.batch, ratio=self.uratio, seed=self.seed
+        )
+        trained = fit(
+            learner,
+            stream,
+            steps=self.steps,
+            seed=self.seed,
+            schedule=cosine_lr,
+            ema=EMA(self.ema),
+            precision=self.precision,
+            device=self._device(),
+            checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, self.steps // 10)),
+            on_step=progress,
+            log_every=max(1, self.steps // 100),
+        )
+        self._forget()
+        self.classes_, self.image_shape_, self.history_ = classes, shape, trained.history
+        averaged: Any = trained.averaged
+        self.network_ = averaged.net
+        self.aligner_ = averaged.criterion.aligner
+        return self
+
+    def _check_settings(self) -> None:
+        if not isinstance(self.backbone, nn.Module):
+            check_choice(self.backbone, BACKBONES, "backbone")
+        for name in ("uratio", "batch", "steps"):
+            check_integer(getattr(self, name), name, low=1)
+        check_integer(self.seed, "seed", low=0)
+        check_fraction(self.ema, "ema", one=False)
+        check_choice(self.precision, PRECISIONS, "precision")
+        for name in ("weak", "strong"):
+            part = getattr(self, name)
+            if part is not None and not (callable(part) or (name == "strong" and hasattr(part, "build"))):
+                raise InputError(name, "must be a transform: called with images and a generator", part)
+        if self.settings is not None and not isinstance(self.settings, AdaMatchSettings):
+            raise InputError("settings", "must be AdaMatchSettings or None", self.settings)
+
+    def _labels(self, ys: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Class indices of ys, and the classes."""
+        labels, found = encode_labels(ys, name="ys")
+        if self.num_classes is None:
+            return labels, found
+        k = check_integer(self.num_classes, "num_classes", low=2)
+        if found.dtype.kind == "U":
+            if k != len(found):
+                raise InputError(
+                    "num_classes", f"must be the number of different names in ys ({len(found)}) or None", k
+                )
+            return labels, found
+        return encode_labels(ys, name="ys", classes=np.arange(k))
+
+    def _labelled(self, x: Any, y: Any, classes: np.ndarray, sizes: dict[str, int]) -> tuple[Tensor, Tensor] | None:
+        if (x is None) != (y is None):
+            name = "Xt_labeled" if x is None else "yt_labeled"
+            raise InputError(name, "must be given together with the other of Xt_labeled and yt_labeled", None)
+        if x is None:
+            return None
+        labels, _ = encode_labels(y, name="yt_labeled", classes=classes)
+        x = as_images(x, "Xt_labeled", sizes)
+        check_same_length(Xt_labeled=x, yt_labeled=labels)
+        return x, torch.from_numpy(labels)
+
+    def _settings(self, shape: tuple[int, int, int], classes: np.ndarray) -> AdaMatchSettings:
+        """The method's settings with those of the classifier filled in."""
+        channels, side = shape[0], min(shape[1:])
+        # Averages that remember longer than the run would mostly hold the uniform marginal they start from.
+        short = Alignment(ema=EMA(0.999).over(self.steps), window=min(128, max(1, self.steps // 8)))
+        given = self.settings or AdaMatchSettings(
+            align=short,
+            weak=Shift(min(side - 1, max(1, side // 16))),
+            strong=CTAugmentSettings()
+            if channels == 3
+            else Compose((RandomAffine(), Brightness(), Cutout(-(-side // 4) + 1, 0.5))),
+        )
+        align = given.align
+        if self.target_prior is not None:
+            align = dataclasses.replace(align or short, mode="prior", prior=self._prior(classes))
+        return dataclasses.replace(
+            given,
+            align=align,
+            weak=self.weak or given.weak,
+            strong=given.strong if self.strong is None else self.strong,
+        )
+
+    def _prior(self, classes: np.ndarray) -> tuple[float, ...]:
+        prior = self.target_prior
+        if isinstance(prior, Mapping):
+            if set(prior) != set(classes.tolist()):
+                raise InputError("target_prior", f"must name every class: {classes.tolist()}", sorted(prior, key=str))
+            prior = [prior[c] for c in classes.tolist()]
+        p = np.asarray(check_array(prior, str(len(classes)), name="target_prior", dtype="float64"))
+        if (p <= 0).any():
+            raise InputError("target_prior", "must be positive for every class", p.tolist())
+        return tuple((p / p.sum()).tolist())
+
+    def _network(self, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+        """A fresh network on the CPU: with its own initialisation, or a copy of the given module."""
+        # As in the reference for runs of 10,000 steps and more; in shorter ones the running statistics would otherwise
+        # still hold much of their start.
+        momentum = min(0.1, max(0.001, 10 / self.steps))
+        with seeded(derived_seed(self.seed, "init")):
+            if isinstance(self.backbone, nn.Module):
+                return _checked(copy.deepcopy(self.backbone).cpu(), shape, num_classes)
+            if self.backbone == "small":
+                return SmallConvNet(shape[0], num_classes, bn_momentum=momentum)
+            return wide_resnet(self.backbone, in_channels=shape[0], num_classes=num_classes, bn_momentum=momentum)
+
+    def _build(self) -> Mapping[str, Any]:
+        align = self._settings(self.image_shape_, self.classes_).align
+        parts: dict[str, Any] = {"network_": self._network(self.image_shape_, len(self.classes_))}
+        return parts if align is None else {**parts, "aligner_": align.build(len(self.classes_))}
+
+    def _device(self) -> str:
+        if self.device != "auto":
+            return str(self.device)
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    # ------------------------------------------------------------------------------------------------------- predicting
+    def predict_proba(self, X: Any, progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """Class probabilities of images, `(N, K)` float32; columns in the order of `classes_`."""
+        self.check_fitted()
+        channels, height, width = self.image_shape_
+        x = as_images(X, "X", {"C": channels, "H": height, "W": width})
+        logits = forward_in_batches(self.network_.to(self._device()), x, on_step=progress)
+        return logits.float().softmax(1).numpy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each image, `(N,)`, as it was called in ys."""
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(1)]
+
+    def score(self, X: Any, y: Any) -> float:
+        """Share of images whose predicted class is y, in [0, 1]."""
+        self.check_fitted()
+        labels, _ = encode_labels(y, name="y", classes=self.classes_)
+        p = self.predict_proba(X)
+        check_same_length(X=p, y=labels)
+        return float((p.argmax(1) == labels).mean())
+
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> Example:
+        ys = np.arange(12) % 2
+        Xs = (rng.random((12, 1, 8, 8)) + ys[:, None, None, None]) / 2
+        data = {"Xs": Xs, "ys": ys, "Xt": rng.random((12, 1, 8, 8))}
+        return Example(data, rng.random((4, 1, 8, 8)), {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"})
+
+
+def _checked(net: nn.Module, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """A module of the user's, once it is known to map images to logits."""
+    try:
+        with torch.no_grad(), evaluating(net):
+            logits = net(torch.zeros(2, *shape))
+    except (RuntimeError, ValueError, TypeError) as e:
+        raise InputError("backbone", f"must take images (N, {', '.join(map(str, shape))})", str(e)) from e
+    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
+        received = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise InputError("backbone", f"must give logits (N, {num_classes})", received)
+    return net
+
+
+__all__ = ["BACKBONES", "AdaMatchClassifier"]

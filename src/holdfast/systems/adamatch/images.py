@@ -1,0 +1,43 @@
+"""Images as users have them in memory, brought to the one form the method works on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from holdfast.errors import InputError
+from holdfast.validation import as_array, check_array, is_tensor
+
+
+def as_images(x: Any, name: str, sizes: dict[str, int]) -> Tensor:
+    """Images as float32 `(N, C, H, W)` in [0, 1] on the CPU.
+
+    Args:
+        x: `(N, C, H, W)` or `(N, H, W)`, floating-point in [0, 1] or uint8.
+        name: what the user calls them.
+        sizes: C, H and W bound so far; must match.
+
+    Raises:
+        InputError: another shape, type, size or range, NaN, or no images.
+    """
+    array = as_array(x, name)
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim == 4 and array.shape[1] > 4 and array.shape[3] in (1, 3):
+        raise InputError(name, "must have channels first: shape (N, C, H, W)", f"shape {tuple(array.shape)}")
+    byte, bound = str(array.dtype).endswith("uint8"), dict(sizes)
+    check_array(array, "N C H W", name=name, dtype="integer" if byte else "floating", sizes=bound)
+    if not byte:
+        array = check_array(array, "N C H W", name=name, dtype="float32", low=0, high=1)
+    del bound["N"]
+    sizes.update(bound)
+    if not is_tensor(array):
+        array = np.require(array, requirements=["C", "W"])  # torch takes neither negative strides nor read-only memory
+    tensor = torch.as_tensor(array).detach().to("cpu", torch.float32)
+    return tensor.div_(255) if byte else tensor
+
+
+__all__ = ["as_images"]

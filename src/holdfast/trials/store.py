@@ -1,0 +1,113 @@
+"""The records of a run folder, in one SQLite file. A finished trial is in it, whole, or it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from holdfast.errors import HoldfastError
+from holdfast.experiment import Record
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS trials (
+    key TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    record TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    finished REAL NOT NULL
+)
+"""
+
+# A failed trial is replaced by a later try, a finished one by nothing.
+KEEP = """
+INSERT INTO trials VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET
+    status = excluded.status, record = excluded.record, checksum = excluded.checksum, finished = excluded.finished
+    WHERE trials.status != 'ok'
+"""
+
+
+class Store:
+    """Records by key.
+
+    Args:
+        path: the file; made where there is none.
+
+    Raises:
+        HoldfastError: the file is no store or was damaged or edited; names it and says what to do.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from holdfast.experiment import Record
+        >>> with Store(pathlib.Path(tempfile.mkdtemp()) / "trials.sqlite") as store:
+        ...     store.put(Record("k", "arm", "problem", {}, 0, "ok", {"m": 1.0}))
+        ...     store.get(["k"])["k"].scalars
+        {'m': 1.0}
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(SCHEMA)
+        except sqlite3.Error as error:
+            raise HoldfastError(f"{path}: cannot be used as a store ({error}); move it away to start afresh") from error
+
+    def put(self, record: Record) -> None:
+        """Keep a record; a failed one is replaced by a later try, a finished one never is."""
+        text = json.dumps(dataclasses.asdict(record), allow_nan=False)
+        row = (record.key, record.status, text, _checksum(record.key, text), time.time())
+        try:
+            self._db.execute(
+                KEEP, row
+            )
+        except sqlite3.Error as error:
+            raise HoldfastError(f"{self.path}: cannot be written ({error}); finished trials are kept") from error
+
+    def get(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The records that are there, by key."""
+        wanted = set(keys)
+        found: dict[str, Record] = {}
+        try:
+            rows = self._db.execute("SELECT key, record, checksum FROM trials ORDER BY finished").fetchall()
+        except sqlite3.Error as error:
+            raise HoldfastError(f"{self.path}: cannot be read ({error}); move it away to start afresh") from error
+        for key, text, checksum in rows:
+            if key in wanted:
+                if checksum != _checksum(key, text):
+                    raise HoldfastError(
+                        f"{self.path}: record {key[:12]} does not match its checksum; it was damaged or edited. "
+                        "Move the file away and run again"
+                    )
+                found[key] = record_from_json(json.loads(text))
+        return found
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def record_from_json(data: dict[str, Any]) -> Record:
+    """A record from the JSON of its fields; unknown fields are an error."""
+    return Record(**data)
+
+
+def _checksum(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
