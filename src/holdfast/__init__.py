@@ -1,7 +1,7 @@
 """holdfast: machine-learning papers as parts, tools and tested claims.
 
 >>> import holdfast
->>> "adamatch" in holdfast.systems()
+>>> "adamatch" in holdfast.list_systems()
 True
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def systems() -> list[str]:
+def list_systems() -> list[str]:
     """The ids of all systems, built in and plugins, in alphabetical order. Imports no system."""
     from holdfast import catalogue
 
@@ -29,4 +29,4 @@ def load(system: str) -> System:
     return catalogue.load(system)
 
 
-__all__ = ["__version__", "load", "systems"]
+__all__ = ["__version__", "list_systems", "load"]

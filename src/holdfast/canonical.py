@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import PurePath
+from types import ModuleType
 from typing import Any
 
 from holdfast.errors import InputError
@@ -18,25 +19,32 @@ def canonical(value: Any, name: str = "value") -> Any:
     """Settings as plain JSON: dataclasses become {"type": class name, fields...}, tuples and sets lists, paths strings.
 
     Args:
-        value: numbers, strings, None, mappings with string keys, sequences, enums, paths, frozen dataclasses, types,
-            functions (by qualified name), nested.
+        value: numbers, strings, None, mappings, sequences, enums, paths, frozen dataclasses, types, functions (by
+            qualified name), nested.
         name: used in the error.
 
     Raises:
-        InputError: the value holds something whose identity JSON cannot express (a tensor, a lambda).
+        InputError: the value holds something whose identity JSON cannot express: an array, a lambda, a bound method,
+            a mapping with both 1 and "1" as keys.
 
     Example:
         >>> canonical({"b": (1, 2), "a": None})
         {'a': None, 'b': [1, 2]}
     """
+    if isinstance(value, enum.Enum):
+        return canonical(value.value, name)
     if value is None or isinstance(value, bool | int | str):
-        return value.value if isinstance(value, enum.Enum) else value
+        return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
+        return float(value) if math.isfinite(value) else str(float(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.repr}
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        if "type" in fields:
+            raise InputError(f"{name}.type", "is no name for a field: the class is kept under it", fields["type"])
         return {"type": type(value).__qualname__, **{k: canonical(v, f"{name}.{k}") for k, v in fields.items()}}
     if isinstance(value, Mapping):
+        if len({str(k) for k in value}) < len(value):
+            raise InputError(name, "must have keys that differ as strings", list(value))
         return {str(k): canonical(value[k], f"{name}.{k}") for k in sorted(value, key=str)}
     if isinstance(value, list | tuple):
         return [canonical(v, f"{name}[{i}]") for i, v in enumerate(value)]
@@ -44,16 +52,27 @@ def canonical(value: Any, name: str = "value") -> Any:
         return sorted((canonical(v, name) for v in value), key=repr)
     if isinstance(value, PurePath):
         return str(value)
-    if isinstance(value, enum.Enum):
-        return canonical(value.value, name)
-    qualified = getattr(value, "__qualname__", "")
-    if qualified and "<" not in qualified:
-        return f"{value.__module__}:{qualified}"
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+    if (path := qualified_name(value)) is not None:
+        return path
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a number of numpy's or torch's
         return canonical(value.item(), name)
-    raise InputError(
-        name, "must be made of numbers, strings, sequences, mappings and dataclasses", type(value).__name__
-    )
+    rule = "must be made of numbers, strings, sequences, mappings, dataclasses and functions of a module"
+    raise InputError(name, rule, type(value).__name__)
+
+
+def qualified_name(value: Any) -> str | None:
+    """"module:name" of a class or function that can be imported under it, None for anything else.
+
+    A lambda or inner function has no such name, and a bound method is more than its name says.
+
+    Example:
+        >>> qualified_name(json.dumps), qualified_name({}.get)
+        ('json:dumps', None)
+    """
+    name, owner = getattr(value, "__qualname__", ""), getattr(value, "__self__", None)
+    if not name or "<" in name or not (owner is None or isinstance(owner, ModuleType)):
+        return None
+    return f"{value.__module__}:{name}"
 
 
 def dumps(value: Any) -> str:

@@ -81,13 +81,13 @@ class Card(_Strict):
     reference: Reference = Reference()
     patent: str = ""
 
-    @field_validator("commands")
+    @field_validator("id", "commands")
     @classmethod
-    def _free_words(cls, commands: tuple[str, ...]) -> tuple[str, ...]:
-        for word in commands:
+    def _free_words(cls, words: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for word in (words,) if isinstance(words, str) else words:
             if word in RESERVED or not re.fullmatch(r"[a-z][a-z0-9_-]*", word):
                 raise ValueError(f"{word!r} is not a free command word")
-        return commands
+        return words
 
 
 def read_card(path: Path) -> Card:

@@ -122,6 +122,8 @@ class Arm:
     Attributes:
         method: frozen dataclass with all settings, no tensors; `run.arm` is this object, tuned values filled in.
         space: field of `method` -> candidate values, tuned on pilots; the declared setting is always tried first.
+        tuned_as: name of the arm whose tuned values this one takes (an arm against itself as a control); it has no
+            space of its own then.
         problems: names of the problems the arm applies to; None = all.
         reseed: the arm draws its own initialisation and batches instead of sharing them with the other arms (any
             non-zero number; the split of the data stays shared). Used for negative controls.
@@ -132,6 +134,7 @@ class Arm:
 
     method: Any
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    tuned_as: str | None = None
     problems: tuple[str, ...] | None = None
     reseed: int = 0
     deterministic: bool = False
@@ -273,9 +276,9 @@ class Table:
         for record in self.records:
             found = getattr(record, kind)
             if record.arm == arm and record.problem == problem and record.point == point and metric in found:
-                once = record.replicate is None  # where every arm is deterministic there is one replicate, number 0
-                for replicate in (self._replicates or [0]) if once else [record.replicate]:
-                    out[replicate] = found[metric]
+                # A deterministic arm stands for every replicate; where all arms are, there is one, number 0.
+                every = (self._replicates or [0]) if record.replicate is None else [record.replicate]
+                out.update(dict.fromkeys(every, found[metric]))
         return dict(sorted(out.items()))
 
     def head(self, n: int) -> Table:

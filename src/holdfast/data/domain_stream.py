@@ -23,8 +23,10 @@ class DomainStream(BatchSource):
     few labelled target images come in a batch of their number.
 
     Args:
-        source: images `(N, C, H, W)` and labels `(N,)`.
-        target: unlabelled images `(M, C, H, W)`, or None.
+        source: images `(N, C, H, W)` and labels `(N,)`; or, where they do not fit into memory, batches of B of them
+            with keys "x" and "y".
+        target: unlabelled images `(M, C, H, W)`, or batches of `ratio * B` of them with key "x" (others are passed
+            over), or None.
         labelled: labelled target images and labels, or None; an empty pair counts as None.
         batch: B, source images per batch; also the most labelled target images.
         ratio: target images per source image, so that a batch has `ratio * B` of them.
@@ -45,16 +47,22 @@ class DomainStream(BatchSource):
 
     def __init__(
         self,
-        source: tuple[Tensor, Tensor],
-        target: Tensor | None = None,
+        source: tuple[Tensor, Tensor] | BatchSource,
+        target: Tensor | BatchSource | None = None,
         labelled: tuple[Tensor, Tensor] | None = None,
         *,
         batch: int,
         ratio: int = 1,
         seed: int = 0,
     ) -> None:
-        parts: dict[str, BatchSource] = {"source": _labelled(source, batch, derived_seed(seed, "source"))}
-        if target is not None:
+        parts: dict[str, BatchSource] = {}
+        if isinstance(source, BatchSource):
+            parts["source"] = source
+        else:
+            parts["source"] = _labelled(source, batch, derived_seed(seed, "source"))
+        if isinstance(target, BatchSource):
+            parts["target"] = target
+        elif target is not None:
             parts["target"] = Batches({"x": target}, ratio * batch, derived_seed(seed, "target"))
         if labelled is not None and len(labelled[0]):
             size = min(batch, len(labelled[0]))
@@ -67,7 +75,7 @@ class DomainStream(BatchSource):
         return self._joined.epoch
 
     def __next__(self) -> dict[str, Tensor]:
-        return {KEYS[key]: value for key, value in next(self._joined).items()}
+        return {KEYS[key]: value for key, value in next(self._joined).items() if key in KEYS}
 
     def shard(self, rank: int, world: int) -> None:
         self._joined.shard(rank, world)
@@ -77,6 +85,9 @@ class DomainStream(BatchSource):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._joined.load_state_dict(state)
+
+    def close(self) -> None:
+        self._joined.close()
 
 
 def _labelled(pair: tuple[Tensor, Tensor], size: int, seed: int) -> Batches:

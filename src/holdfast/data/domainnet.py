@@ -10,16 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.batches import LoaderBatches
+from holdfast.data.domain_stream import DomainStream
+from holdfast.data.domain_training import DomainTraining
 from holdfast.data.domains import DomainProblem, Pool
 from holdfast.data.imagesets import Progress
 from holdfast.data.location import data_folder
 from holdfast.data.readers.images import ImageFiles
 from holdfast.data.readers.listings import class_names, read_list
-from holdfast.data.splits import DomainSplit, content_rng, stratified
+from holdfast.data.splits import DomainSplit, content_rng, first_of_each_class, stratified
 from holdfast.errors import InputError
+from holdfast.randomness import derived_seed
 from holdfast.validation import check_choice, check_fraction, check_integer
 
 DOMAINS = ("clipart", "infograph", "painting", "quickdraw", "real", "sketch")
+ADAPT_ON = 4096  # images that batch-norm statistics are taken from where a method adapts after training
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +115,42 @@ class DomainNet(DomainProblem):
         held, rest = self._divide(_labels(train), rng)
         return DomainFiles(source, train.subset(rest), train.subset(held), test, classes)
 
+    def training(
+        self,
+        rng: np.random.Generator,
+        *,
+        batch: int,
+        ratio: int,
+        seed: int,
+        target_labels: int = 0,
+        workers: int = 0,
+        device: str = "cpu",
+    ) -> DomainTraining:
+        """As for other problems, with training images decoded on demand; only what is measured on is held in memory."""
+        files = self.files(rng)
+        labels = _labels(files.unlabelled)
+        few = first_of_each_class(labels, target_labels, files.classes) if target_labels else labels[:0]
+        labelled = (files.unlabelled.read(few.tolist()), labels[few]) if target_labels else None
+        stream = DomainStream(
+            LoaderBatches(files.source, batch, derived_seed(seed, "source"), workers=workers, collate=_as_batch),
+            LoaderBatches(
+                files.unlabelled, ratio * batch, derived_seed(seed, "target"), workers=workers, collate=_as_batch
+            ),
+            labelled,
+            batch=batch,
+            seed=seed,
+        )
+        return DomainTraining(
+            stream=stream,
+            adapt_x=files.unlabelled.read(range(min(ADAPT_ON, len(files.unlabelled)))).to(device),
+            validation_x=files.validation.read().to(device),
+            validation_y=_labels(files.validation).to(device),
+            test_x=files.test.read().to(device),
+            test_y=_labels(files.test).to(device),
+            test_id=torch.arange(len(files.test)),
+            classes=files.classes,
+        )
+
     def pool(self, progress: Progress | None = None) -> Pool:
         """All images decoded: source_x, source_y, target_x, target_y (train list), test_x, test_y."""
         sets = dict(zip(("source", "target", "test"), self._sets()[0], strict=True))
@@ -156,6 +197,10 @@ class DomainNet(DomainProblem):
         pairs = [pair for one in found for pair in zip(one.paths, one.labels or (), strict=True)]
         source, train, test = (ImageFiles.of(one, self.size, "RGB") for one in found)
         return (source, train, test), class_names(pairs)
+
+
+def _as_batch(items: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    return {"x": torch.stack([x for x, _ in items]), "y": torch.stack([y for _, y in items])}
 
 
 def _labels(files: ImageFiles) -> Tensor:

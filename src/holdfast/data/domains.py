@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.domain_stream import DomainStream
+from holdfast.data.domain_training import DomainTraining
 from holdfast.data.imagesets import ImageSet, Progress
 from holdfast.data.shifts import Shift
 from holdfast.data.splits import DomainSplit, content_rng, divide, first_of_each_class, sizes, stratified
@@ -56,9 +58,40 @@ class DomainProblem(Problem):
         """
         return self.split(self._remembered(progress), rng)
 
-    def fingerprint(self) -> str:
-        """Changes when the files behind the problem change; "" where it has none."""
-        return ""
+    def training(
+        self,
+        rng: np.random.Generator,
+        *,
+        batch: int,
+        ratio: int,
+        seed: int,
+        target_labels: int = 0,
+        workers: int = 0,
+        device: str = "cpu",
+    ) -> DomainTraining:
+        """The data of one replicate as a stream to train on and tensors to measure on.
+
+        Args:
+            rng: the replicate's stream "split".
+            batch, ratio: labelled images per batch, and unlabelled target images for each of them.
+            seed: of the order of batches.
+            target_labels: target images per class that come with labels.
+            workers: processes that decode images where the problem does not fit into memory.
+            device: of the tensors.
+        """
+        split = self.load(rng).with_labels(target_labels).to(device)
+        source, labelled = (split.source_x, split.source_y), (split.labelled_x, split.labelled_y)
+        stream = DomainStream(source, split.unlabelled_x, labelled, batch=batch, ratio=ratio, seed=seed)
+        return DomainTraining(
+            stream=stream,
+            adapt_x=split.unlabelled_x,
+            validation_x=split.validation_x,
+            validation_y=split.validation_y,
+            test_x=split.test_x,
+            test_y=split.test_y,
+            test_id=split.test_id,
+            classes=split.classes,
+        )
 
     def _remembered(self, progress: Progress | None = None) -> Pool:
         key = (self, self.fingerprint())

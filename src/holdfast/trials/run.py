@@ -67,7 +67,7 @@ class Run:
     def stage(self, name: str, fn: Callable[..., T], **kw: Any) -> T:
         """`fn(**kw)`, computed once per (name, code of fn's module, kw) and shared by all trials of the run.
 
-        `kw` holds what the result depends on (JSON values, frozen dataclasses), the replicate's seed included if it does.
+        `kw` holds all that the result depends on (JSON values, frozen dataclasses), such as the replicate's seed.
         The value is a dict of tensors, a dict of numpy arrays, or anything JSON can hold; it comes back as that.
         """
         return self._stages.get(name, fn, kw)

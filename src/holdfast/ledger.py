@@ -1,0 +1,255 @@
+"""Frozen plans and the ledger: what was going to be decided how, and what came out.
+
+A plan is written before the final replicates run and committed; a ledger is written only against a committed,
+unchanged plan from a clean commit. Both carry a digest of their content, verdicts can be recomputed from the records
+beside them, and any trial can be run again: a file edited by hand gives itself away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from holdfast.canonical import canonical, digest
+from holdfast.errors import HoldfastError, InputError
+from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, Table
+from holdfast.files import read_json, write_json
+from holdfast.trials import provenance
+from holdfast.trials.closure import closure_hash
+
+if TYPE_CHECKING:
+    from holdfast.catalogue import System
+    from holdfast.decision import Verdict
+    from holdfast.report.results import Results
+
+State = Literal["none", "not run", "current", "older code", "stale", "edited"]
+RECORDED = ("arm", "problem", "point", "replicate", "status", "scalars", "per_unit", "cost", "error")
+
+
+def plan_path(system: System, scale: str) -> Path:
+    """Where the plan of a scale is kept."""
+    return system.ledger / f"{scale}.plan.json"
+
+
+def ledger_path(system: System, scale: str) -> Path:
+    """Where the records and verdicts of a scale are kept."""
+    return system.ledger / f"{scale}.json"
+
+
+def declaration(experiment: Experiment, scale: str) -> dict[str, Any]:
+    """Everything that a plan fixes, as JSON: arms and their search spaces, problems, metrics, claims, budget."""
+    chosen = experiment.scales[scale]
+    arms = chosen.arms if chosen.arms is not None else tuple(experiment.arms)
+    problems = chosen.problems if chosen.problems is not None else tuple(experiment.problems)
+    claims = [c for c in experiment.claims if set(c.arms) <= set(arms) and set(c.problems) <= set(problems)]
+    return {
+        "question": experiment.question,
+        "scale": canonical(chosen),
+        "arms": {name: canonical(experiment.arms[name], f"arm {name!r}") for name in arms},
+        "problems": {name: canonical(experiment.problems[name]) for name in problems},
+        "points": canonical(experiment.points),
+        "metrics": canonical(experiment.metrics),
+        "claims": [claim.declaration() for claim in claims],
+        "tuning": canonical(experiment.tuning),
+    }
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the digest of itself."""
+    return {**content, "digest": digest(content)}
+
+
+def is_intact(content: Mapping[str, Any]) -> bool:
+    """Whether content is what was sealed."""
+    return content.get("digest") == digest({k: v for k, v in content.items() if k != "digest"})
+
+
+def read_plan(system: System, scale: str) -> dict[str, Any] | None:
+    """The plan of a scale, or None.
+
+    Raises:
+        InputError: the file was damaged or edited.
+    """
+    return _read(plan_path(system, scale))
+
+
+def read_ledger(system: System, scale: str) -> dict[str, Any] | None:
+    """The ledger of a scale, or None.
+
+    Raises:
+        InputError: the file was damaged or edited.
+    """
+    return _read(ledger_path(system, scale))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    content = read_json(path)
+    if not isinstance(content, dict) or not is_intact(content):
+        raise InputError(str(path), "must be as holdfast wrote it; restore it with git", "content that was changed")
+    return content
+
+
+def state(system: System, scale: str) -> State:
+    """What a scale's ledger is worth now.
+
+    "stale": the code declares something else than the plan. "edited": a file, or a verdict in it, does not follow from
+    its records. "older code": only the implementation has changed since. "not run": a plan without a ledger.
+    """
+    try:
+        plan, ledger = read_plan(system, scale), read_ledger(system, scale)
+    except InputError:
+        return "edited"
+    if plan is None:
+        return "none" if ledger is None else "edited"
+    if plan["declaration"] != declaration(system.experiment, scale):
+        return "stale"
+    if ledger is None:
+        return "not run"
+    if ledger["plan"] != plan["digest"] or ledger["verdicts"] != _verdicts_again(system, scale, plan, ledger):
+        return "edited"
+    return "current" if ledger["code"] == closure_hash(f"{system.package}.experiment") else "older code"
+
+
+def _verdicts_again(system: System, scale: str, plan: Mapping[str, Any], ledger: Mapping[str, Any]) -> Any:
+    from holdfast.decision import decide_all
+    from holdfast.trials.campaign import claims_about
+
+    experiment = system.experiment
+    records = [record_of(row) for row in ledger["records"]]
+    if any(r.replicate is not None and r.replicate < plan["first_replicate"] for r in records):
+        return None  # pilots, or replicates of an earlier plan
+    claims = claims_about(experiment, {(r.arm, r.problem) for r in records})
+    verdicts = decide_all(claims, Table(records, experiment), scale=experiment.scales[scale])
+    return [v.to_json() for v in verdicts]
+
+
+def record_of(row: Mapping[str, Any]) -> Record:
+    """The record that a ledger's row stands for."""
+    return Record(key="", **{name: row[name] for name in RECORDED if name in row})
+
+
+def ready(system: System, scale: str) -> dict[str, Any]:
+    """The plan, if final replicates may be run for the ledger.
+
+    Raises:
+        HoldfastError: there is no plan, it is not what the code declares, not committed, was edited, uses pilot
+            replicates, or the checkout has uncommitted changes.
+    """
+    path = plan_path(system, scale)
+    plan = read_plan(system, scale)
+    if plan is None:
+        raise HoldfastError(
+            f"{path}: no plan; `holdfast freeze {system.id} --scale {scale}` writes one, then commit it"
+        )
+    if plan["declaration"] != declaration(system.experiment, scale):
+        changed = difference(plan["declaration"], declaration(system.experiment, scale))
+        again = f"`holdfast freeze {system.id} --scale {scale} --why ...` makes a new plan"
+        raise HoldfastError(f"{path}: the experiment has changed since the plan was frozen ({changed}); {again}")
+    if plan["first_replicate"] < FIRST_FINAL_REPLICATE:
+        raise HoldfastError(f"{path}: final replicates start at {FIRST_FINAL_REPLICATE}, not at a pilot")
+    if provenance.git("status", "--porcelain", folder=path.parent) is None:
+        raise HoldfastError(f"{path}: is in no git repository; a ledger is only written against a committed plan")
+    if provenance.git("ls-files", "--error-unmatch", path.name, folder=path.parent) is None:
+        raise HoldfastError(f"{path}: is not committed; git add and git commit it first")
+    top = Path(provenance.git("rev-parse", "--show-toplevel", folder=path.parent) or path.parent)
+    if dirty := provenance.git("status", "--porcelain", folder=top):
+        first = dirty.splitlines()[0]
+        raise HoldfastError(f"{top}: has uncommitted changes ({first}); a ledger is written from a clean commit")
+    return plan
+
+
+def difference(old: Any, new: Any, where: str = "") -> str:
+    """The first place at which two pieces of JSON differ, in words.
+
+    Example:
+        >>> difference({"claims": [{"margin": 5}]}, {"claims": [{"margin": 4}]})
+        'claims[0].margin: 5, now 4'
+    """
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            if key not in old or key not in new:
+                return f"{where}{key}: {'added' if key not in old else 'removed'}"
+            if old[key] != new[key]:
+                return difference(old[key], new[key], f"{where}{key}.")
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            if a != b:
+                return difference(a, b, f"{where.rstrip('.')}[{i}].")
+    place = where.rstrip(".")
+    if isinstance(old, list | dict) or isinstance(new, list | dict):
+        return f"{place}: changed"
+    return f"{place}: {old!r}, now {new!r}"
+
+
+def write_ledger(system: System, plan: Mapping[str, Any], results: Results) -> Path:
+    """Write a finished run's records and verdicts.
+
+    Raises:
+        HoldfastError: the run is not complete, used pilots, or the commit is not clean.
+    """
+    path = ledger_path(system, results.scale)
+    if results.interrupted or results.pilot:
+        raise HoldfastError(f"{path}: not written: the run was {'interrupted' if results.interrupted else 'a pilot'}")
+    commit = provenance.commit(path.parent)
+    if not commit or commit.endswith("-dirty"):
+        raise HoldfastError(f"{path}: not written: the checkout changed while the run was under way")
+    content = {
+        "system": system.id,
+        "scale": results.scale,
+        "commit": commit,
+        "machine": provenance.machine(),
+        "versions": provenance.all_versions(),
+        "code": closure_hash(f"{system.package}.experiment"),
+        "plan": plan["digest"],
+        "plan_number": plan["number"],
+        "finished": results.provenance["started"],
+        "seconds": float(results.provenance["seconds"]),
+        "records": [_row(record) for record in results.records],
+        "verdicts": [verdict.to_json() for verdict in results.verdicts],
+    }
+    write_json(path, sealed(content))
+    return path
+
+
+def _row(record: Record) -> dict[str, Any]:
+    row = {name: canonical(getattr(record, name)) for name in RECORDED}
+    return {name: value for name, value in row.items() if value or name in ("replicate", "point", "scalars")}
+
+
+def headline_of(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The headline's verdict, if it was decided on."""
+    return next((v for v in verdicts if v.role == "headline"), None)
+
+
+def verdicts_of(content: Mapping[str, Any]) -> list[Verdict]:
+    """The verdicts kept in a ledger."""
+    from holdfast.decision import Verdict
+
+    return [Verdict.from_json(v) for v in content["verdicts"]]
+
+
+def as_results(system: System, scale: str) -> Results | None:
+    """A ledger as results, for tables, figures and pages; None where there is none."""
+    from holdfast.report.results import Results
+
+    plan, ledger = read_plan(system, scale), read_ledger(system, scale)
+    if plan is None or ledger is None:
+        return None
+    versions = ", ".join(f"{name} {version}" for name, version in ledger["versions"].items())
+    return Results(
+        system=system.id,
+        title=system.card.title,
+        card=system.card,
+        scale=scale,
+        experiment=system.experiment,
+        records=[dataclasses.replace(record_of(row), key=str(i)) for i, row in enumerate(ledger["records"])],
+        verdicts=verdicts_of(ledger),
+        plan=plan,
+        provenance={"commit": ledger["commit"], "versions": versions, "machine": ledger["machine"]},
+        command=f"holdfast run {system.id} --scale {scale}",
+        folder=ledger_path(system, scale).parent,
+    )

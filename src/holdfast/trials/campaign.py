@@ -1,0 +1,219 @@
+"""A whole run: plan, execute what is not there yet, decide, and go on where the rule of decision asks for more."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from holdfast.claims import Claim
+from holdfast.decision import Verdict, decide_all, looks_for
+from holdfast.errors import HoldfastError, InputError
+from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, Scale, Table
+from holdfast.report.results import Results
+from holdfast.trials import provenance
+from holdfast.trials.display import Quiet
+from holdfast.trials.execute import Task
+from holdfast.trials.executors import Executor, InProcess
+from holdfast.trials.plan import Source, Trial, applicable, plan
+from holdfast.trials.store import Store
+
+Pair = tuple[str, str]  # names of an arm and a problem
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What to run and where.
+
+    Attributes:
+        source: the experiment.
+        scale: name of one of its scales.
+        folder: of the store, the stages and the artifacts; a repeated run goes on in it.
+        executor: where trials run.
+        show: the display.
+        device: for tensors.
+        first: number of the first replicate; below 1000 they are pilots.
+        arms, problems: names to restrict the scale to; None = all of it.
+        tuned: arm -> tuned fields.
+        replicates: None = the scale's number, or what the rule of decision needs.
+    """
+
+    source: Source
+    scale: str
+    folder: Path
+    executor: Executor = field(default_factory=InProcess)
+    show: Quiet = field(default_factory=Quiet)
+    device: str = "cpu"
+    first: int = FIRST_FINAL_REPLICATE
+    arms: tuple[str, ...] | None = None
+    problems: tuple[str, ...] | None = None
+    tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    replicates: int | None = None
+
+    def run(self, **about: Any) -> Results:
+        """Run and decide.
+
+        A trial that fails is recorded as failed and tried again by the next run. Ctrl-C ends the run; what had finished
+        is kept and decided on, and the results say that they are not complete.
+
+        Args:
+            about: further fields of `Results` (title, card, plan, command).
+
+        Raises:
+            HoldfastError: another run is writing into the folder, or none of the scale's data is here.
+            InputError: an arm, a problem or the scale does not exist.
+        """
+        experiment, scale, pairs = self._chosen()
+        claims = claims_about(experiment, pairs)
+        wanted = {pair: self._at_first(experiment, scale, claims, pair) for pair in pairs}
+        start, started = time.perf_counter(), datetime.datetime.now(datetime.UTC)
+        interrupted = False
+        with _sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
+            trials: list[Trial] = []
+            try:
+                while True:
+                    trials = self._plan(wanted)
+                    self._execute(store, trials, scale)
+                    verdicts = self._decide(store, trials, claims, scale)
+                    if not self._extend(wanted, experiment, scale, claims, verdicts):
+                        break
+            except KeyboardInterrupt:
+                interrupted = True
+                verdicts = self._decide(store, trials, claims, scale)
+            records = _in_plan(store, trials)
+        here = {
+            "commit": provenance.commit(Path(__file__).parent),
+            "versions": ", ".join(f"{name} {version}" for name, version in provenance.all_versions().items()),
+            "machine": provenance.machine(),
+            "device": self.device,
+            "threads per trial": str(scale.threads),
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": f"{time.perf_counter() - start:.1f}",
+        }
+        fields = {"title": experiment.question, "card": None, **about}
+        return Results(
+            system=self.source.reference,
+            scale=self.scale,
+            experiment=experiment,
+            records=records,
+            verdicts=verdicts,
+            provenance=here,
+            folder=self.folder,
+            pilot=self.first < FIRST_FINAL_REPLICATE,
+            interrupted=interrupted,
+            **fields,
+        )
+
+    def _chosen(self) -> tuple[Experiment, Scale, list[Pair]]:
+        experiment = self.source.load()
+        if self.scale not in experiment.scales:
+            raise InputError("--scale", f"must be one of {', '.join(experiment.scales)}", self.scale)
+        for option, names, known in (
+            ("--arms", self.arms, experiment.arms),
+            ("--problems", self.problems, experiment.problems),
+        ):
+            for name in names or ():
+                if name not in known:
+                    raise InputError(option, f"must be of {', '.join(map(repr, known))}", name)
+        scale = experiment.scales[self.scale]
+        pairs = [
+            (arm, problem)
+            for arm, problem in applicable(experiment, scale)
+            if (self.arms is None or arm in self.arms) and (self.problems is None or problem in self.problems)
+        ]
+        if not pairs:
+            missing = [p for p in scale.problems or experiment.problems if not experiment.problems[p].available()]
+            how = "; ".join(f"{p}: {experiment.problems[p].how_to_get}" for p in missing)
+            raise HoldfastError(f"nothing to run: {f'data missing: {how}' if how else 'no arm applies to a problem'}")
+        return experiment, scale, pairs
+
+    def _at_first(self, experiment: Experiment, scale: Scale, claims: Sequence[Claim], pair: Pair) -> int:
+        fixed = self.replicates if self.replicates is not None else scale.replicates
+        if fixed is not None:
+            return fixed
+        looks = [looks_for(c, experiment, scale).sizes[0] for c in claims if pair in pairs_of(c)]
+        return max(looks, default=6 if scale.slow else 8)
+
+    def _extend(
+        self,
+        wanted: dict[Pair, int],
+        experiment: Experiment,
+        scale: Scale,
+        claims: Sequence[Claim],
+        verdicts: Sequence[Verdict],
+    ) -> bool:
+        """Ask for the second look's replicates where a claim wants them; whether anything was added."""
+        if self.replicates is not None or scale.replicates is not None:
+            return False
+        before = dict(wanted)
+        for claim, verdict in zip(claims, verdicts, strict=True):
+            if verdict.wants_more:
+                size = looks_for(claim, experiment, scale).sizes[-1]
+                for pair in pairs_of(claim):
+                    wanted[pair] = max(wanted.get(pair, 0), size) if pair in wanted else wanted.get(pair, 0)
+        return {p: n for p, n in wanted.items() if n} != {p: n for p, n in before.items() if n}
+
+    def _plan(self, wanted: Mapping[Pair, int]) -> list[Trial]:
+        trials: dict[str, Trial] = {}
+        for offset in range(max(wanted.values())):
+            pairs = [pair for pair, n in wanted.items() if n > offset]
+            replicate = [self.first + offset]
+            for trial in plan(self.source, self.scale, replicate, tuned=self.tuned, pairs=pairs, device=self.device):
+                trials[trial.key] = trial
+        return list(trials.values())
+
+    def _execute(self, store: Store, trials: Sequence[Trial], scale: Scale) -> None:
+        run_missing(
+            store,
+            [Task(self.source, self.scale, t, self.folder, self.device, scale.time_limit_s) for t in trials],
+            self.executor,
+            self.show,
+            f"{self.source.reference} at {self.scale}",
+        )
+
+    def _decide(self, store: Store, trials: Sequence[Trial], claims: Sequence[Claim], scale: Scale) -> list[Verdict]:
+        return decide_all(claims, Table(_in_plan(store, trials), self.source.load()), scale=scale)
+
+
+def run_missing(store: Store, tasks: Sequence[Task], executor: Executor, show: Quiet, label: str) -> None:
+    """Execute the tasks whose trials have not finished yet, and keep each record as soon as it is there."""
+    kept = store.get(task.trial.key for task in tasks)
+    todo = [task for task in tasks if task.trial.key not in kept or kept[task.trial.key].status != "ok"]
+    if not todo:
+        return
+    show.begin(label, len(todo))
+    for record in executor.run(todo, show):
+        store.put(record)
+
+
+def pairs_of(claim: Claim) -> list[Pair]:
+    """The (arm, problem) pairs a claim reads."""
+    return [(arm, problem) for arm in claim.arms for problem in claim.problems]
+
+
+def claims_about(experiment: Experiment, pairs: Iterable[Pair]) -> list[Claim]:
+    """The claims that can be read off these pairs."""
+    there = set(pairs)
+    return [claim for claim in experiment.claims if set(pairs_of(claim)) <= there]
+
+
+def _in_plan(store: Store, trials: Sequence[Trial]) -> list[Record]:
+    kept = store.get(trial.key for trial in trials)
+    return [kept[trial.key] for trial in trials if trial.key in kept]
+
+
+def _sole_use(folder: Path) -> Any:
+    """A lock on the folder, held for a block; given back by the system if the process dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        return lock.acquire()
+    except Timeout as error:
+        raise HoldfastError(f"{folder}: another run is writing here; wait for it or choose another --out") from error
+    except OSError as error:
+        raise HoldfastError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
