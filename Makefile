@@ -12,7 +12,7 @@ WORKERS := -n logical --maxprocesses 4
 MOVED := $(if $(wildcard $(VENV)/.place),$(shell printf '%s' '$(subst ','\'',$(CURDIR))' | cmp -s - $(VENV)/.place || echo moved))
 
 help:
-	@echo "make demo      install into $(VENV), then run AdaMatch at demo scale: verdicts and a page, about 5 minutes"
+	@echo "make demo      install into $(VENV), then run AdaMatch at demo scale: verdicts and a page, a few minutes"
 	@echo "make test      lint, types, tests and every experiment's smoke run"
 	@echo "make test-all  the same with the slow tests and the examples in docstrings"
 	@echo "make bench     every benchmark: time as a ratio to a named peer"

@@ -61,7 +61,7 @@ def canonical(value: Any, name: str = "value") -> Any:
 
 
 def qualified_name(value: Any) -> str | None:
-    """"module:name" of a class or function that can be imported under it, None for anything else.
+    """ "module:name" of a class or function that can be imported under it, None for anything else.
 
     A lambda or inner function has no such name, and a bound method is more than its name says.
 

@@ -7,12 +7,15 @@ these declarations alone and knows no particular system.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from holdfast.errors import InputError
 
 if TYPE_CHECKING:
     from holdfast.claims import Claim
@@ -189,10 +192,14 @@ class Experiment:
         question: one sentence a reader understands.
         trial: `trial(run)` yields measurements; a pure function of (arm, problem, point, replicate, scale).
         scales: smoke, demo, small, full.
-        points: swept parameters; every trial gets one combination as `run.point`.
+        points: swept parameters, numbers or words; every trial gets one combination as `run.point`.
         tuning: how arms are tuned on pilots; None = no arm has a search space.
         own: makes a problem of the user's files (`--on`); None = the task has no such thing.
         benefit: the metric shown against cost; None = the headline's.
+
+    Raises:
+        InputError: a part names an arm, problem or metric that is not declared, or a swept value is neither a finite
+            number nor a word.
     """
 
     question: str
@@ -207,6 +214,33 @@ class Experiment:
     own: Callable[[Sequence[Path]], Problem] | None = None
     benefit: str | None = None
 
+    def space(self, arm: str) -> Mapping[str, Sequence[Any]]:
+        """The search space of an arm, or of the arm it is tuned as."""
+        return self.arms[self.arms[arm].tuned_as or arm].space
+
+    def __post_init__(self) -> None:
+        for name, arm in self.arms.items():
+            _declared(f"arm {name!r}: problems", arm.problems or (), self.problems)
+            _declared(f"arm {name!r}: tuned_as", (arm.tuned_as,), self.arms)
+        for name, scale in self.scales.items():
+            _declared(f"scale {name!r}: arms", scale.arms or (), self.arms)
+            _declared(f"scale {name!r}: problems", scale.problems or (), self.problems)
+        if self.tuning is not None:
+            _declared("tuning: metric", (self.tuning.metric,), self.metrics)
+            _declared("tuning: problem", (self.tuning.problem,), self.problems)
+        _declared("benefit", (self.benefit,), self.metrics)
+        for name, values in self.points.items():
+            for value in values:  # records keep them as JSON, and are found again by equality
+                if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
+                    raise InputError(f"points: {name}", "must be finite numbers or words", value)
+
+
+def _declared(what: str, names: Iterable[str | None], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in names:
+        if name is not None and name not in known:
+            raise InputError(what, f"must be of {known}", name)
+
 
 # --------------------------------------------------------------------------------------------- results
 @dataclass(frozen=True)
@@ -215,7 +249,8 @@ class Record:
 
     `curves` maps a name to {"x": [...], "y": [...], "x_label": ...}; `per_unit` to {"values": [...], "units": [...]};
     `artifacts` is a list of {"name", "file", "kind", "caption"} with `file` relative to the run's folder.
-    `cost` always has "seconds" and "peak_bytes"; "shared_seconds" where stages were computed for several trials.
+    `cost` always has "seconds", that of a finished trial also "peak_bytes", and "shared_seconds" where it computed
+    stages; what stages take is in neither of the first two.
     """
 
     key: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import shutil
 import sys
@@ -9,19 +10,21 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Artifact, Cost, Curve, Experiment, PerUnit, Record, Scalar
-from holdfast.trials.memory import PeakMemory
+from holdfast.trials.closure import libraries
+from holdfast.trials.meter import Meter
 from holdfast.trials.plan import Source, Trial, configured
 from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
-from holdfast.trials.streams import Streams, seed_libraries
+from holdfast.trials.streams import Streams, seeded_libraries
 
 Progress = Callable[[int, int], None]
+MEASURED_HERE = ("seconds", "peak_bytes", "shared_seconds")
 
 
 @dataclass(frozen=True)
@@ -37,20 +40,44 @@ class Task:
 
 
 def execute(task: Task, report: Progress) -> Record:
-    """Run the trial. An exception of its code becomes a failed record; KeyboardInterrupt passes through."""
-    trial = task.trial
-    directory = task.folder / "artifacts" / trial.key[:16]
+    """Run the trial. What its code raises becomes a failed record, SystemExit too; KeyboardInterrupt passes through."""
+    directory = task.folder / "artifacts" / task.trial.key[:16]
     start = time.perf_counter()
-    measured: dict[str, Any] = {}
     try:
-        experiment = task.source.load()
-        scale, arm = experiment.scales[task.scale], experiment.arms[trial.arm]
+        measured = _measure(task, directory, report)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises must not end the others
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        stages = Stages(task.folder / "stages")
-        streams = Streams(trial.replicate, arm.reseed)
+        why = str(error) if isinstance(error, HoldfastError) else traceback.format_exc(limit=-6).strip()
+        return died(task, why, time.perf_counter() - start)
+    if not any(directory.iterdir()):
+        directory.rmdir()
+    return _record(task.trial, "ok", **vars(measured))
+
+
+def died(task: Task, why: str, seconds: float) -> Record:
+    """The record of a trial that ended without a result."""
+    return _record(task.trial, "failed", error=why, cost={"seconds": seconds})
+
+
+def _record(trial: Trial, status: Any, **rest: Any) -> Record:
+    return Record(trial.key, trial.arm, trial.problem, dict(trial.point), trial.replicate, status, **rest)
+
+
+def _measure(task: Task, directory: Path, report: Progress) -> _Measured:
+    trial = task.trial
+    experiment = task.source.load()
+    _import_numerics(task.source.module)
+    scale, arm = experiment.scales[task.scale], experiment.arms[trial.arm]
+    shutil.rmtree(directory, ignore_errors=True)  # of an earlier try that was killed
+    directory.mkdir(parents=True)
+    streams = Streams(trial.replicate, arm.reseed)
+    # An arm declared deterministic may not ask for a stream, but what it calls may still draw.
+    seed = 0 if trial.replicate is None else streams.seed("libraries")
+    with _repeatable(scale.threads), seeded_libraries(seed):
+        meter = Meter()
+        stages = Stages(task.folder / "stages", meter.aside)
         run = Run(
-            arm=configured(arm, trial.settings),
+            arm=configured(experiment, trial.arm, trial.settings),
             arm_name=trial.arm,
             problem=experiment.problems[trial.problem],
             problem_name=trial.problem,
@@ -63,77 +90,85 @@ def execute(task: Task, report: Progress) -> Record:
             stages=stages,
             report=report,
         )
-        with _repeatable(scale.threads):
-            if trial.replicate is not None:
-                seed_libraries(streams)
-            memory = PeakMemory()
-            start = time.perf_counter()
-            measured = _collect(experiment, run)
-        cost = measured["cost"]
-        cost["seconds"] = time.perf_counter() - start - stages.computed_seconds
-        cost["peak_bytes"] = memory.bytes()
-        if stages.computed_seconds:
-            cost["shared_seconds"] = stages.computed_seconds
-        if not any(directory.iterdir()):
-            directory.rmdir()
-        return _record(trial, "ok", **measured)
-    except Exception as error:  # noqa: BLE001  whatever a trial raises is its result, and must not end the others
-        failure = str(error) if isinstance(error, HoldfastError) else traceback.format_exc(limit=-6).strip()
-        return _record(trial, "failed", error=failure, cost={"seconds": time.perf_counter() - start})
+        measured = _Measured()
+        for measurement in experiment.trial(run):
+            measured.add(measurement, experiment, directory)
+    measured.cost.update(meter.read())
+    if stages.computed_seconds:
+        measured.cost["shared_seconds"] = stages.computed_seconds
+    return measured
 
 
-def died(task: Task, why: str, seconds: float) -> Record:
-    """The record of a trial whose process ended without an answer."""
-    return _record(task.trial, "failed", error=why, cost={"seconds": seconds})
+@dataclass
+class _Measured:
+    """The fields of a record that a trial's measurements fill, as plain JSON values."""
 
+    scalars: dict[str, float] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, Any] = field(default_factory=dict)
+    per_unit: dict[str, Any] = field(default_factory=dict)
+    artifacts: list[dict[str, str]] = field(default_factory=list)
 
-def _record(trial: Trial, status: Any, **rest: Any) -> Record:
-    return Record(trial.key, trial.arm, trial.problem, dict(trial.point), trial.replicate, status, **rest)
-
-
-def _collect(experiment: Experiment, run: Run) -> dict[str, Any]:
-    scalars: dict[str, float] = {}
-    cost: dict[str, float] = {}
-    curves: dict[str, Any] = {}
-    per_unit: dict[str, Any] = {}
-    artifacts: list[dict[str, str]] = []
-    for measurement in experiment.trial(run):
+    def add(self, measurement: Any, experiment: Experiment, directory: Path) -> None:
+        """Check one measurement and take it in."""
         match measurement:
             case Scalar(name, value):
                 if name not in experiment.metrics:
                     raise InputError(f"Scalar {name!r}", f"must be one of the metrics {list(experiment.metrics)}", name)
-                scalars[name] = _finite(name, value)
+                _put(self.scalars, f"Scalar {name!r}", name, _finite(f"Scalar {name!r}", value))
             case Cost(name, value):
-                cost[name] = _finite(name, value)
+                if name in MEASURED_HERE:
+                    raise InputError(f"Cost {name!r}", "is measured by the runner; choose another name", name)
+                _put(self.cost, f"Cost {name!r}", name, _finite(f"Cost {name!r}", value))
             case Curve(name, x, y, x_label):
-                curves[name] = {"x": _floats(x), "y": _floats(y), "x_label": x_label}
+                along, values = [_finite(f"Curve {name!r}: x", v) for v in _list(x)], _with_gaps(y)
+                if len(along) != len(values):
+                    raise InputError(f"Curve {name!r}", "needs one y per x", f"{len(along)} and {len(values)}")
+                _put(self.curves, f"Curve {name!r}", name, {"x": along, "y": values, "x_label": x_label})
             case PerUnit(name, values, units):
-                if len(values) != len(units):
-                    raise InputError(f"PerUnit {name!r}", "needs one unit per value", f"{len(values)} and {len(units)}")
-                ids = [u if isinstance(u, str) else int(u) for u in units]
-                per_unit[name] = {"values": _floats(values), "units": ids}
+                ids = [u if isinstance(u, str) else int(u) for u in _list(units)]
+                numbers = _with_gaps(values)
+                if len(numbers) != len(ids):
+                    raise InputError(f"PerUnit {name!r}", "needs one unit per value", f"{len(numbers)} and {len(ids)}")
+                _put(self.per_unit, f"PerUnit {name!r}", name, {"values": numbers, "units": ids})
             case Artifact(name, file, kind, caption):
-                path = (run.dir / file).resolve()
-                if not path.is_relative_to(run.dir.resolve()) or not path.is_file():
+                inside, path = directory.resolve(), (directory / file).resolve()
+                if not path.is_relative_to(inside) or not path.is_file():
                     raise InputError(f"Artifact {name!r}", "must be a file inside run.dir", file)
-                relative = Path("artifacts") / run.dir.name / path.relative_to(run.dir.resolve())
-                artifacts.append({"name": name, "file": relative.as_posix(), "kind": kind, "caption": caption})
+                relative = Path("artifacts", directory.name, path.relative_to(inside)).as_posix()
+                self.artifacts.append({"name": name, "file": relative, "kind": kind, "caption": caption})
             case _:
                 rule = "must be a Scalar, Curve, PerUnit, Artifact or Cost"
                 raise InputError("what trial yields", rule, type(measurement).__name__)
-    return {"scalars": scalars, "cost": cost, "curves": curves, "per_unit": per_unit, "artifacts": artifacts}
 
 
-def _finite(name: str, value: Any) -> float:
+def _put(into: dict[str, Any], what: str, name: str, value: Any) -> None:
+    if name in into:
+        raise InputError(what, "may be yielded once per trial", value if isinstance(value, float) else ...)
+    into[name] = value
+
+
+def _finite(what: str, value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise InputError(name, "came out as no finite number", number)
+        raise InputError(what, "must be a finite number", str(number))
     return number
 
 
-def _floats(values: Any) -> list[float | None]:
-    numbers = [float(v) for v in (values.tolist() if hasattr(values, "tolist") else values)]
-    return [n if math.isfinite(n) else None for n in numbers]  # a gap in a curve; strict JSON has no NaN
+def _list(values: Any) -> list[Any]:
+    return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _with_gaps(values: Any) -> list[float | None]:
+    numbers = [float(v) for v in _list(values)]
+    return [n if math.isfinite(n) else None for n in numbers]  # strict JSON has no NaN
+
+
+def _import_numerics(module: str) -> None:
+    """Import the numerical libraries that a trial is going to: seeds and thread counts reach only those imported."""
+    for library in ("numpy", "scipy", "sklearn", "torch"):
+        if library in libraries(module):
+            importlib.import_module(library)
 
 
 @contextmanager

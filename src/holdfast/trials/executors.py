@@ -9,6 +9,7 @@ own and shares no lock with its siblings, so one that dies at any moment (signal
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -16,13 +17,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from typing import Protocol
 
+from holdfast.errors import InputError
 from holdfast.experiment import Record
-from holdfast.trials.execute import Task, died, execute
+from holdfast.trials.execute import Progress, Task, died, execute
 
 REPORT_EVERY_S = 0.1
 LOOK_EVERY_S = 0.2  # upper bound of the delay with which a time limit is noticed
@@ -50,7 +54,7 @@ class InProcess:
     def run(self, tasks: Sequence[Task], listener: Listener) -> Iterator[Record]:
         for task in tasks:
             listener.started(task)
-            record = execute(task, _throttled(lambda done, total, task=task: listener.stepped(task, done, total)))
+            record = execute(task, _throttled(partial(listener.stepped, task)))
             listener.finished(task, record)
             yield record
 
@@ -62,6 +66,11 @@ class _Worker:
     task: Task | None = None
     since: float = 0.0
 
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
 
 class LocalProcesses:
     """`jobs` worker processes. A worker's death fails the trial it was running and nothing else.
@@ -71,76 +80,106 @@ class LocalProcesses:
     """
 
     def __init__(self, jobs: int) -> None:
+        if jobs < 1:
+            raise InputError("jobs", "must be at least 1", jobs)
         self.jobs = jobs
         self._context = multiprocessing.get_context("spawn")  # fork is unsafe once torch has started threads
 
     def run(self, tasks: Sequence[Task], listener: Listener) -> Iterator[Record]:
         todo = deque(tasks)
         workers: list[_Worker] = []
+        end_all = partial(_end, workers)
+        # Workers are no daemons, so that a trial may start processes of its own; an interpreter that leaves while this
+        # generator hangs somewhere would wait for them for ever.
+        atexit.register(end_all)
         try:
             while todo or any(w.task for w in workers):
                 self._assign(todo, workers, listener)
-                ready = wait([w.pipe for w in workers if w.task], timeout=LOOK_EVERY_S)
-                for worker in [w for w in workers if w.task]:
-                    record = self._listen(worker, listener) if worker.pipe in ready else None
-                    if record is None and (record := _overdue(worker)) is None:
+                busy = [(w, w.task) for w in workers if w.task is not None]
+                ready = wait([w.pipe for w, _ in busy], timeout=LOOK_EVERY_S)
+                for worker, task in busy:
+                    record = _hear(worker, task, listener) if worker.pipe in ready else None
+                    record = record or _overdue(worker, task)
+                    if record is None:
                         continue
-                    listener.finished(worker.task, record)  # type: ignore[arg-type]
                     worker.task = None
                     if not worker.process.is_alive():
                         workers.remove(worker)
+                        worker.end()
+                    listener.finished(task, record)
                     yield record
         finally:
             # Also the way out for Ctrl-C: stages and records are written whole or not at all, so killing loses nothing.
-            for worker in workers:
-                worker.process.kill()
-            for worker in workers:
-                worker.process.join()
-                worker.pipe.close()
+            end_all()
+            atexit.unregister(end_all)
 
     def _assign(self, todo: deque[Task], workers: list[_Worker], listener: Listener) -> None:
         idle = [w for w in workers if w.task is None]
         while todo and (idle or len(workers) < self.jobs):
-            worker = idle.pop() if idle else self._start()
-            if worker not in workers:
-                workers.append(worker)
+            worker = idle.pop() if idle else self._start(workers)
             try:
                 worker.pipe.send(todo[0])
             except OSError:  # it died while idle
-                worker.process.join()
                 workers.remove(worker)
+                worker.end()
                 continue
-            worker.task, worker.since = todo.popleft(), time.monotonic()
-            listener.started(worker.task)
+            task = worker.task = todo.popleft()
+            worker.since = time.monotonic()
+            listener.started(task)
 
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs,), daemon=True, name="holdfast-worker")
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
-
-    def _listen(self, worker: _Worker, listener: Listener) -> Record | None:
-        assert worker.task is not None
-        try:
-            kind, value = worker.pipe.recv()
-        except (EOFError, OSError):
-            worker.process.join()
-            return died(worker.task, _obituary(worker.process.exitcode), time.monotonic() - worker.since)
-        if kind == "record":
-            return value
-        listener.stepped(worker.task, *value)
-        return None
+    def _start(self, workers: list[_Worker]) -> _Worker:
+        with _interrupts_blocked():
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_work, args=(theirs,), name="holdfast-worker")
+            process.start()
+            theirs.close()
+            workers.append(worker := _Worker(process, ours))
+        return worker
 
 
-def _overdue(worker: _Worker) -> Record | None:
-    assert worker.task is not None
-    limit, spent = worker.task.time_limit_s, time.monotonic() - worker.since
+def _end(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.process.kill()  # all of them first, and then wait for each
+    while workers:
+        workers.pop().end()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C waits until the block has ended. A process started in it inherits that and never hears of Ctrl-C.
+
+    So no worker is started that nobody knows of, and none prints a traceback because it was still importing.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _hear(worker: _Worker, task: Task, listener: Listener) -> Record | None:
+    """Take one message from a worker; the record if it was one, or if the worker is dead."""
+    try:
+        message = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join()
+        return died(task, _obituary(worker.process.exitcode), time.monotonic() - worker.since)
+    if isinstance(message, Record):
+        return message
+    listener.stepped(task, *message)
+    return None
+
+
+def _overdue(worker: _Worker, task: Task) -> Record | None:
+    limit, spent = task.time_limit_s, time.monotonic() - worker.since
     if limit is None or spent <= limit:
         return None
     worker.process.kill()
     worker.process.join()
-    return died(worker.task, f"ended after {spent:.0f} s: the scale's time limit is {limit:g} s", spent)
+    return died(task, f"ended after {spent:.0f} s: the scale's time limit is {limit:g} s", spent)
 
 
 def _obituary(code: int | None) -> str:
@@ -159,8 +198,7 @@ def _work(pipe: Connection) -> None:
             task: Task = pipe.recv()
         except (EOFError, OSError):
             return
-        record = execute(task, _throttled(lambda done, total: pipe.send(("step", (done, total)))))
-        pipe.send(("record", record))
+        pipe.send(execute(task, _throttled(lambda done, total: pipe.send((done, total)))))
 
 
 def _die_with_parent() -> None:
@@ -174,7 +212,7 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def _throttled(report: Any) -> Any:
+def _throttled(report: Progress) -> Progress:
     last = 0.0
 
     def throttled(done: int, total: int) -> None:

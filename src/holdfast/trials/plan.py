@@ -5,21 +5,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import importlib.metadata
 import itertools
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast import catalogue
 from holdfast.canonical import canonical, digest
 from holdfast.errors import InputError
-from holdfast.experiment import NOTHING, Arm, Experiment, Scale
+from holdfast.experiment import NOTHING, Experiment, Scale
 from holdfast.trials.closure import closure_hash
+from holdfast.trials.closure import versions as versions
 
-VERSIONED = ("numpy", "scipy", "scikit-learn", "torch")
+if TYPE_CHECKING:
+    from holdfast.claims import Claim
 
 
 @dataclass(frozen=True)
@@ -61,21 +61,27 @@ def on_own_data(experiment: Experiment, paths: Sequence[str]) -> Experiment:
     if experiment.own is None:
         raise InputError("--on", "is not possible for this system: its task has no data of one's own", " ".join(paths))
     problem = experiment.own([Path(p) for p in paths])
-    headline = next(c for c in experiment.claims if c.role == "headline")
-    main = set(headline.problems)
-    arms = {name: arm for name, arm in experiment.arms.items() if arm.problems is None or main & set(arm.problems)}
-    arms = {name: dataclasses.replace(arm, problems=None) for name, arm in arms.items()}
-    scales = {n: _keep_arms(dataclasses.replace(s, problems=None), arms) for n, s in experiment.scales.items()}
-    claims = [c.rebind((OWN,)) for c in experiment.claims if set(c.problems) <= main and set(c.arms) <= set(arms)]
+    main = {name for claim in experiment.claims if claim.role == "headline" for name in claim.problems}
+    arms = {
+        name: dataclasses.replace(arm, problems=None, tuned_as=None, space=experiment.space(name))
+        for name, arm in experiment.arms.items()
+        if arm.problems is None or main & set(arm.problems)
+    }
+    scales = {name: _for_arms(arms, scale) for name, scale in experiment.scales.items()}
+    claims = [claim.rebind((OWN,)) for claim in experiment.claims if _reads_only(claim, main, arms)]
     return dataclasses.replace(
         experiment, problems={OWN: problem}, arms=arms, scales=scales, claims=claims, tuning=None
     )
 
 
-def _keep_arms(scale: Scale, arms: Mapping[str, Arm]) -> Scale:
-    if scale.arms is None:
-        return scale
-    return dataclasses.replace(scale, arms=tuple(a for a in scale.arms if a in arms))
+def _for_arms(arms: Collection[str], scale: Scale) -> Scale:
+    kept = None if scale.arms is None else tuple(arm for arm in scale.arms if arm in arms)
+    return dataclasses.replace(scale, arms=kept, problems=None)
+
+
+def _reads_only(claim: Claim, problems: Collection[str], arms: Collection[str]) -> bool:
+    here = all(p in problems for p in claim.problems) and all(a in arms for a in claim.arms)
+    return here and all(_reads_only(needed, problems, arms) for needed in claim.preconditions)
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,14 @@ class Trial:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def configured(arm: Arm, settings: Mapping[str, Any]) -> Any:
+def configured(experiment: Experiment, arm_name: str, settings: Mapping[str, Any]) -> Any:
     """The arm's method with `settings` filled in; a value read from JSON becomes the declared candidate it equals."""
+    arm, space = experiment.arms[arm_name], experiment.space(arm_name)
     values = {}
     for name, value in settings.items():
-        candidates = [*arm.space.get(name, ()), getattr(arm.method, name)]
+        candidates = list(space.get(name, ()))
+        if hasattr(arm.method, name):
+            candidates.append(getattr(arm.method, name))
         matching = [c for c in candidates if canonical(c) == canonical(value)]
         if not matching:
             raise InputError(f"setting {name!r}", "must be a declared candidate of the arm's search space", value)
@@ -120,37 +129,50 @@ def plan(
         tuned: arm -> tuned fields.
         pairs: (arm, problem) pairs to run; None = all that the scale names and that apply.
         device: enters the key, as numbers differ between kinds of device.
+
+    Raises:
+        InputError: there is no such scale, or a tuned value is none that was declared.
     """
     experiment = source.load()
+    if scale_name not in experiment.scales:
+        raise InputError("scale", f"must be one of {', '.join(experiment.scales)}", scale_name)
     scale = experiment.scales[scale_name]
-    chosen = list(pairs) if pairs is not None else applicable(experiment, scale)
     points = [
         dict(zip(experiment.points, values, strict=True)) for values in itertools.product(*experiment.points.values())
     ]
     common = {
+        "experiment": source.reference,
         "scale": scale_settings(scale),
         "code": closure_hash(source.module),
         "versions": versions(),
         "device": device.partition(":")[0],
     }
+    problems = functools.cache(lambda name: _identity(experiment, name))  # reading fingerprints may take a while
+    identities = {
+        (arm_name, problem_name): {
+            **common,
+            # The names are in the key too: two arms may share a method, and each record belongs to one of them.
+            "names": [arm_name, problem_name],
+            "arm": canonical(configured(experiment, arm_name, tuned.get(arm_name, NOTHING)), arm_name),
+            "reseed": experiment.arms[arm_name].reseed,
+            **problems(problem_name),
+        }
+        for arm_name, problem_name in (pairs if pairs is not None else applicable(experiment, scale))
+    }
     trials: dict[str, Trial] = {}
     for replicate in replicates:
-        for arm_name, problem_name in chosen:
-            arm, problem = experiment.arms[arm_name], experiment.problems[problem_name]
-            settings = tuned.get(arm_name, NOTHING)
-            what = {
-                **common,
-                "arm": canonical(configured(arm, settings), f"arm {arm_name!r}"),
-                "reseed": arm.reseed,
-                "problem": canonical(problem, f"problem {problem_name!r}"),
-                "files": problem.fingerprint(),
-                "replicate": None if arm.deterministic else replicate,
-            }
+        for (arm_name, problem_name), identity in identities.items():
+            number = None if experiment.arms[arm_name].deterministic else replicate
             for point in points:
-                # The names are in the key too: two arms may share a method, and each record belongs to one of them.
-                key = digest({**what, "point": point, "names": [arm_name, problem_name]})
-                trials[key] = Trial(key, arm_name, problem_name, point, what["replicate"], dict(settings))
+                key = digest({**identity, "point": point, "replicate": number})
+                settings = dict(tuned.get(arm_name, NOTHING))
+                trials[key] = Trial(key, arm_name, problem_name, point, number, settings)
     return list(trials.values())
+
+
+def _identity(experiment: Experiment, problem_name: str) -> dict[str, Any]:
+    problem = experiment.problems[problem_name]
+    return {"problem": canonical(problem, f"problem {problem_name!r}"), "files": problem.fingerprint()}
 
 
 def applicable(experiment: Experiment, scale: Scale) -> list[tuple[str, str]]:
@@ -162,7 +184,7 @@ def applicable(experiment: Experiment, scale: Scale) -> list[tuple[str, str]]:
         for problem in problems
         if experiment.problems[problem].available()
         for arm in arms
-        if experiment.arms[arm].problems is None or problem in (experiment.arms[arm].problems or ())
+        if (only := experiment.arms[arm].problems) is None or problem in only
     ]
 
 
@@ -170,15 +192,3 @@ def scale_settings(scale: Scale) -> dict[str, Any]:
     """What of a scale changes numbers: the system's own settings and the threads."""
     which = {"replicates", "arms", "problems", "status", "slow", "time_limit_s"}
     return {f.name: canonical(getattr(scale, f.name)) for f in dataclasses.fields(scale) if f.name not in which}
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Versions of Python and the numerical libraries, without importing them."""
-    found = {"python": ".".join(map(str, sys.version_info[:2]))}
-    for name in VERSIONED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

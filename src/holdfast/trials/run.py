@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,7 +68,9 @@ class Run:
         """`fn(**kw)`, computed once per (name, code of fn's module, kw) and shared by all trials of the run.
 
         `kw` holds all that the result depends on (JSON values, frozen dataclasses), such as the replicate's seed.
-        The value is a dict of tensors, a dict of numpy arrays, or anything JSON can hold; it comes back as that.
+        The value is a dict of tensors, a dict of numpy arrays, or anything JSON can hold; it comes back as that,
+        tensors on the CPU and JSON as JSON has it (lists for tuples). `fn` may draw from the libraries' global
+        generators: the stage seeds them.
         """
         return self._stages.get(name, fn, kw)
 
@@ -78,8 +80,9 @@ class Run:
 
     def progress(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
         """Iterate and tell the display how far the trial is."""
-        items = items if total is not None or hasattr(items, "__len__") else list(items)
-        total = total if total is not None else len(items)  # type: ignore[arg-type]
+        if total is None:
+            items = items if isinstance(items, Sized) else list(items)
+            total = len(items)
         for i, item in enumerate(items):
             self._report(i, total)
             yield item

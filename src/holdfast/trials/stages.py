@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import inspect
 import json
-import os
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from holdfast.canonical import dumps
+from filelock import FileLock
+
+from holdfast.canonical import canonical, digest, qualified_name
 from holdfast.errors import InputError
-from holdfast.trials.closure import closure_hash
+from holdfast.trials.closure import closure_hash, versions
+from holdfast.trials.streams import seeded_libraries
+
+ABOUT = "stage.json"
 
 
 class Stages:
@@ -24,83 +27,111 @@ class Stages:
 
     Args:
         root: folder they live in; it may be on a file system that several machines share.
+        aside: entered while a stage is computed, or waited for because another process computes it, so that the
+            owner's meters can leave that out.
 
     Attributes:
         computed_seconds: time this object's owner spent computing stages (to be recorded as shared cost).
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, aside: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
         self.root = root
         self.computed_seconds = 0.0
+        self._aside = aside
 
     def get(self, name: str, fn: Callable[..., Any], kw: dict[str, Any]) -> Any:
-        """The stage's value, computed if nobody has yet; a stage that cannot be read back is computed again."""
-        if "<" in fn.__qualname__:
-            raise InputError(f"stage {name!r}", "needs a function defined at the top of a module", fn.__qualname__)
-        code = closure_hash(inspect.getmodule(fn).__name__)  # type: ignore[union-attr]
-        key = hashlib.sha256(f"{name}|{fn.__qualname__}|{code}|{dumps(kw)}".encode()).hexdigest()[:24]
-        folder = self.root / f"{_plain(name)}-{key}"
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / f".{folder.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # released by the kernel if the holder dies
-            if folder.is_dir():
-                try:
-                    return _load(folder)
-                except (OSError, ValueError, KeyError):
-                    shutil.rmtree(folder)
-            start = time.perf_counter()
-            value = fn(**kw)
-            seconds = time.perf_counter() - start
-            self.computed_seconds += seconds
-            temporary = self.root / f".{folder.name}.{os.getpid()}"
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            kind = _save(value, temporary)
-            about = {"stage": name, "kind": kind, "seconds": seconds, "kw": json.loads(dumps(kw))}
-            (temporary / "stage.json").write_text(json.dumps(about))
-            temporary.rename(folder)
-            return _load(folder)  # what the first asker gets is what every later one gets
+        """The stage's value, computed if nobody has yet; one that was damaged on the disk is computed again.
+
+        The global random generators are seeded for `fn` and given back as they were: its result does not depend on
+        the trial that asks first, nor that trial's numbers on having been first.
+
+        Raises:
+            InputError: `fn` is not a function of a module, or it returned something that no stage can hold.
+        """
+        function = qualified_name(fn)
+        if function is None:
+            raise InputError(f"stage {name!r}", "needs a function defined at the top of a module", fn)
+        about = {
+            "stage": name,
+            "function": function,
+            "code": closure_hash(fn.__module__),
+            "versions": versions(),
+            "kw": canonical(kw, f"stage {name!r}"),
+        }
+        key = digest(about)
+        folder = self.root / f"{_plain(name)}-{key[:24]}"
+        if not _intact(folder):
+            self.root.mkdir(parents=True, exist_ok=True)
+            # The system gives a lock back when its holder dies, so the next one in line computes.
+            with self._aside(), FileLock(self.root / f".{folder.name}.lock"):
+                if not _intact(folder):
+                    self._compute(folder, about, lambda: fn(**kw), seed=int(key[:8], 16))
+        return _load(folder)  # what the first asker gets is what every later one gets
+
+    def _compute(self, folder: Path, about: dict[str, Any], fn: Callable[[], Any], seed: int) -> None:
+        start = time.perf_counter()
+        with seeded_libraries(seed):
+            value = fn()
+        seconds = time.perf_counter() - start
+        self.computed_seconds += seconds
+        temporary = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed here
+        temporary.mkdir()
+        file = _save(about["stage"], value, temporary)
+        about = {**about, "seconds": seconds, "file": file.name, "sha256": _sha256(file)}
+        (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
 
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60]
 
 
-def _save(value: Any, folder: Path) -> str:
-    torch = sys.modules.get("torch")
-    named = isinstance(value, dict) and bool(value)
-    if named and torch is not None and all(isinstance(v, torch.Tensor) for v in value.values()):
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return bool(_sha256(folder / about["file"]) == about["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _save(name: str, value: Any, folder: Path) -> Path:
+    torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+    parts = list(value.values()) if isinstance(value, dict) and all(isinstance(k, str) for k in value) else []
+    if parts and torch is not None and all(isinstance(v, torch.Tensor) for v in parts):
         from safetensors.torch import save_file
 
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in value.items()}, folder / "value.safetensors")
-        return "tensors"
-    if named and all(type(v).__module__ == "numpy" for v in value.values()):
-        import numpy as np
-
-        np.savez(folder / "value.npz", **value)
-        return "arrays"
-    try:
-        (folder / "value.json").write_text(json.dumps(value))
-    except TypeError as error:
-        raise InputError(
-            "stage", "must return a dict of tensors, a dict of numpy arrays, or JSON", str(error)
-        ) from error
-    return "json"
+        file = folder / "value.safetensors"
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in value.items()}, file)
+    elif parts and numpy is not None and all(isinstance(v, numpy.ndarray) and not v.dtype.hasobject for v in parts):
+        file = folder / "value.npz"
+        # Numbered, as names like "file" would be taken for arguments of savez.
+        numpy.savez(file, names=numpy.array(list(value)), **{f"value{i}": v for i, v in enumerate(parts)})
+    else:
+        file = folder / "value.json"
+        try:
+            file.write_text(json.dumps(value), encoding="utf-8")
+        except (TypeError, ValueError) as error:
+            rule = "must return a dict of tensors, a dict of arrays of numbers or strings, or JSON"
+            raise InputError(f"stage {name!r}", rule, str(error)) from error
+    return file
 
 
 def _load(folder: Path) -> Any:
-    kind = json.loads((folder / "stage.json").read_text())["kind"]
-    if kind == "tensors":
-        from safetensors import SafetensorError
+    file = folder / json.loads((folder / ABOUT).read_text(encoding="utf-8"))["file"]
+    if file.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        try:
-            return load_file(folder / "value.safetensors")
-        except SafetensorError as error:
-            raise ValueError(str(error)) from error
-    if kind == "arrays":
+        return load_file(file)
+    if file.suffix == ".npz":
         import numpy as np
 
-        with np.load(folder / "value.npz", allow_pickle=False) as arrays:
-            return dict(arrays)
-    return json.loads((folder / "value.json").read_text())
+        with np.load(file, allow_pickle=False) as arrays:
+            return {str(name): arrays[f"value{i}"] for i, name in enumerate(arrays["names"])}
+    return json.loads(file.read_text(encoding="utf-8"))

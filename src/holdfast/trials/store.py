@@ -32,6 +32,8 @@ INSERT INTO trials VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET
     WHERE trials.status != 'ok'
 """
 
+GET = "SELECT key, record, checksum FROM trials WHERE key IN (SELECT value FROM json_each(?))"
+
 
 class Store:
     """Records by key.
@@ -56,10 +58,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise HoldfastError(f"{path}: cannot be opened ({error}); choose another folder") from error
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(SCHEMA)
         except sqlite3.Error as error:
+            self._db.close()
             raise HoldfastError(f"{path}: cannot be used as a store ({error}); move it away to start afresh") from error
 
     def put(self, record: Record) -> None:
@@ -67,22 +73,21 @@ class Store:
         text = json.dumps(dataclasses.asdict(record), allow_nan=False)
         row = (record.key, record.status, text, _checksum(record.key, text), time.time())
         try:
-            self._db.execute(
-                KEEP, row
-            )
+            self._db.execute(KEEP, row)
         except sqlite3.Error as error:
             raise HoldfastError(f"{self.path}: cannot be written ({error}); finished trials are kept") from error
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
-        """The records that are there, by key."""
-        wanted = set(keys)
-        found: dict[str, Record] = {}
+        """The records that are there, by key, in the order asked for."""
+        wanted = list(dict.fromkeys(keys))
         try:
-            rows = self._db.execute("SELECT key, record, checksum FROM trials ORDER BY finished").fetchall()
+            rows = {row[0]: row[1:] for row in self._db.execute(GET, [json.dumps(wanted)])}
         except sqlite3.Error as error:
             raise HoldfastError(f"{self.path}: cannot be read ({error}); move it away to start afresh") from error
-        for key, text, checksum in rows:
-            if key in wanted:
+        found: dict[str, Record] = {}
+        for key in wanted:
+            if key in rows:
+                text, checksum = rows[key]
                 if checksum != _checksum(key, text):
                     raise HoldfastError(
                         f"{self.path}: record {key[:12]} does not match its checksum; it was damaged or edited. "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from holdfast.errors import InputError
@@ -53,11 +55,21 @@ class Streams:
         return torch.Generator(device=device).manual_seed(self.seed(name))
 
 
-def seed_libraries(streams: Streams) -> None:
-    """Seed the global generators of random, numpy and (if imported) torch, for code that draws from them."""
-    seed = streams.seed("libraries")
-    random.seed(seed)
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed(seed % 2**32)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.manual_seed(seed)
+@contextmanager
+def seeded_libraries(seed: int) -> Iterator[None]:
+    """Seed the global generators for code that draws from them, and give them back as they were.
+
+    Those of random and, where they are imported, of numpy and torch (on all devices in use). Unlike
+    `holdfast.randomness.seeded` this does not import torch.
+    """
+    with ExitStack() as before:
+        before.callback(random.setstate, random.getstate())
+        random.seed(seed)
+        if (numpy := sys.modules.get("numpy")) is not None:
+            before.callback(numpy.random.set_state, numpy.random.get_state())
+            numpy.random.seed(seed % 2**32)
+        if (torch := sys.modules.get("torch")) is not None:
+            used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+            before.enter_context(torch.random.fork_rng(used))
+            torch.manual_seed(seed)
+        yield
