@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from typer.main import get_command
@@ -51,11 +50,6 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (path.parent / link).exists()
     ]
     assert dead == []
-
-
-def test_files_are_small_enough_to_read() -> None:
-    long = {str(p.relative_to(ROOT)): n for p in SOURCE.rglob("*.py") if (n := p.read_text().count("\n")) > 350}
-    assert long == {}
 
 
 # ------------------------------------------------------------------------------------------------------------- imports
@@ -128,11 +122,11 @@ def test_every_command_in_the_documentation_exists() -> None:
     used = commands_in_the_documentation()
     assert len(used) > 10
     for line in used:
-        group, command, words = main, None, line.split()[1:]
+        group, words = main, line.split()[1:]
         for word in words:
-            if not isinstance(group, click.Group) or word.startswith("-"):
+            if not hasattr(group, "get_command") or word.startswith("-"):
                 break
-            command = group.get_command(click.Context(group), word)
+            command = group.get_command(None, word)
             assert command is not None, line
             is_system = word in catalogue.find().systems
             group = get_command(catalogue.load(word).cli()) if is_system else command

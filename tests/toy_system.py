@@ -37,7 +37,7 @@ claim = "It wins"
 source = "made up"
 """
 
-EXPERIMENT = '''
+EXPERIMENT = """
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -88,7 +88,7 @@ experiment = Experiment(
     trial=trial,
     tuning=Tuning(metric="validation", problem="p", configurations=3, pilots=2),
 )
-'''
+"""
 _NUMBERS = itertools.count()
 
 

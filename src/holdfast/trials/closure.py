@@ -110,7 +110,7 @@ def _source(name: str) -> Path | None:
 
 @functools.cache
 def _names(name: str, path: Path, *, inner: bool = True) -> tuple[str, ...]:
-    """Absolute names a module imports; what comes from a package may be a module of it or an attribute."""
+    """Absolute names of the modules that a module imports, or takes something from."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found: list[str] = []
     for node in _running(ast.parse(path.read_bytes()).body, inner=inner):
@@ -121,8 +121,8 @@ def _names(name: str, path: Path, *, inner: bool = True) -> tuple[str, ...]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, base] if base else above)
-            found.append(base)
-            found.extend(f"{base}.{alias.name}" for alias in node.names)
+            inside = [f"{base}.{alias.name}" for alias in node.names]
+            found.extend(dict.fromkeys(name if _source(name) else base for name in inside))
     return tuple(found)
 
 

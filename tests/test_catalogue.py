@@ -1,0 +1,137 @@
+"""Finding systems and reading their cards."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toy_system import CARD
+
+from holdfast import catalogue
+from holdfast.catalogue import BUILT_IN, RESERVED, read_card
+from holdfast.errors import InputError
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Installs a plugin as pip would: a package and the metadata of its distribution."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def install(name: str, card: str | None = CARD, *, package: str = "", distribution: str = "") -> Path:
+        package = package or f"plugin_{name}"
+        folder = tmp_path / package
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").write_text("raise RuntimeError('a plugin was imported')")
+        if card is not None:
+            (folder / "card.toml").write_text(card.replace("NAME", name), encoding="utf-8")
+        info = tmp_path / f"{distribution or package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution or package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[holdfast.systems]\n{name} = {package}\n")
+        catalogue.find.cache_clear()
+        return folder
+
+    yield install  # type: ignore[misc]
+    catalogue.find.cache_clear()
+
+
+def test_built_in_systems_are_found_by_every_command_word() -> None:
+    ids = {folder.parent.name for folder in BUILT_IN.glob("*/card.toml")}
+    assert "adamatch" in ids
+    found = catalogue.find()
+    assert ids <= set(found.systems)
+    assert not ids & set(found.broken)
+    for system in found.systems.values():
+        assert all(catalogue.load(word) is system for word in system.commands)
+
+
+def test_a_plugin_is_found_without_being_imported(install: Install) -> None:
+    folder = install("kelp", CARD.replace('"NAME"', '"NAME"\ncommands = ["kelp", "sea-weed"]'), distribution="ocean")
+    system = catalogue.load("sea-weed")
+    assert (system.id, system.package, system.origin) == ("kelp", "plugin_kelp", "plugin ocean")
+    assert (system.folder, system.ledger, system.has_cli) == (folder, folder / "ledger", False)
+    assert system.commands == ("kelp", "sea-weed")
+    assert system.card.texts.zh.title == "玩具"
+    assert "plugin_kelp" not in sys.modules
+    (folder / "cli.py").write_text("app = 'verbs'")
+    (folder / "experiment.py").write_text("experiment = 'declared'")
+    (folder / "__init__.py").write_text("")
+    assert system.has_cli
+    assert (system.cli(), system.experiment) == ("verbs", "declared")
+
+
+def test_broken_plugins_are_named_and_hide_nobody(install: Install) -> None:
+    install("cardless", None)
+    install("garbled", "id = ")
+    install("wordy", CARD.replace('title = "Toy"', f'title = "{"x" * 201}"'))
+    install("alias", CARD.replace("NAME", "other"))
+    shutil.rmtree(install("gone"))
+    install("sound")
+    install("raising", package="plugin_sound.inner")  # looking for it imports what is above it
+    found = catalogue.find()
+    assert {"sound", "adamatch"} <= set(found.systems)
+    assert set(found.broken) == {"cardless", "garbled", "wordy", "alias", "gone", "raising"}
+    assert "must be a readable TOML file" in found.broken["garbled"]
+    assert "card.toml: texts.en.title: " in found.broken["wordy"]
+    assert "id: must be 'alias', the name it is found by; received other" in found.broken["alias"]
+    assert "RuntimeError: a plugin was imported" in found.broken["raising"]
+    with pytest.raises(InputError, match="garbled: cannot be used; received .*plugin_garbled/card.toml"):
+        catalogue.load("garbled")
+
+
+def test_names_and_command_words_belong_to_whoever_was_first(install: Install) -> None:
+    install("adamatch", distribution="impostor")
+    install("abalone", CARD.replace('"NAME"', '"NAME"\ncommands = ["shell"]'))
+    install("barnacle", CARD.replace('"NAME"', '"NAME"\ncommands = ["shell"]'))
+    install("conch", CARD.replace('"NAME"', '"NAME"\ncommands = ["abalone"]'))
+    found = catalogue.find()
+    assert catalogue.load("adamatch").origin == "built in"
+    assert catalogue.load("shell").id == "abalone"
+    assert set(found.broken) == {"adamatch", "barnacle", "conch"}
+    assert "commands: 'shell' belongs to abalone" in found.broken["barnacle"]
+
+
+@pytest.mark.parametrize("word", [*sorted(RESERVED), "Upper", "two words", "-dash", ""])
+def test_reserved_and_odd_command_words(tmp_path: Path, word: str) -> None:
+    card = tmp_path / "card.toml"
+    card.write_text(CARD.replace('"NAME"', f'"toy"\ncommands = ["{word}"]'), encoding="utf-8")
+    with pytest.raises(InputError, match="commands: .*is not a free command word"):
+        read_card(card)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"NAME"', '"run"', "id"),
+        ('"NAME"', '"Toy"', "id"),
+        ("year = 2020", 'year = "soon"', "year"),
+        ("year = 2020", "year = 2020\narxiv = 'hep-th/1'", "arxiv"),
+        ('areas = ["LG"]', "areas = []", "areas"),
+        ('areas = ["LG"]', 'areas = ["XX"]', r"areas\.0"),
+        ('source = "made up"', "", r"claims\.0\.source"),
+        ('title = "玩具"', 'title = " "', r"texts\.zh\.title"),
+        ('task = "test', 'taks = "x"\ntask = "test', "taks"),
+    ],
+)
+def test_errors_of_a_card_name_file_and_field(tmp_path: Path, old: str, new: str, field: str) -> None:
+    card = tmp_path / "card.toml"
+    assert old in CARD
+    card.write_text(CARD.replace(old, new).replace("NAME", "toy"), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"card\.toml: {field}: "):
+        read_card(card)
+
+
+def test_an_unknown_system_gets_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="nearest: adamatch; received adamtach"):
+        catalogue.load("adamtach")
+
+
+def test_the_ledger_of_a_built_in_system_lies_in_the_repository() -> None:
+    ledger = catalogue.load("adamatch").ledger
+    assert (ledger.name, ledger.parent.name) == ("adamatch", "ledger")
