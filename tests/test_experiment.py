@@ -40,7 +40,9 @@ def record(arm: str, replicate: int | None, value: float, status: Any = "ok", **
 
 
 def test_values_are_found_by_replicate() -> None:
-    table = Table([record("a", 3, 0.3), record("a", 1, 0.1), record("b", 2, 0.2), record("a", 2, 0, "failed")], EXPERIMENT)
+    table = Table(
+        [record("a", 3, 0.3), record("a", 1, 0.1), record("b", 2, 0.2), record("a", 2, 0, "failed")], EXPERIMENT
+    )
     assert list(table.values("score", "a", "p").items()) == [(1, 0.1), (3, 0.3)]
     assert table.replicates == [1, 2, 3]
     assert [r.replicate for r in table.failed] == [2]
@@ -55,7 +57,9 @@ def test_a_deterministic_arm_stands_for_every_replicate() -> None:
 
 
 def test_points_are_kept_apart() -> None:
-    table = Table([record("a", 1, 0.1, width=2), record("a", 1, 0.3, width=1), record("a", 2, 0.2, width=2)], EXPERIMENT)
+    table = Table(
+        [record("a", 1, 0.1, width=2), record("a", 1, 0.3, width=1), record("a", 2, 0.2, width=2)], EXPERIMENT
+    )
     assert table.points("a", "p") == [{"width": 2}, {"width": 1}]
     assert table.values("score", "a", "p", {"width": 2}) == {1: 0.1, 2: 0.2}
     assert table.values("score", "a", "p") == {}
@@ -80,7 +84,11 @@ def test_a_look_is_the_first_replicates_and_all_failures(replicates: list[int], 
 def test_errors_are_one_line_and_survive_pickling() -> None:
     import pickle
 
-    for error in (InputError("a", "must be short", "x\n" * 300), InputError("a", "is gone"), MissingExtra("skops", "sklearn")):
+    for error in (
+        InputError("a", "must be short", "x\n" * 300),
+        InputError("a", "is gone"),
+        MissingExtra("skops", "sklearn"),
+    ):
         again = pickle.loads(pickle.dumps(error))
         assert type(again) is type(error)
         assert isinstance(again, HoldfastError)

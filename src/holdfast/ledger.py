@@ -206,7 +206,7 @@ def write_ledger(system: System, plan: Mapping[str, Any], results: Results) -> P
         "code": closure_hash(f"{system.package}.experiment"),
         "plan": plan["digest"],
         "plan_number": plan["number"],
-        "finished": results.provenance["started"],
+        "started": results.provenance["started"],
         "seconds": float(results.provenance["seconds"]),
         "records": [_row(record) for record in results.records],
         "verdicts": [verdict.to_json() for verdict in results.verdicts],

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toy_experiment
 
 from holdfast.errors import InputError
 from holdfast.trials import stages as module
@@ -34,7 +35,7 @@ def tensors(n: int) -> dict[str, torch.Tensor]:
 
 def arrays(n: int) -> dict[str, np.ndarray]:
     CALLS.append(n)
-    return {"file": np.arange(n), "names": np.array(["x", "é"]), "allow_pickle": np.float32(1) * np.ones(())}
+    return {"file": np.arange(n), "names": np.array(["x", "é"]), "allow_pickle": np.ones((), dtype=np.float32)}
 
 
 def plain(n: int) -> Any:
@@ -104,20 +105,23 @@ def test_name_function_and_arguments_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["closure_hash", "versions"])
-def test_other_code_or_libraries_are_another_stage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
+def test_other_code_or_libraries_are_another_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     Stages(tmp_path).get("j", plain, {"n": 1})
     monkeypatch.setattr(module, what, lambda *_: "changed")
     Stages(tmp_path).get("j", plain, {"n": 1})
     assert CALLS == [1, 1]
 
 
+def _replace(file: Path, content: bytes) -> None:
+    file.unlink()  # not written over: tensors read from it may still be mapped
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder, value: value.write_bytes(value.read_bytes()[:-3]),
-        lambda folder, value: value.write_bytes(value.read_bytes()[:-1] + b"\x07"),
+        lambda folder, value: _replace(value, value.read_bytes()[:-3]),
+        lambda folder, value: _replace(value, value.read_bytes()[:-1] + b"\x07"),
         lambda folder, value: value.unlink(),
         lambda folder, value: (folder / ABOUT).unlink(),
         lambda folder, value: (folder / ABOUT).write_text("[]"),
@@ -149,38 +153,45 @@ def test_threads_compute_it_once(tmp_path: Path) -> None:
     assert CALLS == [4]
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from holdfast.trials.stages import Stages
+from toy_experiment import makes_world
+
+def stop_half_way(self, folder, *rest, **more):
+    folder.with_name(f".{folder.name}.partial").mkdir()
+    print("computing", flush=True)
+    time.sleep(60)
+
+Stages._compute = stop_half_way
+Stages(Path(sys.argv[2])).get("s", makes_world, {"seed": 1, "size": 2, "log": sys.argv[3]})
+"""
+
+
 def test_a_holder_that_is_killed_leaves_the_work_to_the_next(tmp_path: Path) -> None:
-    code = (
-        "import sys, time; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_stages, time\n"
-        "from holdfast.trials.stages import FileLock\n"
-        "from holdfast.trials.stages import Stages\n"
-        "def wait(*a): print('computing', flush=True); time.sleep(60)\n"
-        "Stages._compute = lambda self, folder, *a, **k: (folder.with_name(f'.{folder.name}.partial').mkdir(), wait())\n"
-        "Stages(Path(sys.argv[1])).get('s', test_stages.slow, {'n': 4})\n"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
-    )
+    log = tmp_path / "calls.log"
+    command = [sys.executable, "-c", HOLDER, Path(toy_experiment.__file__).parent, tmp_path, log]
+    holder = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "computing\n"
-        folder = next(tmp_path.glob("*.partial"))
-        asking = threading.Thread(target=Stages(tmp_path).get, args=("s", _as_named(slow), {"n": 4}))
+        (partial,) = tmp_path.glob(".*.partial")
+        kw = {"seed": 1, "size": 2, "log": str(log)}
+        asking = threading.Thread(target=Stages(tmp_path).get, args=("s", toy_experiment.makes_world, kw))
         asking.start()
         asking.join(0.3)
         assert asking.is_alive()
-        assert CALLS == []
+        assert not log.exists()
         holder.send_signal(signal.SIGKILL)
         asking.join(20)
-        assert CALLS == [4]
-        assert not folder.exists()
+        assert log.read_text() == f"{os.getpid()}\n"
+        assert not partial.exists()
     finally:
         holder.kill()
         holder.wait()
-
-
-def _as_named(fn: Any) -> Any:
-    return fn
+        holder.stdout.close()  # type: ignore[union-attr]
 
 
 def test_computing_is_shared_cost_and_reading_is_not(tmp_path: Path) -> None:

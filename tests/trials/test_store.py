@@ -22,7 +22,7 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def record(key: str = "k", status: Any = "ok", **fields: Any) -> Record:
-    return Record(key, "arm", "problem", {}, 0, status, **fields)
+    return Record(key, "arm", "problem", {}, 0, status, artifacts=[], **fields)
 
 
 @pytest.fixture
@@ -93,7 +93,10 @@ def test_an_edited_row_is_noticed(path: Path, edit: str) -> None:
     with sqlite3.connect(path) as db:
         assert db.execute(edit).rowcount
     db.close()
-    with Store(path) as store, pytest.raises(HoldfastError, match="does not match its checksum; it was damaged or edited"):
+    with (
+        Store(path) as store,
+        pytest.raises(HoldfastError, match="does not match its checksum; it was damaged or edited"),
+    ):
         store.get(["k", "other"])
 
 
@@ -109,7 +112,9 @@ def assert_one_line(error: HoldfastError, path: Path) -> None:
     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be one" * 99, b"SQLite format 3\0" + b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough to be one" * 99, b"SQLite format 3\0" + b"\xff" * 5000]
+)
 def test_a_file_that_is_no_store(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)

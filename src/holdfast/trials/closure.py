@@ -41,13 +41,16 @@ def closure_hash(module: str) -> str:
 
 @functools.cache
 def libraries(module: str) -> frozenset[str]:
-    """Top-level names of everything that the module's static import closure imports.
+    """Top-level names of everything that the module's static import closure imports, `Run`'s own left out.
+
+    `Run` mentions libraries that a trial need not use.
 
     Example:
         >>> "torch" in libraries("holdfast.training"), "torch" in libraries("holdfast.experiment")
         (True, False)
     """
-    return frozenset(found.partition(".")[0] for name, path in _closure(module).items() for found in _names(name, path))
+    own = _closure(module).items() - _closure(MACHINERY).items()
+    return frozenset(found.partition(".")[0] for name, path in own for found in _names(name, path))
 
 
 @functools.cache

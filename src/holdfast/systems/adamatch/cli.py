@@ -265,10 +265,10 @@ def _print(result: Evaluation) -> None:
     for k in present:
         table.add_row(result.classes[k], str(result.recall(k).n), _shown(result.recall(k)), _shown(result.precision(k)))
     console.print(table)
-    if len(present) <= 12:
-        matrix = Table("true \\ predicted", *(result.classes[k] for k in present))
-        for i in present:
-            matrix.add_row(result.classes[i], *(str(result.matrix[i, j]) for j in present))
+    matrix = Table("true \\ predicted", *(result.classes[k] for k in present))
+    for i in present:
+        matrix.add_row(result.classes[i], *(str(result.matrix[i, j]) for j in present))
+    if console.measure(matrix).maximum <= console.width:  # else names would be cut until nobody can tell them apart
         console.print(matrix)
         return
     confused = Table("true", "predicted", "times", title="most frequent mistakes")
