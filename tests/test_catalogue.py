@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from toy_system import CARD
 
 from holdfast import catalogue
 from holdfast.catalogue import BUILT_IN, RESERVED, read_card
 from holdfast.errors import InputError
+from toy_system import CARD
 
 Install = Callable[..., Path]
 
@@ -81,7 +81,7 @@ def test_broken_plugins_are_named_and_hide_nobody(install: Install) -> None:
     assert "card.toml: texts.en.title: " in found.broken["wordy"]
     assert "id: must be 'alias', the name it is found by; received other" in found.broken["alias"]
     assert "RuntimeError: a plugin was imported" in found.broken["raising"]
-    with pytest.raises(InputError, match="garbled: cannot be used; received .*plugin_garbled/card.toml"):
+    with pytest.raises(InputError, match=r"garbled: cannot be used; received .*plugin_garbled/card\.toml"):
         catalogue.load("garbled")
 
 
@@ -101,7 +101,7 @@ def test_names_and_command_words_belong_to_whoever_was_first(install: Install) -
 def test_reserved_and_odd_command_words(tmp_path: Path, word: str) -> None:
     card = tmp_path / "card.toml"
     card.write_text(CARD.replace('"NAME"', f'"toy"\ncommands = ["{word}"]'), encoding="utf-8")
-    with pytest.raises(InputError, match="commands: .*is not a free command word"):
+    with pytest.raises(InputError, match=r"commands: .*is not a free command word"):
         read_card(card)
 
 

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 import pytest
-import toy_experiment
 from hypothesis import given
 from hypothesis import strategies as st
 
+import toy_experiment
 from holdfast.errors import HoldfastError, InputError, MissingExtra
 from holdfast.experiment import Arm, Record, Scale, Table, Tuning
 

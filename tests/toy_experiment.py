@@ -105,7 +105,7 @@ def makes_world(seed: int, size: int, log: str) -> dict[str, Any]:
     with Path(log).open("a") as file:
         file.write(f"{os.getpid()}\n")
     waste = np.ones(200 * MEGABYTE // 8)
-    time.sleep(0.3)
+    time.sleep(0.6)
     return {"world": np.random.default_rng(seed).normal(size=size) + 0 * waste[:size], "global": np.random.rand(2)}  # noqa: NPY002
 
 

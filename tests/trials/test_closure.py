@@ -17,7 +17,8 @@ FILES = {
     "shown.py": "x = 1",
     "unused.py": "import scipy",
     "experiment.py": "import numpy.random\nfrom . import parts\nfrom .deep.inner import y\n"
-    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from PACKAGE import types\nelse:\n    from PACKAGE import real\n"
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from PACKAGE import types\nelse:\n"
+    "    from PACKAGE import real\n"
     "def trial():\n    from PACKAGE.late import z\n    import torch",
     "parts.py": "from holdfast.errors import InputError",
     "types.py": "",

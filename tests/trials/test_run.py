@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import toy_experiment
 
+import toy_experiment
 from holdfast.experiment import Scale
 from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import toy_experiment
 
+import toy_experiment
 from holdfast.errors import InputError
 from holdfast.trials import stages as module
 from holdfast.trials.stages import ABOUT, Stages

@@ -118,7 +118,7 @@ def assert_one_line(error: HoldfastError, path: Path) -> None:
 def test_a_file_that_is_no_store(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(HoldfastError, match="cannot be used as a store .*; move it away") as caught:
+    with pytest.raises(HoldfastError, match=r"cannot be used as a store .*; move it away") as caught:
         Store(path)
     assert_one_line(caught.value, path)
     assert path.read_bytes() == content

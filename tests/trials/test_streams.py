@@ -48,7 +48,7 @@ def test_seeds_are_those_of_earlier_versions() -> None:
 
 def test_a_deterministic_arm_may_not_draw() -> None:
     for ask in (Streams(None).seed, Streams(None).rng, Streams(None).generator):
-        with pytest.raises(InputError, match="declared deterministic and may not draw random numbers.*'init'"):
+        with pytest.raises(InputError, match=r"declared deterministic and may not draw random numbers.*'init'"):
             ask("init")
 
 

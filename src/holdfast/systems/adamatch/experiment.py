@@ -246,8 +246,6 @@ def own(paths: Sequence[Path]) -> OwnDomains:
     return OwnDomains.of(paths)
 
 
-# A small test share: replicates re-split one pool, and what their test sets share widens every interval.
-TEST = 0.15
 ACCURACY: dict[str, Any] = {"metric": "target accuracy", "on": "mnist->digits"}
 CLAIMS = (
     Better(
