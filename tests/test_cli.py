@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_system import ToySystem
 
 from holdfast import catalogue, cli
 from holdfast.catalogue import Catalogue
+from toy_system import ToySystem
 
 
 class Result:

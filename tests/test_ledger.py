@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_system import ToySystem
 
 from holdfast import ledger
 from holdfast.commands import Request, run_system, show_verdicts
 from holdfast.errors import HoldfastError, InputError
 from holdfast.freeze import Tuner, freeze
 from holdfast.trials.plan import Source
+from toy_system import ToySystem
 
 
 def frozen(toy: ToySystem, *, why: str = "", commit: bool = True) -> Path:

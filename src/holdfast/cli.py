@@ -226,6 +226,19 @@ def report(
 
 
 @app.command()
+def digest(
+    out: Annotated[Path, typer.Option(help="Folder for index.html; made where there is none.")] = Path("site"),
+) -> None:
+    """Write one page with every system, in English and Chinese: what it is for, and whether its claim holds.
+
+    Example: holdfast digest --out site/
+    """
+    from holdfast.commands import make_digest
+
+    make_digest(out)
+
+
+@app.command()
 def doctor() -> None:
     """Check this installation: versions, devices, threads, free disk, optional extras, plugins.
 

@@ -17,6 +17,7 @@ from holdfast.experiment import FIRST_FINAL_REPLICATE, Scale
 from holdfast.files import read_json, write_json, write_text
 from holdfast.freeze import Tuner
 from holdfast.freeze import freeze as write_plan
+from holdfast.report.digest import write_digest
 from holdfast.report.page import write_page
 from holdfast.report.results import Results
 from holdfast.report.tables import print_results, to_json
@@ -176,6 +177,15 @@ def report_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
         sys.stdout.write(to_json(results) + "\n")
     else:
         print_results(results, _console(), page=_short(page))
+
+
+def make_digest(out: Path) -> None:
+    """Write the digest of the whole catalogue and say where it is."""
+    found = catalogue.find()
+    page = write_digest(found, out.absolute())
+    print(f"{len(found.systems)} systems: {_short(page)}")
+    for name, why in found.broken.items():
+        print(f"cannot be used: {name}: {' '.join(why.split())}", file=sys.stderr)
 
 
 def _keep(results: Results, source: Source) -> None:

@@ -8,6 +8,7 @@ beside them, and any trial can be run again: a file edited by hand gives itself 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -109,7 +110,7 @@ def state(system: System, scale: str) -> State:
         return "stale"
     if ledger is None:
         return "not run"
-    if ledger["plan"] != plan["digest"] or ledger["verdicts"] != _verdicts_again(system, scale, plan, ledger):
+    if ledger["plan"] != plan["digest"] or not _same(ledger["verdicts"], _verdicts_again(system, scale, plan, ledger)):
         return "edited"
     return "current" if ledger["code"] == closure_hash(f"{system.package}.experiment") else "older code"
 
@@ -125,6 +126,17 @@ def _verdicts_again(system: System, scale: str, plan: Mapping[str, Any], ledger:
     claims = claims_about(experiment, {(r.arm, r.problem) for r in records})
     verdicts = decide_all(claims, Table(records, experiment), scale=experiment.scales[scale])
     return [v.to_json() for v in verdicts]
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equality of JSON up to the last digits of numbers, which differ between machines and versions of libraries."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(a == b)
 
 
 def record_of(row: Mapping[str, Any]) -> Record:

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from toy_system import ToySystem
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Record
@@ -15,6 +14,7 @@ from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import LocalProcesses
 from holdfast.trials.plan import Source
+from toy_system import ToySystem
 
 
 class Counting(Quiet):

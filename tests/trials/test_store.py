@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_record_comes_back(made: Record) -> None:
     assert record_from_json(json.loads(json.dumps(dataclasses.asdict(made)))) == made
     if "\x00" not in made.key and made.key.isprintable():
-        with Store(Path(":memory:")) as store:
+        with tempfile.TemporaryDirectory() as folder, Store(Path(folder, "trials.sqlite")) as store:
             store.put(made)
             assert store.get([made.key]) == {made.key: made}
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
 import re
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.canonical import canonical
 from holdfast.errors import InputError
@@ -17,10 +13,8 @@ from holdfast.files import write_text
 from holdfast.report import summary, wording
 from holdfast.report.artifacts import shown
 from holdfast.report.figures import draw
+from holdfast.report.html import render_page
 from holdfast.report.results import Results
-
-if TYPE_CHECKING:
-    from jinja2 import Environment, Template
 
 ROLES = (
     ("headline", "The headline claim"),
@@ -45,10 +39,10 @@ def render(results: Results, beside: Path | None = None) -> str:
     Args:
         beside: folder that the page will lie in; None = the run's own folder.
     """
-    from markupsafe import Markup
-
-    script = _asset("page.js")
-    return _template().render(
+    return render_page(
+        "page.html.j2",
+        style=("theme.css", "page.css"),
+        script="page.js",
         results=results,
         roles=[(title, [v for v in results.verdicts if v.role == role]) for role, title in ROLES],
         figures=draw(results),
@@ -56,45 +50,9 @@ def render(results: Results, beside: Path | None = None) -> str:
         artifacts=shown(results, beside or results.folder),
         arms=[_arm(results, name) for name in results.every_arm],
         tuning=results.plan.get("tuning") or [],
-        style=Markup(_asset("page.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         arxiv=_arxiv(results.card),
         authors=_authors(results.card),
     )
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("holdfast.report") / name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    return _environment().from_string(_asset("page.html.j2"))
-
-
-def _environment() -> Environment:
-    """Everything is escaped; the only exceptions are the page's own CSS and script and the drawn SVGs."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        if isinstance(value, Markup):
-            return value
-        return wording.NONE if value is None else wording.clean(value)
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["wording"] = wording
-    environment.filters.update(
-        number=wording.number,
-        settings=wording.settings,
-        point=wording.point,
-        svg=Markup,
-    )
-    return environment
 
 
 def _arm(results: Results, name: str) -> dict[str, Any]:

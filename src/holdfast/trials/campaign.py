@@ -150,22 +150,22 @@ class Campaign:
         """Ask for the second look's replicates where a claim wants them; whether anything was added."""
         if self.replicates is not None or scale.replicates is not None:
             return False
-        before = dict(wanted)
+        before = sum(wanted.values())
         for claim, verdict in zip(claims, verdicts, strict=True):
             if verdict.wants_more:
                 size = looks_for(claim, experiment, scale).sizes[-1]
-                for pair in pairs_of(claim):
-                    wanted[pair] = max(wanted.get(pair, 0), size) if pair in wanted else wanted.get(pair, 0)
-        return {p: n for p, n in wanted.items() if n} != {p: n for p, n in before.items() if n}
+                wanted.update({pair: max(wanted[pair], size) for pair in pairs_of(claim)})
+        return sum(wanted.values()) > before
 
     def _plan(self, wanted: Mapping[Pair, int]) -> list[Trial]:
-        trials: dict[str, Trial] = {}
-        for offset in range(max(wanted.values())):
-            pairs = [pair for pair, n in wanted.items() if n > offset]
-            replicate = [self.first + offset]
-            for trial in plan(self.source, self.scale, replicate, tuned=self.tuned, pairs=pairs, device=self.device):
-                trials[trial.key] = trial
-        return list(trials.values())
+        """All trials, replicate by replicate, so that an interrupted run leaves complete comparisons."""
+        trials: list[Trial] = []
+        for n in sorted(set(wanted.values())):
+            pairs = [pair for pair, number in wanted.items() if number == n]
+            replicates = range(self.first, self.first + n)
+            trials += plan(self.source, self.scale, replicates, tuned=self.tuned, pairs=pairs, device=self.device)
+        place = {pair: i for i, pair in enumerate(wanted)}
+        return sorted(trials, key=lambda t: (t.replicate or 0, place[t.arm, t.problem]))
 
     def _execute(self, store: Store, trials: Sequence[Trial], scale: Scale) -> None:
         run_missing(

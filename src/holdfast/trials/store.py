@@ -12,9 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from filelock import FileLock
+
 from holdfast.errors import HoldfastError
 from holdfast.experiment import Record
 
+TIMEOUT_S = 30.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
     key TEXT PRIMARY KEY,
@@ -55,18 +58,24 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # SQLite does not wait for its own locks while it changes the mode of a file that others open just then.
+            with FileLock(path.with_name(f".{path.name}.lock"), timeout=TIMEOUT_S):
+                self._db = sqlite3.connect(path, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False)
+                self._prepare()
+        except (sqlite3.OperationalError, OSError) as error:
             raise HoldfastError(f"{path}: cannot be opened ({error}); choose another folder") from error
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(SCHEMA)
         except sqlite3.Error as error:
-            self._db.close()
             raise HoldfastError(f"{path}: cannot be used as a store ({error}); move it away to start afresh") from error
+
+    def _prepare(self) -> None:
+        try:
+            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", SCHEMA):
+                self._db.execute(statement)
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def put(self, record: Record) -> None:
         """Keep a record; a failed one is replaced by a later try, a finished one never is."""
