@@ -77,16 +77,22 @@ class Evidence:
 
     @cached_property
     def tried(self) -> tuple[int, ...]:
-        """Replicates of which any trial of the claim has ended, well or not: failures must not let later ones move up.
+        """Replicates of which a trial of every arm on every problem of the claim has ended, well or not.
 
-        A claim about deterministic arms alone has one replicate, number 0.
+        Failed ones count: they must not let later ones move up. Those that some arm was not even asked for do not:
+        another claim may have wanted more replicates of the other arms. A claim about deterministic arms alone has one
+        replicate, number 0.
         """
         if self.deterministic:
             return (0,) if self.table.records or self.table.failed else ()
-        found = {r.replicate for r in [*self.table.records, *self.table.failed] if r.replicate is not None}
+        asked: dict[tuple[str, str], set[int]] = {}
+        for r in [*self.table.records, *self.table.failed]:
+            if r.replicate is not None:
+                asked.setdefault((r.arm, r.problem), set()).add(r.replicate)
+        found = set().union(*asked.values())
         if found and min(found) < FIRST_FINAL_REPLICATE <= max(found):
             raise InputError("table", "must not mix pilots with final replicates", f"{min(found)} ... {max(found)}")
-        return tuple(sorted(found))
+        return tuple(sorted(found.intersection(*asked.values())))
 
     @cached_property
     def absent(self) -> list[str]:
