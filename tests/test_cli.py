@@ -63,9 +63,9 @@ def test_list_show_and_version(holdfast) -> None:
 
 def test_help_names_every_command_and_system(holdfast) -> None:
     text = holdfast("--help").out
-    for word in ("list", "show", "run", "freeze", "verdicts", "report", "doctor", "adamatch"):
+    for word in ("list", "show", "run", "freeze", "verdicts", "report", "digest", "doctor", "adamatch"):
         assert word in text
-    for command in ("list", "show", "run", "freeze", "verdicts", "report", "doctor"):
+    for command in ("list", "show", "run", "freeze", "verdicts", "report", "digest", "doctor"):
         assert "holdfast" in holdfast(command, "--help").out, f"{command} --help has no example"
     assert "predict" in holdfast("adamatch", "--help").out
 

@@ -282,6 +282,18 @@ def test_failures_count_as_tried() -> None:
     assert decide(BETTER, table([*effects, *draw(8.0, 1.0, 8)])).verdict == "undecided"
 
 
+def test_more_replicates_of_one_arm_are_not_missing_ones_of_the_others() -> None:
+    effects = draw(8.0, 1.0, 16)
+    full = table(effects)
+    some = [r for r in full.records if r.arm == "A" or (r.replicate or 0) < 1008]  # another claim wanted 16 of A alone
+    verdict = decide(BETTER, Table(some, full.experiment))
+    assert (verdict.verdict, verdict.n, verdict.missing) == ("holds", 8, ())
+    assert verdict.to_json() == decide(BETTER, table(effects[:8])).to_json()
+    open_still = table(draw(5.0, 4.0, 16))
+    some = [r for r in open_still.records if r.arm == "A" or (r.replicate or 0) < 1008]
+    assert decide(BETTER, Table(some, open_still.experiment)).wants_more
+
+
 def test_a_replicate_in_which_every_arm_failed_is_not_forgotten() -> None:
     full = table(draw(8.0, 1.0, 10))
     records = [r if r.replicate != 1001 else record(r.arm, 1001, None) for r in full.records]

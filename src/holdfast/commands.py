@@ -183,7 +183,7 @@ def make_digest(out: Path) -> None:
     """Write the digest of the whole catalogue and say where it is."""
     found = catalogue.find()
     page = write_digest(found, out.absolute())
-    print(f"{len(found.systems)} systems: {_short(page)}")
+    print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}: {_short(page)}")
     for name, why in found.broken.items():
         print(f"cannot be used: {name}: {' '.join(why.split())}", file=sys.stderr)
 

@@ -57,6 +57,7 @@ WORDS = {  # name -> (English, Chinese)
     "does not hold": ("does not hold", "不成立"),
     "undecided": ("undecided", "未定"),
     "not testable here": ("not testable here", "此处无法检验"),
+    "system": ("system", "个系统"),
     "systems": ("systems", "个系统"),
     "in_ledger": ("in the ledger", "个已检验"),
     "footer": (
