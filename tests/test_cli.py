@@ -120,6 +120,8 @@ def test_freeze_commit_run_verdicts(holdfast, toy: ToySystem) -> None:
     said = holdfast("verdicts", toy.name, "--check")
     assert said.code == 0
     assert "small: current" in said.out
+    assert "(headline): +2" in said.out
+    assert "points, n = 8" in said.out
     toy.edit("margin=1.0", "margin=0.5")
     stale = holdfast("verdicts", "--check")
     assert stale.code == 1

@@ -166,7 +166,7 @@ def _line(verdict: Verdict) -> str:
     from holdfast.report import wording
 
     role = "" if verdict.role == "secondary" else f" ({verdict.role})"
-    return f"{verdict.verdict:<17} {verdict.text}{role}: {wording.measured(verdict)}, n = {verdict.n}"
+    return f"{verdict.verdict:<17} {verdict.text}{role}: {wording.effect(verdict) or verdict.reason}"
 
 
 def report_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
