@@ -152,7 +152,8 @@ def test_many_values_after_one_option(holdfast, toy: ToySystem) -> None:
 
 def test_a_file_that_cannot_be_written_is_one_line(holdfast, toy: ToySystem) -> None:
     (toy.root / "taken").write_text("a file, not a folder")
-    one_line(holdfast("run", toy.name, "--scale", "smoke", "--out", "taken"))
+    assert "taken" in one_line(holdfast("run", toy.name, "--scale", "smoke", "--out", "taken"))
+    assert (toy.root / "taken").read_text() == "a file, not a folder"
 
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

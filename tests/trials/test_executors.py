@@ -260,6 +260,7 @@ def test_ctrl_c_while_workers_are_starting_ends_all_without_a_traceback(parent: 
 def test_workers_do_not_outlive_a_parent_that_is_killed(parent: subprocess.Popen[str], tmp_path: Path) -> None:
     workers = workers_of(parent)
     until("both trials are running", 20, lambda: len(list((tmp_path / "artifacts").glob("pid-*"))) == 2)
+    assert not gone(workers)
     parent.kill()
     until("workers are gone", 5, lambda: gone(workers))
 

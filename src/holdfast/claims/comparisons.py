@@ -16,40 +16,62 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Better(Measured):
-    """The arm is better than another arm, or than a number, by at least a margin.
+class Pairwise(Measured):
+    """An arm against one other arm, or against a number: what the claims below share.
 
     Attributes:
         arm: name of the arm.
-        than: name of the other arm, or a number in the metric's unit (a level to be passed: useful in `requires`).
-        margin: in the unit of the effect: points for percentages, log2 units (1 = twice) with `compare=LogRatio()`.
         compare: what the effect is. Positive always means that `arm` is better.
+        against: name of the field that holds the other arm or the number.
     """
 
     arm: str
     _: KW_ONLY
+    compare: Compare = DIFFERENCE
+    against: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _distinct(self.against, self.arm, self.opponent)
+
+    @property
+    def opponent(self) -> str | float:
+        """The other arm, or the number."""
+        found: str | float = getattr(self, self.against)
+        return found
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return unique((self.arm, self.opponent))
+
+    def statistic(self, table: Table) -> dict[int, Any]:
+        return effects(self, table, self.arm, self.opponent, self.compare)
+
+    def unit(self, experiment: Experiment) -> str:
+        return self.compare.unit(experiment.metrics[self.metric].unit)
+
+
+@dataclass(frozen=True)
+class Better(Pairwise):
+    """The arm is better than another arm, or than a number, by at least a margin.
+
+    Attributes:
+        than: name of the other arm, or a number in the metric's unit (a level to be passed: useful in `requires`).
+        margin: in the unit of the effect: points for percentages, log2 units (1 = twice) with `compare=LogRatio()`.
+    """
+
+    _: KW_ONLY
     than: str | float
     margin: float = 0.0
-    compare: Compare = DIFFERENCE
+    against: ClassVar[str] = "than"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         amount(self, "margin")
-        _distinct("than", self.arm, self.than)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return unique((self.arm, self.than))
 
     @property
     def region(self) -> Region:
         return Region.at_least(self.margin)
-
-    def statistic(self, table: Table) -> dict[int, Any]:
-        return effects(self, table, self.arm, self.than, self.compare)
-
-    def unit(self, experiment: Experiment) -> str:
-        return self.compare.unit(experiment.metrics[self.metric].unit)
 
     def sentence(self) -> str:
         by = f" by at least {self.margin:g}" if self.margin else ""
@@ -60,33 +82,21 @@ class Better(Measured):
 
 
 @dataclass(frozen=True)
-class NoWorse(Measured):
+class NoWorse(Pairwise):
     """The arm is not worse than another arm, or than a number, by as much as a margin. Fields as in `Better`."""
 
-    arm: str
     _: KW_ONLY
     than: str | float
     margin: float
-    compare: Compare = DIFFERENCE
+    against: ClassVar[str] = "than"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         amount(self, "margin", positive=True)
-        _distinct("than", self.arm, self.than)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return unique((self.arm, self.than))
 
     @property
     def region(self) -> Region:
         return Region.at_least(-self.margin)
-
-    def statistic(self, table: Table) -> dict[int, Any]:
-        return effects(self, table, self.arm, self.than, self.compare)
-
-    def unit(self, experiment: Experiment) -> str:
-        return self.compare.unit(experiment.metrics[self.metric].unit)
 
     def sentence(self) -> str:
         return f"{self.arm} is no worse than {_named(self.than)} by {self.margin:g} or more ({self.where()})"
@@ -96,33 +106,21 @@ class NoWorse(Measured):
 
 
 @dataclass(frozen=True)
-class Near(Measured):
+class Near(Pairwise):
     """The arm lies within a margin of another arm, or of a number, on either side."""
 
-    arm: str
     _: KW_ONLY
     to: str | float
     margin: float
-    compare: Compare = DIFFERENCE
+    against: ClassVar[str] = "to"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         amount(self, "margin", positive=True)
-        _distinct("to", self.arm, self.to)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return unique((self.arm, self.to))
 
     @property
     def region(self) -> Region:
         return Region.within(self.margin)
-
-    def statistic(self, table: Table) -> dict[int, Any]:
-        return effects(self, table, self.arm, self.to, self.compare)
-
-    def unit(self, experiment: Experiment) -> str:
-        return self.compare.unit(experiment.metrics[self.metric].unit)
 
     def sentence(self) -> str:
         return f"{self.arm} is within {self.margin:g} of {_named(self.to)} ({self.where()})"
@@ -132,35 +130,19 @@ class Near(Measured):
 
 
 @dataclass(frozen=True)
-class Differs(Measured):
+class Differs(Pairwise):
     """Two arms differ at all. As a negative control, an arm against itself with other seeds must not be found to.
 
     It can be found or remain undecided, but never be refuted: see `Apart`.
     """
 
-    arm: str
     other: str
-    _: KW_ONLY
-    compare: Compare = DIFFERENCE
     asks: ClassVar[str] = "better"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _distinct("other", self.arm, self.other)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return unique((self.arm, self.other))
+    against: ClassVar[str] = "other"
 
     @property
     def region(self) -> Apart:
         return Apart(0.0)
-
-    def statistic(self, table: Table) -> dict[int, Any]:
-        return effects(self, table, self.arm, self.other, self.compare)
-
-    def unit(self, experiment: Experiment) -> str:
-        return self.compare.unit(experiment.metrics[self.metric].unit)
 
     def sentence(self) -> str:
         return f"{self.arm} and {self.other} differ ({self.where()})"

@@ -154,7 +154,9 @@ def test_loss_path_never_waits_for_the_device(monkeypatch):
 
     for name in ("item", "cpu", "tolist", "numpy", "__bool__", "__float__", "__int__", "nonzero"):
         monkeypatch.setattr(torch.Tensor, name, refuse)
-    learner.loss(data, rng())
+    loss, parts = learner.loss(data, rng())
+    assert loss.requires_grad
+    assert all(isinstance(part, torch.Tensor) for part in parts.values())
 
 
 def test_weight_decay_acts_on_weights_of_layers_only():
