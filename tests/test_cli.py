@@ -14,6 +14,7 @@ import pytest
 
 from holdfast import catalogue, cli
 from holdfast.catalogue import Catalogue
+from terminal import in_foreground
 from toy_system import ToySystem
 
 
@@ -177,9 +178,7 @@ def test_ctrl_c_ends_within_two_seconds_and_says_how_to_go_on(toy: ToySystem) ->
     command = [sys.executable, "-m", "holdfast.cli", "run", toy.name, "--scale", "small", "--jobs", "2"]
     paths = os.pathsep.join([str(toy.root), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, cwd=toy.root, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = in_foreground(command, cwd=toy.root, env=environment, stdout=subprocess.PIPE)
     store = toy.root / "holdfast-runs" / toy.name / "small" / "trials.sqlite"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not store.exists() or not _finished(store)):

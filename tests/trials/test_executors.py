@@ -23,6 +23,7 @@ from holdfast.experiment import Record
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import InProcess, LocalProcesses, _obituary, _throttled
 from holdfast.trials.plan import Source, plan
+from terminal import in_foreground
 
 TOY = Source("toy_experiment:experiment")
 GOOD = [("good", "p"), ("bad", "p"), ("constant", "p"), ("everything", "p"), ("draws_from_libraries", "p")]
@@ -207,7 +208,7 @@ def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), str(Path(toy_experiment.__file__).parent), str(tmp_path)]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    process = in_foreground(command, stdout=pipe, stderr=pipe)
     try:
         assert process.stdout is not None
         for _ in range(2):
