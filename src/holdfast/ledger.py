@@ -219,7 +219,6 @@ def write_ledger(system: System, plan: Mapping[str, Any], results: Results) -> P
         "plan": plan["digest"],
         "plan_number": plan["number"],
         "started": results.provenance["started"],
-        "seconds": float(results.provenance["seconds"]),
         "records": [_row(record) for record in results.records],
         "verdicts": [verdict.to_json() for verdict in results.verdicts],
     }
@@ -235,6 +234,11 @@ def _row(record: Record) -> dict[str, Any]:
 def headline_of(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The headline's verdict, if it was decided on."""
     return next((v for v in verdicts if v.role == "headline"), None)
+
+
+def trial_seconds(content: Mapping[str, Any]) -> float:
+    """What the trials of a ledger took in all, one after the other; a run may have been interrupted and gone on."""
+    return float(sum(row.get("cost", {}).get("seconds", 0.0) for row in content["records"]))
 
 
 def verdicts_of(content: Mapping[str, Any]) -> list[Verdict]:

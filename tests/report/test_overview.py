@@ -41,7 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     content = {
         "commit": "0123456789abcdef",
         "machine": "a machine, 2 cores",
-        "seconds": 125.0,
+        "records": [{"cost": {"seconds": 125.0}}],
         "verdicts": [v.to_json() for v in verdicts],
     }
     monkeypatch.setattr(ledger, "read_ledger", lambda system, scale: content)
@@ -77,7 +77,7 @@ def test_what_was_decided_is_said() -> None:
     lines = overview.verdicts_of(ADAMATCH).splitlines()
     assert lines[2].startswith("| **AdaMatch \\| the method"), "the headline comes first, and its bar ends no cell"
     assert lines[3].startswith("| a control | control, as expected | ✓ holds |")
-    assert "`0123456789ab`, 2 min 5 s on a machine, 2 cores" in lines[-1]
+    assert "`0123456789ab`, 2 min 5 s of trials on a machine, 2 cores" in lines[-1]
     assert overview.table(catalogue.find()).splitlines()[2].endswith("| ✗ does not hold |")
 
 

@@ -172,9 +172,8 @@ def _measured(system: System) -> Measured:
     if content is None:
         return Measured()
     verdicts = sorted((_checked(v) for v in ledger.verdicts_of(content)), key=lambda v: ROLES.index(v.role))
-    where = (
-        f"{SCALE}, commit {str(content['commit'])[:12]}, {wording.duration(content['seconds'])}, {content['machine']}"
-    )
+    took = wording.duration(ledger.trial_seconds(content))
+    where = f"{SCALE}, commit {str(content['commit'])[:12]}, {took} of trials, {content['machine']}"
     return Measured(tuple(verdicts), where, _drawn(system, verdicts))
 
 

@@ -94,7 +94,8 @@ def verdicts_of(system: System, beside: Path = CHECKOUT) -> str:
     ]
     kept = [ledger.ledger_path(system, SCALE), ledger.plan_path(system, SCALE)]
     files = " and ".join(f"[{path.name}]({_link(path, beside)})" for path in kept)
-    measured = f"Scale `{SCALE}`, commit `{content['commit'][:12]}`, {wording.duration(content['seconds'])}"
+    took = wording.duration(ledger.trial_seconds(content))
+    measured = f"Scale `{SCALE}`, commit `{content['commit'][:12]}`, {took} of trials"
     note = f"{measured} on {wording.clean(content['machine'])}. Records and plan: {files}."
     return f"{_markdown(['Claim', 'Role', 'Verdict', 'Effect', 'Published'], rows)}\n\n{note}"
 

@@ -68,7 +68,11 @@ def on_own_data(experiment: Experiment, paths: Sequence[str]) -> Experiment:
         if arm.problems is None or main & set(arm.problems)
     }
     scales = {name: _for_arms(arms, scale) for name, scale in experiment.scales.items()}
-    claims = [claim.rebind((OWN,)) for claim in experiment.claims if _reads_only(claim, main, arms)]
+    claims = [
+        dataclasses.replace(claim.rebind((OWN,)), scope="")  # the scope in words is that of the declared problem
+        for claim in experiment.claims
+        if _reads_only(claim, main, arms)
+    ]
     return dataclasses.replace(
         experiment, problems={OWN: problem}, arms=arms, scales=scales, claims=claims, tuning=None
     )
