@@ -90,7 +90,13 @@ def make_system(folder: Path, name: str, **fields: Any) -> System:
 
 def keep(system: System, verdicts: list[dict[str, Any]], **fields: Any) -> None:
     system.ledger.mkdir(exist_ok=True)
-    content = {"commit": "0123456789abcdef", "machine": "2 cores", "records": [{"cost": {"seconds": 125.0}}], "verdicts": verdicts, **fields}
+    content = {
+        "commit": "0123456789abcdef",
+        "machine": "2 cores",
+        "records": [{"cost": {"seconds": 125.0}}],
+        "verdicts": verdicts,
+        **fields,
+    }
     ledger.ledger_path(system, "small").write_text(json.dumps(ledger.sealed(content)))
 
 

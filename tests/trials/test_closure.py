@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def test_the_machinery_that_gives_out_randomness_and_stages_is_part_of_every_has
 
 
 @pytest.mark.parametrize("module", ["not_there_at_all", "holdfast.not_there", "__main__", "math"])
-def test_no_source_no_hash(module: str) -> None:
+def test_no_source_no_hash(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as in a script or a notebook
     with pytest.raises(InputError, match="must have a source file"):
         closure_hash(module)
 
