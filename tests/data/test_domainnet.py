@@ -101,3 +101,27 @@ def test_a_line_naming_no_image_is_found(root):
         file.write("clipart/t-shirt/lost.png 1\n")
     with pytest.raises(InputError, match=r"clipart_train.txt, line 19.*lost.png"):
         DomainNet(root).files(rng())
+
+
+def test_training_decodes_on_demand_and_keeps_domains_and_labels_apart(root):
+    problem = DomainNet(root, size=8, validation=0.25)
+    data = problem.training(rng(), batch=3, ratio=2, seed=3, target_labels=1)
+    seen = {"source": set(), "target": set()}
+    for _ in range(6):
+        batch = next(data.stream)
+        assert set(batch) == {"sx", "sy", "tx", "lx", "ly"}
+        assert (len(batch["sx"]), len(batch["tx"]), len(batch["lx"])) == (3, 6, 3)
+        assert [c for _, c, _ in facts(batch["sx"])] == batch["sy"].tolist()
+        assert [c for _, c, _ in facts(batch["lx"])] == batch["ly"].tolist()
+        seen["source"] |= {tuple(f) for f in facts(batch["sx"])}
+        seen["target"] |= {tuple(f) for f in facts(batch["tx"])}
+    split = problem.load(rng())
+    assert seen["source"] <= {tuple(f) for f in facts(split.source_x)}
+    assert seen["target"] <= {tuple(f) for f in facts(split.unlabelled_x)}
+    assert torch.equal(data.test_x, split.test_x)
+    assert torch.equal(data.validation_y, split.validation_y)
+    assert facts(data.adapt_x) == facts(split.unlabelled_x)
+    again = problem.training(rng(), batch=3, ratio=2, seed=3)
+    one, two = next(problem.training(rng(), batch=3, ratio=2, seed=3).stream), next(again.stream)
+    assert set(one) == {"sx", "sy", "tx"}
+    assert all(torch.equal(one[key], two[key]) for key in one)
