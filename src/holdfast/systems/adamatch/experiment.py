@@ -1,7 +1,7 @@
 """Does one recipe label a new domain from another domain's labels?   arXiv 2106.04732
 
     holdfast run adamatch --scale demo     under 3 minutes on 2 cores
-    holdfast run adamatch --scale small    about 40 minutes on 2 cores; last measured: ledger/adamatch/small.json
+    holdfast run adamatch --scale small    about 25 minutes on 2 cores; last measured: ledger/adamatch/small.json
 
 Every arm sees the same data, initialisation and order of batches in a replicate, trains for the same number of steps
 with the paper's learning-rate schedule, and is evaluated with the average of its weights. A fixed fifth of the target's
