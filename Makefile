@@ -1,7 +1,7 @@
 # Everything runs in .venv, made on first use and kept until pyproject.toml or constraints.txt change.
 # Paths are relative throughout, so the folder's name may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench clean
+.PHONY: help demo test test-all bench faults clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ help:
 	@echo "make test      lint, types, tests and every experiment's smoke run"
 	@echo "make test-all  the same with the slow tests and the examples in docstrings"
 	@echo "make bench     every benchmark: time as a ratio to a named peer"
+	@echo "make faults    kill, starve and damage runs in every way, and look whether anything is lost; minutes"
 	@echo "make clean     remove $(VENV)"
 	@echo
 	@echo "Python 3.11 or newer is needed; to choose one: make demo PYTHON=/path/to/python3.12"
@@ -47,6 +48,10 @@ test-all: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(RUN) "$$file"; done
+
+# FAULTS="--list" names them; FAULTS="run-killed disk-full" tries only these; FAULTS=--record keeps what came of it.
+faults: $(VENV)/.dev
+	$(RUN) -m tests.faults $(FAULTS)
 
 clean:
 	rm -rf $(VENV)

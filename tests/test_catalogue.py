@@ -57,13 +57,13 @@ def test_a_plugin_is_found_without_being_imported(install: Install) -> None:
     assert (system.id, system.package, system.origin) == ("kelp", "plugin_kelp", "plugin ocean")
     assert (system.folder, system.ledger, system.has_cli) == (folder, folder / "ledger", False)
     assert system.commands == ("kelp", "sea-weed")
-    assert system.card.texts.zh.title == "玩具"
+    assert (system.card.texts.zh.title, system.card.texts.zh.task) == ("玩具", "测试运行器")
     assert "plugin_kelp" not in sys.modules
     (folder / "cli.py").write_text("app = 'verbs'")
-    (folder / "experiment.py").write_text("experiment = 'declared'")
+    (folder / "experiment.py").write_text("from toy_experiment import experiment")
     (folder / "__init__.py").write_text("")
     assert system.has_cli
-    assert (system.cli(), system.experiment) == ("verbs", "declared")
+    assert (system.cli(), system.experiment.question) == ("verbs", "Which number is larger?")
 
 
 def test_broken_plugins_are_named_and_hide_nobody(install: Install) -> None:
@@ -116,6 +116,7 @@ def test_reserved_and_odd_command_words(tmp_path: Path, word: str) -> None:
         ('areas = ["LG"]', 'areas = ["XX"]', r"areas\.0"),
         ('source = "made up"', "", r"claims\.0\.source"),
         ('title = "玩具"', 'title = " "', r"texts\.zh\.title"),
+        ('task = "测试运行器"\n', "", r"texts\.zh\.task"),
         ('task = "test', 'taks = "x"\ntask = "test', "taks"),
     ],
 )

@@ -153,7 +153,8 @@ def test_series_keeps_the_newest_and_clears_what_a_kill_left(tmp_path):
     series = Checkpoints(tmp_path / "run", every=5)
     assert (series.newest(), series.steps()) == (None, [])
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".step-0000000005.safetensors.xyz.safetensors").write_bytes(b"half")
+    (tmp_path / "run" / ".holdfast-file.0").mkdir()
+    (tmp_path / "run" / ".holdfast-file.0" / "step-0000000005.safetensors").write_bytes(b"half")
     (tmp_path / "run" / "notes.txt").write_text("mine")
     for step in (5, 10, 15):
         series.write(step, {"step": step})

@@ -210,7 +210,7 @@ def test_statistics_work_elementwise(claim: claims.Measured) -> None:
     tables = [random_table(seed, 3, **points) for seed in range(20)]
 
     class Stacked:
-        experiment = tables[0].experiment
+        experiment, swept = tables[0].experiment, staticmethod(tables[0].swept)
 
         def values(self, *cell: Any) -> dict[int, np.ndarray]:
             each = [t.values(*cell) for t in tables]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,6 +109,50 @@ def test_run_leaves_a_page_and_report_writes_it_again(holdfast, toy: ToySystem) 
     assert "must be the folder of a run" in one_line(holdfast("report", toy.root))
     (folder / "run.json").write_text("{}")
     assert "must be as holdfast wrote it" in one_line(holdfast("report", folder))
+
+
+def test_report_compares_runs(holdfast, toy: ToySystem) -> None:
+    for name, change in (("before", ("", "")), ("after", ("Method(3.0)", "Method(3.5)"))):
+        if change[0]:
+            toy.edit(*change)
+        assert holdfast("run", toy.name, "--scale", "small", "--jobs", 0, "--quiet", "--out", name).code == 0
+    told = holdfast("report", "before", "after")
+    assert told.code == 0
+    assert "A  before" in told.out
+    assert re.search(r"good +\S+ ± \S+ +\S+ ± \S+ +\+0\.5.* better +8 pairs", told.out)
+    assert re.search(r"bad .* identical +8 pairs", told.out)
+    assert "arms › good › method › mean: A: 3.0; B: 3.5" in told.out
+    page = toy.root / "holdfast-runs" / "comparison.html"
+    assert "<html" in page.read_text()
+    data = json.loads(holdfast("report", "before", "after", "before", "--json", "--out", "c.html").out)
+    assert list(data["runs"]) == ["A", "B", "C"]
+    assert (toy.root / "c.html").exists()
+    assert holdfast("report", "before", "after", "--out", ".").code == 0
+    assert (toy.root / "comparison.html").exists()
+
+
+def test_report_compares_with_the_ledger(holdfast, toy: ToySystem) -> None:
+    holdfast("freeze", toy.name, "--jobs", 0, "--quiet", "--out", "runs/pilots")
+    toy.commit("plan")
+    holdfast("run", toy.name, "--scale", "small", "--jobs", 0, "--ledger", "--quiet", "--out", "runs/small")
+    alone = holdfast("report", toy.name)
+    assert alone.code == 0
+    assert (toy.root / "holdfast-runs" / toy.name / "ledger-small" / "page.html").exists()
+    told = holdfast("report", toy.name, "runs/small")
+    assert re.search(r"good .* identical +8 pairs", told.out)
+    assert "0 of" in told.out
+
+
+def test_report_names_what_cannot_be_compared(holdfast, toy: ToySystem) -> None:
+    holdfast("run", toy.name, "--scale", "smoke", "--out", "one", "--arms", "good")
+    holdfast("run", toy.name, "--scale", "smoke", "--out", "two", "--arms", "bad")
+    assert "two: must have an arm, a problem, a point and a metric in common with one" in one_line(
+        holdfast("report", "one", "two")
+    )
+    assert "nowhere: must be the folder of a run" in one_line(holdfast("report", "one", "nowhere"))
+    (toy.root / "notes.txt").write_text("no run")
+    assert "notes.txt" in one_line(holdfast("report", "notes.txt", "one"))
+    assert not (toy.root / "holdfast-runs").exists(), "nothing was written"
 
 
 def test_freeze_commit_run_verdicts(holdfast, toy: ToySystem) -> None:

@@ -82,7 +82,14 @@ def test_card_is_complete(system: System) -> None:
     english, chinese = (" ".join(_words(text.model_dump())) for text in (card.texts.en, card.texts.zh))
     assert not re.search("[\u4e00-\u9fff]", english)
     assert len(re.findall("[\u4e00-\u9fff]", chinese)) > 50
+    assert re.search("[\u4e00-\u9fff]", card.texts.zh.task)
     assert len(card.texts.en.points) == len(card.texts.zh.points), "both languages make the same points"
+
+
+def test_a_task_has_the_same_words_in_every_card() -> None:
+    """The digest groups systems by task, in both languages."""
+    said = {(system.card.task, system.card.texts.zh.task) for system in SYSTEMS}
+    assert len(said) == len({english for english, _ in said}) == len({chinese for _, chinese in said})
 
 
 def _words(fields: dict[str, object]) -> Iterator[str]:

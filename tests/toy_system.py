@@ -28,6 +28,7 @@ use_when = "Never."
 avoid_when = "Always."
 [texts.zh]
 title = "玩具"
+task = "测试运行器"
 sentence = "玩具。"
 points = ["一"]
 use_when = "从不。"

@@ -83,3 +83,18 @@ def dumps(value: Any) -> str:
 def digest(value: Any) -> str:
     """SHA-256 (hex) of `dumps(value)`."""
     return hashlib.sha256(dumps(value).encode()).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with the digest of itself.
+
+    Example:
+        >>> is_intact(sealed({"a": 1})), is_intact({**sealed({"a": 1}), "a": 2})
+        (True, False)
+    """
+    return {**content, "digest": digest(content)}
+
+
+def is_intact(content: Mapping[str, Any]) -> bool:
+    """Whether content is what was sealed."""
+    return content.get("digest") == digest({k: v for k, v in content.items() if k != "digest"})

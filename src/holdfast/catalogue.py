@@ -9,6 +9,7 @@ import importlib.metadata
 import importlib.util
 import re
 import tomllib
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +41,17 @@ class Texts(_Strict):
     avoid_when: str = Field(min_length=1)
 
 
+class TranslatedTexts(Texts):
+    """The texts in another language than the card's own, and its task, by which the digest groups systems."""
+
+    task: str = Field(min_length=1)
+
+
 class Languages(_Strict):
     """The texts in every language of the digest."""
 
     en: Texts
-    zh: Texts
+    zh: TranslatedTexts
 
 
 class PublishedClaim(_Strict):
@@ -98,7 +105,7 @@ def read_card(path: Path) -> Card:
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(str(path), "must be a readable TOML file", str(error)) from error
     try:
         return Card.model_validate(data)
@@ -129,8 +136,7 @@ class System:
     @property
     def experiment(self) -> Experiment:
         """The declared experiment (imports the system)."""
-        module = importlib.import_module(f"{self.package}.experiment")
-        return module.experiment
+        return imported_experiment(f"{self.package}.experiment", "experiment")
 
     @property
     def has_cli(self) -> bool:
@@ -139,7 +145,7 @@ class System:
 
     def cli(self) -> Any:
         """The system's typer app (imports the system's cli module)."""
-        return importlib.import_module(f"{self.package}.cli").app
+        return imported(f"{self.package}.cli", "app")
 
     @property
     def ledger(self) -> Path:
@@ -164,7 +170,7 @@ def find() -> Catalogue:
     found = Catalogue()
     for folder in sorted(p.parent for p in BUILT_IN.glob("*/card.toml")):
         _add(found, folder.name, f"holdfast.systems.{folder.name}", folder, "built in")
-    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
+    for entry in sorted(_plugins(found), key=lambda e: e.name):
         try:
             spec = importlib.util.find_spec(entry.value)
             if spec is None or not spec.submodule_search_locations:
@@ -176,6 +182,21 @@ def find() -> Catalogue:
         distribution = entry.dist.name if entry.dist is not None else entry.value
         _add(found, entry.name, entry.value, folder, f"plugin {distribution}")
     return found
+
+
+def _plugins(found: Catalogue) -> list[importlib.metadata.EntryPoint]:
+    """The entry points of installed plugins; a package whose metadata cannot be read does not hide those of others."""
+    try:
+        return list(importlib.metadata.entry_points(group=ENTRY_POINTS))
+    except Exception:  # noqa: BLE001  read package by package, to find which
+        entries = {}
+        for distribution in importlib.metadata.distributions():
+            try:
+                entries.update({e.name: e for e in distribution.entry_points if e.group == ENTRY_POINTS})
+            except Exception as error:  # noqa: BLE001  whatever a parser says of it
+                where = str(getattr(distribution, "_path", "an installed package"))
+                found.broken[where] = f"its metadata cannot be read ({error}); install it again"
+        return list(entries.values())
 
 
 def _add(found: Catalogue, name: str, package: str, folder: Path, origin: str) -> None:
@@ -190,6 +211,39 @@ def _add(found: Catalogue, name: str, package: str, folder: Path, origin: str) -
         found.systems[name] = system
     except HoldfastError as error:
         found.broken[name] = str(error)
+
+
+def imported(module: str, attribute: str) -> Any:
+    """Something of a system's module.
+
+    Raises:
+        HoldfastError: importing it failed, or there is no such attribute; names the file and line. What the module
+            says itself by a HoldfastError passes through.
+    """
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (HoldfastError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a plugin's module may raise anything, SystemExit too
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (last.filename, last.lineno)
+        where = module if file == __file__ or "importlib" in str(file) else f"{file}, line {line}"
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise HoldfastError(f"{where}: cannot be imported ({why}); mend it, or uninstall its package") from error
+
+
+def imported_experiment(module: str, attribute: str) -> Experiment:
+    """An experiment of a system's module.
+
+    Raises:
+        HoldfastError: it cannot be imported, or is something else; names the module.
+    """
+    from holdfast.experiment import Experiment
+
+    found = imported(module, attribute)
+    if not isinstance(found, Experiment):
+        raise HoldfastError(f"{module}: {attribute} must be an Experiment; received {type(found).__name__}")
+    return found
 
 
 def load(name: str) -> System:

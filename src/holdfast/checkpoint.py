@@ -190,9 +190,9 @@ class Checkpoints:
         return max(self.steps(), default=None)
 
     def write(self, step: int, state: Any) -> None:
-        """Save a state, then remove all but the newest `keep` files and what a killed process left half written."""
+        """Save a state, then remove all but the newest `keep` files."""
         save_state(self.path(step), state)
-        for old in [self.path(s) for s in self.steps()[: -self.keep]] + list(Path(self.dir).glob(".step-*")):
+        for old in (self.path(s) for s in self.steps()[: -self.keep]):
             with contextlib.suppress(FileNotFoundError):
                 old.unlink()
 

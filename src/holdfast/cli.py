@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +15,12 @@ from typer.core import TyperCommand, TyperGroup
 
 import holdfast
 from holdfast import catalogue
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, InputError
+from holdfast.printable import clean, clean_line
+from holdfast.signals import Signals
 
 MANY = ("--on", "--arms", "--problems")
+UsageError: Any = typer.BadParameter.__mro__[1]  # click's, which typer brings with it or depends on, by version
 
 
 class _TakesMany(TyperCommand):
@@ -37,7 +42,10 @@ class _System(TyperCommand):
     """Stands for a system's group of verbs in `--help`; imports them when called."""
 
     def __init__(self, system: catalogue.System, word: str) -> None:
-        super().__init__(word, help=system.card.texts.en.sentence, rich_help_panel="Systems, on your own data")
+        from rich.markup import escape
+
+        about = escape(clean_line(system.card.texts.en.sentence))  # a plugin's words are no markup
+        super().__init__(word, help=about, rich_help_panel="Systems, on your own data")
         self._system = system
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -47,6 +55,12 @@ class _System(TyperCommand):
 
 class _Systems(TyperGroup):
     """The commands below, and one per command word of every system that has verbs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise _Left from error
 
     def list_commands(self, ctx: Any) -> list[str]:
         words = [w for s in catalogue.find().systems.values() if s.has_cli for w in s.commands]
@@ -114,11 +128,11 @@ def list_systems(
     width = max((len(s.id) for s in systems), default=0)
     for system in systems:
         origin = "" if system.origin == "built in" else f"  [{system.origin}]"
-        typer.echo(f"{system.id:<{width}}  {system.card.task} ({system.card.year}){origin}")
+        _print(f"{system.id:<{width}}  {system.card.task} ({system.card.year}){origin}")
     if not systems:
         typer.echo("no system matches; `holdfast list` shows all")
     for name, why in found.broken.items():
-        typer.echo(f"cannot be used: {name}: {' '.join(why.split())}", err=True)
+        typer.echo(clean_line(f"cannot be used: {name}: {why}"), err=True)
 
 
 @app.command()
@@ -129,7 +143,7 @@ def show(system: System) -> None:
     """
     from holdfast.report.card import card_text
 
-    typer.echo(card_text(catalogue.load(system)))
+    _print(card_text(catalogue.load(system)))
 
 
 @app.command(cls=_TakesMany)
@@ -139,7 +153,9 @@ def run(
     on: Annotated[list[str] | None, typer.Option(help="Your own data instead: one or more paths.")] = None,
     arms: Annotated[list[str] | None, typer.Option(help="Only these arms.")] = None,
     problems: Annotated[list[str] | None, typer.Option(help="Only these problems.")] = None,
-    replicates: Annotated[int | None, typer.Option(min=1, help="Number of replicates instead of the rule's.")] = None,
+    replicates: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Number of replicates instead of the rule's.")
+    ] = None,
     jobs: Jobs = None,
     out: Out = None,
     device: Device = "cpu",
@@ -212,17 +228,26 @@ def verdicts(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    out: Annotated[Path | None, typer.Option(help="The page. Default: page.html in the folder.")] = None,
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Folders of runs, ledger files, or SYSTEM or SYSTEM/SCALE for what the ledger holds."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page. Default: page.html in the folder; holdfast-runs/comparison.html for several."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Show a run again and write its page anew.
+    """Show a run again, or compare several with the first, and write the page.
 
-    Example: holdfast report holdfast-runs/adamatch/demo
+    Examples:
+    holdfast report holdfast-runs/adamatch/demo |
+    holdfast report adamatch |
+    holdfast report adamatch holdfast-runs/adamatch/own --out comparison.html
     """
-    from holdfast.commands import report_run
+    from holdfast.commands import report_runs
 
-    report_run(folder, out, as_json=as_json)
+    report_runs(runs, out, as_json=as_json)
 
 
 @app.command()
@@ -247,19 +272,42 @@ def doctor() -> None:
     from holdfast.doctor import findings
 
     for name, value in findings():
-        typer.echo(f"{name:<18} {value}")
+        _print(f"{name:<18} {value}")
+
+
+class _Left(Exception):
+    """Ctrl-C or a reader that has gone, past typer, which would end the program in silence or with another code."""
 
 
 def main() -> None:
-    """Entry point: expected failures in one line and exit code 2, Ctrl-C with 130."""
+    """Entry point: expected failures in one line and exit code 2, Ctrl-C with 130, a signal with 128 and its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "✓" shows a "?"
+    Signals.listen()
     try:
-        app(prog_name="holdfast")
-    except KeyboardInterrupt:
-        _say("interrupted; the same command goes on from there")
-        sys.exit(130)
-    except BrokenPipeError:  # `holdfast list | head`
+        _main()
+    except SystemExit as end:
+        raise SystemExit(Signals.code(end.code)) if isinstance(end.code, int) else end from None
+
+
+def _main() -> None:
+    try:
+        _check_words(sys.argv[1:])
+        sys.exit(app(prog_name="holdfast", standalone_mode=False))
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click prints the help instead of the error
+            error.show()
+        else:
+            _say(_usage(error))
+        sys.exit(2)
+    except _Left as left:
+        if isinstance(left.__cause__, KeyboardInterrupt):
+            _say("interrupted; the same command goes on from there")
+            sys.exit(130)
+        # `holdfast list | head`: as every program that is ended by a pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(141)
     except (HoldfastError, OSError) as error:
         if "--debug" in sys.argv:
             raise
@@ -270,11 +318,30 @@ def main() -> None:
 def _in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, HoldfastError):
         return f"{error.filename or 'file system'}: {error.strerror or error}"
-    return " ".join(str(error).split())
+    return str(error)
+
+
+def _usage(error: Any) -> str:
+    """A wrong command line in words, and where to look."""
+    context = getattr(error, "ctx", None)
+    where = "" if context is None else f" (see `{context.command_path} --help`)"
+    return f"{error.format_message().rstrip('.')}{where}"
+
+
+def _check_words(words: list[str]) -> None:
+    """Bytes that are no text could be neither printed nor written into a page."""
+    for word in words:
+        if "\0" in word or any("\ud800" <= c <= "\udfff" for c in word):
+            raise InputError("argument", "must be text in UTF-8; rename the file if it is a path", ascii(word))
+
+
+def _print(text: str) -> None:
+    typer.echo(clean(text))
 
 
 def _say(text: str) -> None:
-    typer.echo(f"holdfast: {text}", err=True)
+    with suppress(OSError):  # of a terminal that was closed
+        typer.echo(clean_line(f"holdfast: {text}"), err=True)
 
 
 if __name__ == "__main__":

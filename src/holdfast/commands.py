@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holdfast import catalogue, ledger
+from holdfast import catalogue, ledger, runfolder
 from holdfast.decision import Verdict
-from holdfast.errors import HoldfastError, InputError
+from holdfast.errors import InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Scale
-from holdfast.files import read_json, write_json, write_text
 from holdfast.freeze import Tuner
 from holdfast.freeze import freeze as write_plan
+from holdfast.printable import clean_line
+from holdfast.report import sources, wording
+from holdfast.report.bilingual import expected_errors
+from holdfast.report.comparison import Comparison, compare
+from holdfast.report.comparison_page import write_comparison
+from holdfast.report.comparison_tables import comparison_json, print_comparison
 from holdfast.report.digest import write_digest
+from holdfast.report.entries import entry, false_headlines, stated
 from holdfast.report.page import write_page
-from holdfast.report.results import Results
 from holdfast.report.tables import print_results, to_json
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.display import display
 from holdfast.trials.executors import Executor, InProcess, LocalProcesses
 from holdfast.trials.plan import Source
-from holdfast.trials.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from holdfast.report.results import Results
 
 RUNS = Path("holdfast-runs")
 
@@ -53,11 +61,34 @@ class Request:
 
 def run_system(request: Request) -> int:
     """Run, report, record; the exit code: 0, 1 if a trial failed, 130 if interrupted."""
+    with _stdout_apart() if request.json else nullcontext():
+        code, results = _run(request)
+    if request.json:
+        sys.stdout.write(to_json(results) + "\n")
+    return code
+
+
+@contextmanager
+def _stdout_apart() -> Iterator[None]:
+    """What anything prints in the block, trials and libraries too, goes to stderr: stdout belongs to the results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)  # also for workers and for what does not print through Python
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _run(request: Request) -> tuple[int, Results]:
     system = catalogue.load(request.system)
     source = Source(system.id, tuple(str(Path(p).absolute()) for p in request.on))
+    scale = _scale(source, request.scale)  # before its name becomes part of a path
+    _check_device(request.device)
     plan, first = _plan_for(system, request)
     folder = (request.out or RUNS / system.id / ("own" if request.on else request.scale)).absolute()
-    scale = _scale(source, request.scale)
     console = _console(stderr=request.json)
     if scale.status:
         console.print(f"scale {request.scale}: {scale.status}", markup=False)
@@ -74,21 +105,20 @@ def run_system(request: Request) -> int:
             problems=request.problems,
             tuned=plan.get("tuned", {}),
             replicates=request.replicates,
+            note=lambda begun, keys: runfolder.begin(begun, source, keys),
         )
         command = "holdfast " + shlex.join(sys.argv[1:])
         results = campaign.run(title=system.card.title, card=system.card, plan=plan, command=command)
-    _keep(results, source)
-    page = write_page(results, folder / "page.html")
-    if request.json:
-        sys.stdout.write(to_json(results) + "\n")
-    else:
+    runfolder.keep(results, source)
+    page = write_page(results, folder / runfolder.PAGE)
+    if not request.json:
         print_results(results, _console(), page=_short(page))
     if request.ledger and not results.interrupted:
         console.print(f"ledger: {_short(ledger.write_ledger(system, plan, results))}; commit it", markup=False)
     if results.interrupted:
         console.print("interrupted: finished trials are kept; the same command goes on from there", markup=False)
-        return 130
-    return 1 if results.failed else 0
+        return 130, results
+    return 1 if results.failed else 0, results
 
 
 def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, Any], int]:
@@ -114,6 +144,12 @@ def executor_for(name: str, scale: Scale, jobs: int | None) -> Executor:
     return LocalProcesses(jobs or max(1, (os.cpu_count() or 1) // scale.threads))
 
 
+def _check_device(name: str) -> None:
+    """Refuse what no device is called. Whether it is there, only a system knows that uses it."""
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:[0-9]{1,3})?", name):
+        raise InputError("--device", "must be cpu, cuda, cuda:1, ... or mps", name)
+
+
 def _scale(source: Source, name: str) -> Scale:
     scales = source.load().scales
     if name not in scales:
@@ -128,6 +164,7 @@ def freeze_system(
     system = catalogue.load(name)
     source = Source(system.id)
     console = _console()
+    _check_device(device)
     with display(console, quiet=quiet) as show:
         executor = executor_for(scale, _scale(source, scale), jobs)
         folder = (out or RUNS / system.id / "pilots").absolute()
@@ -136,7 +173,7 @@ def freeze_system(
     plan = ledger.read_plan(system, scale) or {}
     for arm, values in plan["tuned"].items():
         shown = ", ".join(f"{k} = {_brief(v)}" for k, v in values.items())
-        console.print(f"{arm}: {shown or 'nothing to tune'}", markup=False)
+        console.print(clean_line(f"{arm}: {shown or 'nothing to tune'}"), markup=False)
     console.print(f"plan {plan['number']}: {_short(path)}", markup=False)
     console.print(f"next: commit it, then holdfast run {system.id} --scale {scale} --ledger", markup=False)
 
@@ -152,31 +189,53 @@ def show_verdicts(name: str | None, *, check: bool) -> int:
     for system in systems:
         plans = sorted(system.ledger.glob("*.plan.json")) if system.ledger.is_dir() else []
         for scale in (path.name.removesuffix(".plan.json") for path in plans):
+            ledger.read_plan(system, scale)  # a damaged one is named
             found = ledger.read_ledger(system, scale)
             state = ledger.state(system, scale) if check else ""
             bad |= state in ("stale", "edited")
             heading = f"{system.id}, {scale}" + (f": {state}" if state else "")
-            print(heading if found else f"{heading}: plan frozen, not run yet")
+            print(clean_line(heading if found else f"{heading}: plan frozen, not run yet"))
             for verdict in ledger.verdicts_of(found) if found else []:
-                print(f"  {_line(verdict)}")
+                print(f"  {clean_line(_line(verdict))}")
+    errors = false_headlines(entry(system).headline for system in systems)
+    if name is None and errors.tested:
+        print(expected_errors(errors)[0])
     return 1 if bad else 0
 
 
 def _line(verdict: Verdict) -> str:
-    from holdfast.report import wording
-
     role = "" if verdict.role == "secondary" else f" ({verdict.role})"
-    return f"{verdict.verdict:<17} {verdict.text}{role}: {wording.effect(verdict) or verdict.reason}"
+    return f"{stated(verdict):<19} {verdict.text}{role}: {wording.effect(verdict) or verdict.reason}"
 
 
-def report_run(folder: Path, out: Path | None, *, as_json: bool) -> None:
-    """Print the results of an earlier run and write their page."""
-    results = _kept(folder.absolute())
-    page = write_page(results, (out or folder / "page.html").absolute())
+def report_runs(names: Sequence[str], out: Path | None, *, as_json: bool) -> None:
+    """Print the results of an earlier run, or a comparison of several, and write the page."""
+    found = [(name, sources.find(name)) for name in names]
+    if len(found) > 1:
+        _report_comparison(compare(found), out, as_json=as_json)
+        return
+    ((_, results),) = found
+    kept = runfolder.is_run(results.folder)
+    folder = results.folder if kept else RUNS / results.system / f"ledger-{results.scale}"
+    page = write_page(results, _page(out, folder / runfolder.PAGE))
     if as_json:
         sys.stdout.write(to_json(results) + "\n")
     else:
         print_results(results, _console(), page=_short(page))
+
+
+def _report_comparison(comparison: Comparison, out: Path | None, *, as_json: bool) -> None:
+    page = write_comparison(comparison, _page(out, RUNS / "comparison.html"))
+    if as_json:
+        sys.stdout.write(comparison_json(comparison) + "\n")
+    else:
+        print_comparison(comparison, _console(), page=_short(page))
+
+
+def _page(out: Path | None, default: Path) -> Path:
+    """Where the page goes; into `out` if that is a folder."""
+    path = (out or default).absolute()
+    return path / default.name if path.is_dir() else path
 
 
 def make_digest(out: Path) -> None:
@@ -185,61 +244,17 @@ def make_digest(out: Path) -> None:
     page = write_digest(found, out.absolute())
     print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}: {_short(page)}")
     for name, why in found.broken.items():
-        print(f"cannot be used: {name}: {' '.join(why.split())}", file=sys.stderr)
-
-
-def _keep(results: Results, source: Source) -> None:
-    content = {
-        "source": [source.reference, list(source.own)],
-        "scale": results.scale,
-        "keys": [record.key for record in results.records],
-        "verdicts": [verdict.to_json() for verdict in results.verdicts],
-        "plan": dict(results.plan),
-        "provenance": dict(results.provenance),
-        "command": results.command,
-        "pilot": results.pilot,
-        "interrupted": results.interrupted,
-    }
-    write_json(results.folder / "run.json", content)
-    write_text(results.folder / "results.json", to_json(results) + "\n")
-
-
-def _kept(folder: Path) -> Results:
-    path = folder / "run.json"
-    if not path.exists():
-        raise InputError("folder", "must be the folder of a run that `holdfast run` wrote", str(folder))
-    content = read_json(path)
-    try:
-        reference, own = content["source"]
-        source = Source(reference, tuple(own))
-        system = catalogue.load(reference)
-        with Store(folder / "trials.sqlite") as store:
-            records = store.get(content["keys"])
-        return Results(
-            system=system.id,
-            title=system.card.title,
-            card=system.card,
-            scale=content["scale"],
-            experiment=source.load(),
-            records=[records[key] for key in content["keys"] if key in records],
-            verdicts=[Verdict.from_json(v) for v in content["verdicts"]],
-            plan=content["plan"],
-            provenance=content["provenance"],
-            command=content["command"],
-            folder=folder,
-            pilot=content["pilot"],
-            interrupted=content["interrupted"],
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, HoldfastError):
-            raise
-        raise InputError(str(path), "must be as holdfast wrote it; run again to restore it", repr(error)) from error
+        print(clean_line(f"cannot be used: {name}: {why}"), file=sys.stderr)
 
 
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with the code that says a trial has failed
+
+    return Ours(stderr=stderr, highlight=False)
 
 
 def _short(path: Path) -> Path:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.printable import clean_line
+
 
 class HoldfastError(Exception):
-    """An expected failure. The command line prints its message in one line and exits with code 2."""
+    """An expected failure. The command line prints its message in one line and exits with code 2.
+
+    The message names files and values that may be a stranger's: it is always a single line that controls no terminal.
+    """
+
+    def __str__(self) -> str:
+        return clean_line(super().__str__())
 
 
 class InputError(HoldfastError, ValueError):
@@ -27,7 +35,7 @@ class InputError(HoldfastError, ValueError):
         self.argument, self.rule, self.received = argument, rule, received
         text = f"{argument}: {rule}"
         if received is not ...:
-            shown = received if isinstance(received, str) else repr(received)
+            shown = received if isinstance(received, str) else _shown(received)
             shown = " ".join(shown.split())
             text += f"; received {shown if len(shown) <= 200 else shown[:197] + '...'}"
         super().__init__(text)
@@ -35,6 +43,14 @@ class InputError(HoldfastError, ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         # The default would call __init__ with the finished message alone and fail in the parent process.
         return type(self), (self.argument, self.rule, self.received)
+
+
+def _shown(value: Any) -> str:
+    """How Python prints a value; its type where that fails: objects may be nested without end, or raise."""
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  a message about a wrong value must not fail on that value
+        return f"{type(value).__name__} ({type(error).__name__} on printing it)"
 
 
 class MissingExtra(HoldfastError, ImportError):

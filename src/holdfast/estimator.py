@@ -256,6 +256,13 @@ class Estimator(ABC):
         config = modelfolder.read(folder)
         if config.get("class") != _path_of(cls):
             raise InputError(str(folder), f"must hold a {_path_of(cls)}", config.get("class"))
+        with modelfolder.reading(folder):
+            estimator = cls._from(config, folder, given)
+        modelfolder.check_intact(folder, config)
+        return estimator
+
+    @classmethod
+    def _from(cls, config: Mapping[str, Any], folder: Path, given: Mapping[str, Any]) -> Self:
         decoder = modelfolder.Decoder(folder, cls._packages(), cls.trusted_types)
         estimator = cls(**cls._decode_init(decoder, config, given, folder))
         learned = config.get("learned", {})

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from holdfast.errors import InputError
+from holdfast.fields import check_fields, check_kind
 
 if TYPE_CHECKING:
     from holdfast.claims import Claim
@@ -105,6 +106,11 @@ class Problem(ABC):
         """`(n_test, n_train)` of the pool that replicates re-split, or None."""
         return None
 
+    @property
+    def points(self) -> Mapping[str, Sequence[Any]]:
+        """Swept parameter -> those of its values that make sense here; a parameter that is not named uses all."""
+        return NOTHING
+
     def available(self) -> bool:
         """Whether the data can be loaded on this machine now."""
         return True
@@ -152,6 +158,7 @@ class Scale:
     Attributes:
         replicates: number of replicates; None = what the rule of decision needs (8, and 16 where still undecided).
         arms, problems: names to use; None = all.
+        points: swept parameter -> those of its declared values to use; a parameter that is not named uses all.
         threads: compute threads of one trial (fixed here so that `--jobs` cannot change a number).
         slow: a replicate costs more than 3 minutes: one look at n = 6 instead of two looks at 8 and 16.
         time_limit_s: a trial running longer is ended and recorded as failed; None = no limit.
@@ -161,6 +168,7 @@ class Scale:
     replicates: int | None = None
     arms: tuple[str, ...] | None = None
     problems: tuple[str, ...] | None = None
+    points: Mapping[str, Sequence[Any]] | None = None
     threads: int = 1
     slow: bool = False
     time_limit_s: float | None = None
@@ -194,7 +202,8 @@ class Experiment:
         scales: smoke, demo, small, full.
         points: swept parameters, numbers or words; every trial gets one combination as `run.point`.
         tuning: how arms are tuned on pilots; None = no arm has a search space.
-        own: makes a problem of the user's files (`--on`); None = the task has no such thing.
+        own: makes a problem of the user's files (`--on`), or a whole experiment where they name more than data (what is
+            swept); None = the task has no such thing.
         benefit: the metric shown against cost; None = the headline's.
 
     Raises:
@@ -211,31 +220,58 @@ class Experiment:
     trial: Callable[[Run], Iterable[Measurement]]
     points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     tuning: Tuning | None = None
-    own: Callable[[Sequence[Path]], Problem] | None = None
+    own: Callable[[Sequence[Path]], Problem | Experiment] | None = None
     benefit: str | None = None
+
+    def swept(self, scale: Scale | None = None, problem: str | None = None) -> Mapping[str, Sequence[Any]]:
+        """The values of the swept parameters that a scale uses, on a problem that may use fewer still."""
+        chosen = {**self.points, **((scale.points if scale else None) or {})}
+        for name, values in (self.problems[problem].points if problem else NOTHING).items():
+            chosen[name] = [value for value in chosen[name] if value in values]
+        return chosen
 
     def space(self, arm: str) -> Mapping[str, Sequence[Any]]:
         """The search space of an arm, or of the arm it is tuned as."""
         return self.arms[self.arms[arm].tuned_as or arm].space
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         for name, arm in self.arms.items():
             _declared(f"arm {name!r}: problems", arm.problems or (), self.problems)
             _declared(f"arm {name!r}: tuned_as", (arm.tuned_as,), self.arms)
         for name, scale in self.scales.items():
             _declared(f"scale {name!r}: arms", scale.arms or (), self.arms)
             _declared(f"scale {name!r}: problems", scale.problems or (), self.problems)
+            _declared(f"scale {name!r}: points", scale.points or (), self.points)
+            for parameter, values in (scale.points or {}).items():
+                _declared(f"scale {name!r}: points: {parameter}", values, self.points[parameter])
         if self.tuning is not None:
             _declared("tuning: metric", (self.tuning.metric,), self.metrics)
             _declared("tuning: problem", (self.tuning.problem,), self.problems)
         _declared("benefit", (self.benefit,), self.metrics)
+        for name, problem in self.problems.items():
+            _declared(f"problem {name!r}: points", problem.points, self.points)
+            for parameter, values in problem.points.items():
+                _declared(f"problem {name!r}: points: {parameter}", values, self.points[parameter])
         for name, values in self.points.items():
             for value in values:  # records keep them as JSON, and are found again by equality
                 if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
                     raise InputError(f"points: {name}", "must be finite numbers or words", value)
 
 
-def _declared(what: str, names: Iterable[str | None], known: Iterable[str]) -> None:
+    def _check_kinds(self) -> None:
+        for field, kind in (("problems", Problem), ("arms", Arm), ("metrics", Metric), ("scales", Scale)):
+            for name, part in getattr(self, field).items():
+                check_kind(part, kind, f"{field}: {name}")
+                if kind is not Problem:
+                    check_fields(part, f"{field}: {name}: ")
+        if self.tuning is not None:
+            check_kind(self.tuning, Tuning, "tuning")
+            check_fields(self.tuning, "tuning: ")
+        check_fields(self)
+
+
+def _declared(what: str, names: Iterable[Any], known: Iterable[Any]) -> None:
     known = list(known)
     for name in names:
         if name is not None and name not in known:
@@ -273,15 +309,20 @@ class Table:
     Args:
         records: any iterable of `Record`; failed ones are kept apart in `failed`.
         experiment: for directions and units of metrics, re-split sizes of problems, flags of arms.
+        scale: that was run; None = one that uses all values of the swept parameters.
     """
 
-    def __init__(self, records: Iterable[Record], experiment: Experiment) -> None:
-        self.experiment = experiment
+    def __init__(self, records: Iterable[Record], experiment: Experiment, scale: Scale | None = None) -> None:
+        self.experiment, self.scale = experiment, scale
         self.records: list[Record] = []
         self.failed: list[Record] = []
         for record in records:
             (self.records if record.status == "ok" else self.failed).append(record)
         self._replicates = sorted({r.replicate for r in self.records if r.replicate is not None})
+
+    def swept(self, problem: str) -> Mapping[str, Sequence[Any]]:
+        """Swept parameter -> its values at this scale, on a problem."""
+        return self.experiment.swept(self.scale, problem)
 
     @property
     def replicates(self) -> list[int]:
@@ -320,7 +361,7 @@ class Table:
         """The table restricted to its first n replicates (one "look")."""
         keep = set(self._replicates[:n])
         chosen = [r for r in self.records if r.replicate is None or r.replicate in keep]
-        return Table([*chosen, *self.failed], self.experiment)
+        return Table([*chosen, *self.failed], self.experiment, self.scale)
 
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,24 @@ from typing import Any
 
 from holdfast.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+UNFINISHED = ".holdfast-"  # how the names of folders begin in which something is being written
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new path beside `path` to write to; moved over it when the block ends well, removed when it does not.
+    """A new path to write to; moved over `path` when the block ends well, removed when it does not.
+
+    What a process that was killed had left half written beside `path` is removed, too.
+
+    Raises:
+        InputError: `path` is a folder or a device.
+        OSError: names `path`, and not the temporary file that nobody has heard of.
 
     Example:
         >>> import tempfile, pathlib
@@ -25,15 +40,137 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")  # the suffix, as some writers go by it
+    with named(path):
+        if path.exists() and not path.is_file():  # /dev/null would be replaced by a file
+            raise InputError(str(path), "must be a file or a new name", "a folder" if path.is_dir() else "a device")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        clear_up(path.parent)
+        work, lock = begin(path.parent, "file.")
+    temporary = work / path.name
     try:
-        yield temporary
-        with temporary.open("r+b") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        with named(path, work):
+            yield temporary
+            with temporary.open("r+b") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+        release(lock)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder; it takes the place of `folder` when the block ends well, and is removed when it does not.
+
+    Two moves are needed for that; a process that is killed between them leaves the earlier folder aside, where
+    `put_back` finds it.
+
+    Raises:
+        OSError: names `folder`, which is as it was.
+    """
+    folder = Path(folder).absolute()  # absolute, so that "." has a name and a parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    put_back(folder)
+    work, lock = begin(folder.parent, f"folder.{folder.name}.")
+    new, old = work / "new", work / "old"
+    try:
+        with named(folder, work):
+            new.mkdir()
+            yield new
+            if folder.exists():
+                os.replace(folder, old)
+            try:
+                os.replace(new, folder)
+            except OSError:
+                if old.exists():
+                    os.replace(old, folder)
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        release(lock)
+
+
+def put_back(folder: Path) -> None:
+    """Undo what a process that was killed in `replacing_folder` had begun."""
+    folder = Path(folder).absolute()
+    if not folder.parent.is_dir():
+        return
+    for work in unfinished(folder.parent, f"folder.{folder.name}."):
+        if (work / "old").is_dir() and not folder.exists():
+            os.replace(work / "old", folder)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def clear_up(folder: Path) -> None:
+    """Remove what processes that were killed had left half written in a folder."""
+    for abandoned in unfinished(folder, "file."):
+        shutil.rmtree(abandoned, ignore_errors=True)
+
+
+@contextmanager
+def named(path: Path, *hidden: Path) -> Iterator[None]:
+    """Let errors of the file system in the block name `path`, where they name nothing, or `hidden` or what is in it."""
+    try:
+        yield
+    except OSError as error:
+        inside = error.filename is None or any(Path(os.fsdecode(error.filename)).is_relative_to(h) for h in hidden)
+        if inside and error.errno is not None:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+# --------------------------------------------------------------------------------------------- what is being written
+def begin(folder: Path, name: str) -> tuple[Path, int | None]:
+    """A new folder inside `folder` to write in, and the lock on it that says so.
+
+    Args:
+        name: of the kind of writer; ends with a dot.
+
+    Raises:
+        OSError: names `folder`.
+    """
+    while True:
+        work = folder / f"{UNFINISHED}{name}{uuid.uuid4().hex}"
+        with named(folder, work):
+            work.mkdir()
+        lock = _hold(work)
+        if lock is None or work.exists():
+            return work, lock
+        release(lock)  # somebody took it for abandoned in the moment between the two
+
+
+def unfinished(folder: Path, name: str) -> Iterator[Path]:
+    """The folders of `begin` whose writers are gone.
+
+    The system gives a lock back when its holder dies, however it dies. Where folders cannot be locked (Windows, some
+    network disks), nothing is found.
+    """
+    for path in sorted(p for p in folder.iterdir() if p.name.startswith(f"{UNFINISHED}{name}")):
+        if (lock := _hold(path)) is not None:
+            yield path
+            release(lock)
+
+
+def release(lock: int | None) -> None:
+    """Give a lock back."""
+    if lock is not None:
+        os.close(lock)
+
+
+def _hold(path: Path) -> int | None:
+    """Lock a folder; None if somebody else has it, or if that cannot be known."""
+    if fcntl is None:
+        return None
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,5 +194,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(str(path), "must be a readable file", error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(str(path), "must be valid JSON; restore it or delete it", str(error)) from error

@@ -13,13 +13,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from holdfast import ledger
-from holdfast.canonical import canonical, dumps
+from holdfast.canonical import canonical, dumps, sealed
 from holdfast.claims import check
 from holdfast.decision import looks_for
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Arm, Experiment, Tuning
 from holdfast.files import write_json
-from holdfast.trials.campaign import run_missing
+from holdfast.trials.campaign import run_missing, sole_use
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import Executor, InProcess
@@ -73,7 +73,7 @@ class Tuner:
                 keys[arm, number] = [trial.key for trial in trials]
                 tasks += [Task(self.source, self.scale, t, self.folder, self.device, limit) for t in trials]
         tasks.sort(key=lambda task: task.trial.replicate or 0)
-        with Store(self.folder / "trials.sqlite") as store:
+        with sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
             run_missing(store, tasks, self.executor, self.show, f"{self.source.reference}: pilots")
             records = store.get(task.trial.key for task in tasks)
         values = {
@@ -176,6 +176,9 @@ def freeze(system: System, tuner: Tuner, *, why: str = "") -> Path:
         rule = f"must say why plan {before['number']} is replaced; its verdicts stay on record"
         raise InputError("--why", rule, "nothing")
     tuned, trace = tuner.tune()
+    path = ledger.plan_path(system, tuner.scale)
+    if ledger.read_plan(system, tuner.scale) != before:
+        raise HoldfastError(f"{path}: another freeze has written it meanwhile; look at it before freezing again")
     scale = experiment.scales[tuner.scale]
     declared = ledger.declaration(experiment, tuner.scale)
     content = {
@@ -191,8 +194,7 @@ def freeze(system: System, tuner: Tuner, *, why: str = "") -> Path:
         "tuning": trace,
         "earlier": _earlier(before, decided),
     }
-    path = ledger.plan_path(system, tuner.scale)
-    write_json(path, ledger.sealed(content))
+    write_json(path, sealed(content))
     ledger.ledger_path(system, tuner.scale).unlink(missing_ok=True)  # its verdicts are in "earlier" now
     return path
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from holdfast.canonical import canonical, digest
+from holdfast.canonical import canonical, is_intact
+from holdfast.canonical import sealed as sealed
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, Table
-from holdfast.files import read_json, write_json
+from holdfast.files import clear_up, read_json, write_json
 from holdfast.trials import provenance
 from holdfast.trials.closure import closure_hash
+from holdfast.trials.records import check_record
 
 if TYPE_CHECKING:
     from holdfast.catalogue import System
@@ -26,6 +29,11 @@ if TYPE_CHECKING:
     from holdfast.report.results import Results
 
 State = Literal["none", "not run", "current", "older code", "stale", "edited"]
+# What the files hold. Their seals keep out accidents; whoever means harm seals what he likes.
+PLANNED: dict[str, type] = dict.fromkeys(("number", "first_replicate"), int)
+PLANNED |= dict.fromkeys(("declaration", "tuned", "looks"), dict) | dict.fromkeys(("tuning", "earlier"), list)
+DECIDED: dict[str, type] = dict.fromkeys(("scale", "commit", "machine", "code", "plan", "started"), str)
+DECIDED |= {"plan_number": int, "versions": dict, "records": list, "verdicts": list}
 RECORDED = ("arm", "problem", "point", "replicate", "status", "scalars", "per_unit", "cost", "error")
 
 
@@ -44,27 +52,18 @@ def declaration(experiment: Experiment, scale: str) -> dict[str, Any]:
     chosen = experiment.scales[scale]
     arms = chosen.arms if chosen.arms is not None else tuple(experiment.arms)
     problems = chosen.problems if chosen.problems is not None else tuple(experiment.problems)
-    claims = [c for c in experiment.claims if set(c.arms) <= set(arms) and set(c.problems) <= set(problems)]
+    pairs = {(arm, problem) for arm in arms for problem in problems}
+    claims = [claim for claim in experiment.claims if claim.readable(pairs, experiment, chosen)]
     return {
         "question": experiment.question,
-        "scale": canonical(chosen),
+        "scale": {k: v for k, v in canonical(chosen).items() if k != "points"},
         "arms": {name: canonical(experiment.arms[name], f"arm {name!r}") for name in arms},
         "problems": {name: canonical(experiment.problems[name]) for name in problems},
-        "points": canonical(experiment.points),
+        "points": canonical(experiment.swept(chosen)),
         "metrics": canonical(experiment.metrics),
         "claims": [claim.declaration() for claim in claims],
         "tuning": canonical(experiment.tuning),
     }
-
-
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with the digest of itself."""
-    return {**content, "digest": digest(content)}
-
-
-def is_intact(content: Mapping[str, Any]) -> bool:
-    """Whether content is what was sealed."""
-    return content.get("digest") == digest({k: v for k, v in content.items() if k != "digest"})
 
 
 def read_plan(system: System, scale: str) -> dict[str, Any] | None:
@@ -73,25 +72,51 @@ def read_plan(system: System, scale: str) -> dict[str, Any] | None:
     Raises:
         InputError: the file was damaged or edited.
     """
-    return _read(plan_path(system, scale))
+    return _read(plan_path(system, scale), PLANNED)
 
 
 def read_ledger(system: System, scale: str) -> dict[str, Any] | None:
-    """The ledger of a scale, or None.
+    """The ledger of a scale, or None. One that an earlier plan was decided by is none: the later plan has its verdicts.
 
     Raises:
         InputError: the file was damaged or edited.
     """
-    return _read(ledger_path(system, scale))
+    content = _read(ledger_path(system, scale), DECIDED)
+    plan = None if content is None else read_plan(system, scale)
+    if content is None or plan is None:
+        return content
+    return None if content["plan"] in [earlier["digest"] for earlier in plan["earlier"]] else content
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, needed: Mapping[str, type]) -> dict[str, Any] | None:
     if not path.exists():
         return None
-    content = read_json(path)
-    if not isinstance(content, dict) or not is_intact(content):
-        raise InputError(str(path), "must be as holdfast wrote it; restore it with git", "content that was changed")
+    content, rule = read_json(path), "must be as holdfast wrote it; restore it with git"
+    if not isinstance(content, dict) or not is_intact(content) or not needed.keys() <= content.keys():
+        raise InputError(str(path), rule, "content that was changed")
+    try:
+        _check(content, needed)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(str(path), rule, repr(error)) from error
     return content
+
+
+def _check(content: Mapping[str, Any], needed: Mapping[str, type]) -> None:
+    """Raise some error unless all that is read later on is of the kind it should be."""
+    for name, kind in needed.items():
+        if not isinstance(content[name], kind) or isinstance(content[name], bool):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    for row in content.get("records", ()):
+        check_record(record_of(row))
+    for decided in (content, *content.get("earlier", ())):
+        if "verdicts" in decided:
+            verdicts_of(decided)
+    for entry in (*content.get("tuning", ()), *content.get("tuned", {}).values(), *content.get("looks", {}).values()):
+        if not isinstance(entry, dict | list):
+            raise TypeError("tuning, tuned and looks hold mappings and lists")
+    for tried in content.get("tuning", ()):
+        if not isinstance(tried["arm"], str) or not isinstance(tried["configuration"], dict):
+            raise TypeError("a configuration is an arm and its settings")
 
 
 def state(system: System, scale: str) -> State:
@@ -123,8 +148,8 @@ def _verdicts_again(system: System, scale: str, plan: Mapping[str, Any], ledger:
     records = [record_of(row) for row in ledger["records"]]
     if any(r.replicate is not None and r.replicate < plan["first_replicate"] for r in records):
         return None  # pilots, or replicates of an earlier plan
-    claims = claims_about(experiment, {(r.arm, r.problem) for r in records})
-    verdicts = decide_all(claims, Table(records, experiment), scale=experiment.scales[scale])
+    claims = claims_about(experiment, experiment.scales[scale], {(r.arm, r.problem) for r in records})
+    verdicts = decide_all(claims, Table(records, experiment, experiment.scales[scale]), scale=experiment.scales[scale])
     return [v.to_json() for v in verdicts]
 
 
@@ -163,8 +188,10 @@ def ready(system: System, scale: str) -> dict[str, Any]:
         raise HoldfastError(f"{path}: the experiment has changed since the plan was frozen ({changed}); {again}")
     if plan["first_replicate"] < FIRST_FINAL_REPLICATE:
         raise HoldfastError(f"{path}: final replicates start at {FIRST_FINAL_REPLICATE}, not at a pilot")
+    clear_up(path.parent)  # a run that was killed while it wrote the ledger is no change of the checkout
     if provenance.git("status", "--porcelain", folder=path.parent) is None:
-        raise HoldfastError(f"{path}: is in no git repository; a ledger is only written against a committed plan")
+        why = "is in no git repository" if shutil.which("git") else "git is not installed, so nothing is known of it"
+        raise HoldfastError(f"{path}: {why}; a ledger is only written against a committed plan")
     if provenance.git("ls-files", "--error-unmatch", path.name, folder=path.parent) is None:
         raise HoldfastError(f"{path}: is not committed; git add and git commit it first")
     top = Path(provenance.git("rev-parse", "--show-toplevel", folder=path.parent) or path.parent)
@@ -250,22 +277,63 @@ def verdicts_of(content: Mapping[str, Any]) -> list[Verdict]:
 
 def as_results(system: System, scale: str) -> Results | None:
     """A ledger as results, for tables, figures and pages; None where there is none."""
+    plan, ledger = read_plan(system, scale), read_ledger(system, scale)
+    return None if plan is None or ledger is None else _as_results(system, plan, ledger, ledger_path(system, scale))
+
+
+def results_from(path: Path) -> Results:
+    """Any ledger file as results: an earlier commit's, another machine's.
+
+    Its plan is the one beside it or the system's own, whichever it was measured against; without either, the results
+    say nothing of what was tuned how.
+
+    Raises:
+        HoldfastError: the file is no ledger, was damaged or edited, or its system is not installed.
+    """
+    from holdfast import catalogue
+
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"records", "verdicts", "plan", "commit"} <= content.keys():
+        what = "a plan" if isinstance(content, dict) and "declaration" in content else "something else"
+        raise InputError(str(path), "must be a ledger that `holdfast run --ledger` wrote", what)
+    content = _read(path, DECIDED) or {}
+    system = catalogue.load(content["system"])
+    near = [path.with_name(f"{path.stem}.plan.json"), plan_path(system, content["scale"])]
+    fitting = (plan for file in near if (plan := _plan_with(content["plan"], file)))
+    return _as_results(system, next(fitting, {}), content, path)
+
+
+def _plan_with(digest: str, path: Path) -> dict[str, Any] | None:
+    """The plan in a file, if it is the one with this digest; a file that is damaged is not."""
+    try:
+        plan = _read(path, PLANNED)
+    except InputError:
+        return None
+    return plan if plan is not None and plan["digest"] == digest else None
+
+
+def _as_results(system: System, plan: Mapping[str, Any], ledger: Mapping[str, Any], path: Path) -> Results:
     from holdfast.report.results import Results
 
-    plan, ledger = read_plan(system, scale), read_ledger(system, scale)
-    if plan is None or ledger is None:
-        return None
     versions = ", ".join(f"{name} {version}" for name, version in ledger["versions"].items())
     return Results(
         system=system.id,
         title=system.card.title,
         card=system.card,
-        scale=scale,
+        scale=ledger["scale"],
         experiment=system.experiment,
         records=[dataclasses.replace(record_of(row), key=str(i)) for i, row in enumerate(ledger["records"])],
         verdicts=verdicts_of(ledger),
         plan=plan,
-        provenance={"commit": ledger["commit"], "versions": versions, "machine": ledger["machine"]},
-        command=f"holdfast run {system.id} --scale {scale}",
-        folder=ledger_path(system, scale).parent,
+        declaration=plan.get("declaration", {}),
+        provenance={
+            "commit": ledger["commit"],
+            "code": ledger["code"],
+            "versions": versions,
+            "machine": ledger["machine"],
+            "started": ledger["started"],
+            "plan": f"number {ledger['plan_number']}, {ledger['plan'][:12]}",
+        },
+        command=f"holdfast run {system.id} --scale {ledger['scale']}",
+        folder=path.parent,
     )

@@ -8,12 +8,10 @@ is no pickle, and decoding makes no other objects than frozen dataclasses of pac
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import math
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import InputError
+from holdfast import files
+from holdfast.canonical import is_intact, sealed
+from holdfast.errors import HoldfastError, InputError
 from holdfast.files import read_json, write_json, write_text
 from holdfast.validation import is_tensor
 
 FORMAT = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 OURS = {CONFIG, WEIGHTS, CARD}
+AS_SAVED = "must be as it was saved: it is damaged or was edited; restore it from a copy or fit again"
 
 
 class Given:
@@ -84,9 +85,16 @@ class Encoder:
             self.tensors |= {f"{name}/{key}": tensor for key, tensor in value.state_dict().items()}
             return {"$module": name}
         if _is_sklearn(value):
-            self.foreign[f"{name}.skops"] = value
-            return {"$sklearn": f"{name}.skops"}
+            file = self._file(name)
+            self.foreign[file] = value
+            return {"$sklearn": file}
         raise InputError(name, "must be made of numbers, strings, arrays and frozen dataclasses to be saved", value)
+
+    def _file(self, name: str) -> str:
+        """A new name for a file of the folder: keys of mappings are the user's, and may be paths."""
+        plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:100]
+        number = sum(file.startswith(plain) for file in self.foreign)
+        return f"{plain}-{number}.skops" if number else f"{plain}.skops"
 
     def _array(self, value: Any, name: str) -> Any:
         if is_tensor(value):
@@ -228,41 +236,33 @@ def write(folder: Path, config: dict[str, Any], encoder: Encoder, card: str) -> 
     Raises:
         InputError: `folder` exists and holds something else than a model of ours, which is then left alone.
     """
+    from safetensors import SafetensorError
+
     with replacing_folder(folder) as new:
-        write_json(new / CONFIG, {"format": FORMAT, **config})
-        _write_tensors(new / WEIGHTS, encoder.tensors)
+        try:
+            _write_tensors(new / WEIGHTS, encoder.tensors)
+        except SafetensorError as e:  # how it tells of a full disk
+            raise HoldfastError(f"{folder}: cannot be written ({e}); free space and save again") from e
         for name, model in encoder.foreign.items():
             from holdfast.sklearn_models import save_sklearn
 
             save_sklearn(model, new / name)
+        sums = {path.name: _sha256(path) for path in sorted(new.iterdir())}
+        write_json(new / CONFIG, sealed({"format": FORMAT, **config, "sha256": sums}))
         write_text(new / CARD, card)
 
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside `folder`; it takes the place of the model there when the block ends well.
+    """An empty folder; it takes the place of the model at `folder` when the block ends well.
 
     Raises:
         InputError: `folder` exists and is neither empty nor a model folder.
+        OSError: the model cannot be written; the earlier one is in place.
     """
-    folder = Path(folder).absolute()  # absolute, so that "." has a name and a parent
-    check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    new, old = work / "new", work / "old"
-    try:
-        new.mkdir()
+    check_replaceable(Path(folder))
+    with files.replacing_folder(Path(folder)) as new:
         yield new
-        if folder.exists():
-            os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except OSError:
-            if old.exists():
-                os.replace(old, folder)
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def check_replaceable(folder: Path) -> None:
@@ -293,6 +293,11 @@ def _write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
         save_arrays({name: np.array(a, order="C") for name, a in tensors.items()}, path)
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read(folder: Path) -> dict[str, Any]:
     """The configuration of a model folder.
 
@@ -300,6 +305,8 @@ def read(folder: Path) -> dict[str, Any]:
         InputError: not a model folder, or a format this version does not know.
     """
     folder = Path(folder)
+    if not folder.exists():
+        files.put_back(folder)
     if not (folder / CONFIG).is_file():
         raise InputError(str(folder), f"must be a folder with a saved model ({CONFIG} is missing)")
     config = read_json(folder / CONFIG)
@@ -311,16 +318,27 @@ def read(folder: Path) -> dict[str, Any]:
     return config
 
 
-__all__ = [
-    "CARD",
-    "CONFIG",
-    "FORMAT",
-    "OURS",
-    "WEIGHTS",
-    "Decoder",
-    "Encoder",
-    "Given",
-    "check_replaceable",
-    "read",
-    "write",
-]
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Tell of whatever goes wrong in the block as of a damaged model."""
+    try:
+        yield
+    except HoldfastError:
+        raise
+    except Exception as e:  # forged settings can go wrong anywhere in what is built from them
+        raise InputError(str(folder / CONFIG), AS_SAVED, repr(e)) from e
+
+
+def check_intact(folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a model whose settings or numbers are not what was saved: nothing else would tell of a flipped bit.
+
+    Raises:
+        InputError: a file of the folder is missing or was changed since.
+    """
+    sums = config.get("sha256")
+    if not is_intact(config) or not isinstance(sums, dict):
+        raise InputError(str(folder / CONFIG), AS_SAVED)
+    for name, wanted in sums.items():
+        path = folder / Path(name).name
+        if not path.is_file() or _sha256(path) != wanted:
+            raise InputError(str(path), AS_SAVED)

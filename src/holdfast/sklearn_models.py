@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.errors import InputError, MissingExtra
 from holdfast.files import replacing
+from holdfast.unpacking import check_archive
 
 
 def save_sklearn(model: Any, path: str | Path) -> None:
@@ -40,13 +41,17 @@ def load_sklearn(path: str | Path, trusted: Iterable[str] = ()) -> Any:
     io, path, trusted = _skops(), Path(path), list(trusted)
     if not path.is_file():
         raise InputError(str(path), "must be a file written by save_sklearn", "no such file")
+    check_archive(path, "must be a readable skops file")
     try:
         unknown = sorted(set(io.get_untrusted_types(file=path)) - set(trusted))
     except Exception as e:  # a damaged archive fails in many ways inside skops, zipfile and json
         raise InputError(str(path), "must be a readable skops file", f"{type(e).__name__}: {e}") from e
     if unknown:
         raise InputError(str(path), "must hold trusted types only; name them in trusted= if they are yours", unknown)
-    return io.load(path, trusted=trusted)
+    try:
+        return io.load(path, trusted=trusted)
+    except Exception as e:  # types that are trusted, put together as nobody ever would
+        raise InputError(str(path), "must be a readable skops file", f"{type(e).__name__}: {e}") from e
 
 
 def _skops() -> Any:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from holdfast.checkpoint import Checkpoints
 from holdfast.data.batches import BatchSource
+from holdfast.devices import check_device
 from holdfast.distributed import all_minimum, share_state
 from holdfast.errors import HoldfastError, InputError
 from holdfast.history import Columns, Diverged, History
@@ -145,13 +146,7 @@ def _fabric(device: str | torch.device, devices: int, strategy: str, precision: 
     check_integer(devices, "devices", low=1)
     check_choice(precision, PRECISIONS, "precision")
     check_choice(strategy, STRATEGIES, "strategy")
-    try:
-        place = torch.device(device)
-    except RuntimeError as error:
-        raise InputError("device", 'must be "cpu", "cuda", "cuda:1", ... or "mps"', str(device)) from error
-    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (place.index or 0) >= present.get(place.type, 0):
-        raise InputError("device", "must be available on this machine (`holdfast doctor` lists devices)", str(device))
+    place = check_device(device)
     if precision == "16-mixed" and place.type != "cuda":
         raise InputError("precision", "16-mixed needs a CUDA device; bf16-mixed works everywhere", f"device {device}")
     which: int | list[int] = devices

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -205,6 +207,107 @@ def make_results(folder: Path, *, replicates: int = 4, seed: int = 0, **fields: 
     return Results(**{**base, **fields})
 
 
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects tags and attributes, and checks that elements nest."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.attributes, self.text, self.open = [], [], [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def values(self, name):
+        return [value for _, found, value in self.attributes if found == name]
+
+
+@dataclasses.dataclass(frozen=True)
+class NastyProblem(Problem):
+    source = "generated"
+
+    def describe(self):
+        return NASTY
+
+
+@dataclasses.dataclass(frozen=True)
+class NastyMethod:
+    field: str = NASTY
+    odd: object = dataclasses.field(default_factory=lambda: type("X", (), {"__repr__": lambda self: NASTY})())
+
+
+def nasty_results(run_results, verdict, folder):
+    (folder / "t.txt").write_bytes(NASTY.encode())
+    (folder / "i.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><script>{NASTY[:10]}</script></svg>")
+    artifacts = [
+        {"name": NASTY, "file": file, "kind": kind, "caption": NASTY}
+        for file, kind in (("t.txt", "text"), ("i.svg", "image"), ("t.txt", "file"), (NASTY, "text"), ("../x", "image"))
+    ]
+    curve = {"x": [1, 2], "y": [1.0, 2.0], "x_label": NASTY}
+    records = [
+        Record(
+            str(i), NASTY, NASTY, {NASTY: NASTY}, i, "ok", {NASTY: 1.0 + i}, {"seconds": 1.0, NASTY: 2.0},
+            {NASTY: curve}, artifacts=artifacts,
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    records += [Record("f", NASTY, NASTY, {NASTY: NASTY}, 9, "failed", error=NASTY)]
+    fields = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected")
+    part = verdict(text=NASTY, unit=NASTY, reason=NASTY, parts=(verdict(text=NASTY, unit=NASTY),))
+    verdicts = [
+        verdict(
+            **dict.fromkeys(fields, NASTY),
+            role=role,
+            parts=(part,),
+            outliers=(NASTY,),
+            missing=(NASTY,),
+            as_expected=False,
+            claim={NASTY: NASTY},
+        )
+        for role in ("headline", "secondary", "control")
+    ]
+    experiment = Experiment(
+        question=NASTY,
+        problems={NASTY: NastyProblem()},
+        arms={NASTY: Arm(NastyMethod(), space={NASTY: (NASTY,)}, about=NASTY)},
+        metrics={NASTY: Metric(NASTY)},
+        scales={NASTY: Scale()},
+        claims=(),
+        trial=lambda run: (),
+        points={NASTY: (NASTY, 2)},
+        tuning=Tuning(NASTY, NASTY),
+    )
+    return run_results(
+        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, title=NASTY, scale=NASTY,
+        command=NASTY, card=SimpleNamespace(title=NASTY, arxiv=NASTY, authors=[NASTY], year=NASTY),
+        provenance={NASTY: NASTY},
+        plan={
+            "tuned": {NASTY: {NASTY: NASTY}}, "frozen_at": NASTY, "looks": [NASTY],
+            "tuning": [
+                {"arm": NASTY, "configuration": {NASTY: NASTY}, "pilots": [NASTY], "mean": NASTY, "chosen": True}
+            ],
+        },
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def verdict() -> Callable[..., Verdict]:
     return make_verdict
@@ -218,3 +321,18 @@ def run_results() -> Callable[..., Results]:
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return make_results(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def reader() -> type[Reader]:
+    return Reader
+
+
+@pytest.fixture(scope="session")
+def nasty() -> str:
+    return NASTY
+
+
+@pytest.fixture(scope="session", name="nasty_results")
+def _nasty_results() -> Callable[..., Results]:
+    return nasty_results

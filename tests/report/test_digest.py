@@ -17,10 +17,10 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast import catalogue, cli, ledger
-from holdfast.catalogue import Card, Catalogue, Languages, PublishedClaim, Reference, System, Texts
+from holdfast.catalogue import Card, Catalogue, Languages, PublishedClaim, Reference, System, Texts, TranslatedTexts
 from holdfast.decision import Verdict
 from holdfast.errors import InputError
-from holdfast.report import bilingual, digest, wording
+from holdfast.report import bilingual, digest, entries, wording
 
 NASTY = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00\u202e"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -70,6 +70,10 @@ def texts(said: str) -> Texts:
     )  # fmt: skip
 
 
+def translated(said: str, task: str = "做点什么") -> TranslatedTexts:
+    return TranslatedTexts(task=task, **texts(said).model_dump())
+
+
 def make_system(folder: Path, name: str, **fields: Any) -> System:
     """A plugin that cannot be imported; its ledger lies in its folder."""
     base: dict[str, Any] = {
@@ -80,7 +84,7 @@ def make_system(folder: Path, name: str, **fields: Any) -> System:
         "arxiv": "2001.00001",
         "areas": ("LG",),
         "task": "do something",
-        "texts": Languages(en=texts(f"{name} en"), zh=texts(f"{name} 中文")),
+        "texts": Languages(en=texts(f"{name} en"), zh=translated(f"{name} 中文")),
         "claims": (PublishedClaim(claim=f"{name} wins", number="+5 %", source="abstract"),),
         "reference": Reference(url="https://example.org/code", licence="MIT"),
     }
@@ -91,7 +95,13 @@ def make_system(folder: Path, name: str, **fields: Any) -> System:
 def keep(system: System, verdicts: list[dict[str, Any]], **fields: Any) -> None:
     system.ledger.mkdir(exist_ok=True)
     content = {
+        "scale": "small",
         "commit": "0123456789abcdef",
+        "versions": {},
+        "code": "0",
+        "plan": "0",
+        "plan_number": 1,
+        "started": "2026-01-01",
         "machine": "2 cores",
         "records": [{"cost": {"seconds": 125.0}}],
         "verdicts": verdicts,
@@ -107,8 +117,10 @@ def catalogue_of(*systems: System, **broken: str) -> Catalogue:
 @pytest.fixture(scope="module")
 def some(tmp_path_factory: pytest.TempPathFactory, verdict: MakeVerdict) -> Catalogue:
     folder = tmp_path_factory.mktemp("plugins")
-    kelp = make_system(folder, "kelp", task="hold on", areas=("CV", "LG"), patent="patented")
-    reef, coral = make_system(folder, "reef_2", task="hold on", arxiv=""), make_system(folder, "coral", areas=("CL",))
+    words = [Languages(en=texts(f"{n} en"), zh=translated(f"{n} 中文", "抓牢")) for n in ("kelp", "reef_2")]
+    kelp = make_system(folder, "kelp", task="hold on", areas=("CV", "LG"), patent="patented", texts=words[0])
+    reef = make_system(folder, "reef_2", task="hold on", arxiv="", texts=words[1])
+    coral = make_system(folder, "coral", areas=("CL",))
     control = verdict(text="a control", role="control", expected="found", as_expected=False, region=(0.0, INF))
     second = verdict(text="a second claim", role="secondary", verdict="undecided", needed=40, unit="s")
     keep(kelp, [control.to_json(), second.to_json(), verdict().to_json()])
@@ -142,9 +154,15 @@ def test_every_system_is_there_in_both_languages(page: Reader, some: Catalogue) 
 
 
 def test_systems_are_grouped_by_task_and_know_their_areas(html: str) -> None:
-    groups = re.findall(r'<section class="task">\s*<h2>(.*?)</h2>(.*?)</section>', html, re.DOTALL)
-    entries = {task: re.findall(r'class="entry" id="(\w+)" data-areas="([^"]*)"', body) for task, body in groups}
-    assert entries == {"do something": [("coral", "CL")], "hold on": [("kelp", "CV LG"), ("reef_2", "LG")]}
+    heading = (
+        r'<section class="task">\s*<h2><span class="en" lang="en">(.*?)</span><span class="zh" lang="zh-Hans">(.*?)<'
+    )
+    groups = re.findall(heading + r"/span></h2>(.*?)</section>", html, re.DOTALL)
+    entries = {(en, zh): re.findall(r'class="entry" id="(\w+)" data-areas="([^"]*)"', body) for en, zh, body in groups}
+    assert entries == {
+        ("do something", "做点什么"): [("coral", "CL")],
+        ("hold on", "抓牢"): [("kelp", "CV LG"), ("reef_2", "LG")],
+    }
     assert re.findall(r'name="area" value="(\w+)"', html) == ["LG", "CV", "CL"]
 
 
@@ -152,7 +170,7 @@ def test_verdicts_are_those_of_the_ledger_headline_first(html: str, page: Reader
     kelp = html[html.index('id="kelp"') : html.index('id="reef_2"')]
     kelp = re.sub(r"<figure.*?</figure>", "", kelp, flags=re.DOTALL)
     assert 0 < kelp.index("AdaMatch beats source only") < kelp.index("a second claim") < kelp.index("a control")
-    for said in ("better: yes, +19.9 [17.8, 22.1]", "by the claimed 10: yes", "not as expected", "不符合预期"):
+    for said in ("better: yes; by the claimed 10: yes", "+19.9 [17.8, 22.1] %", "not as expected", "不符合预期"):
         assert said in kelp
     for said in ("n = 8；目标：不低于 10 %", "About 40 replicates", "约 40 次重复", "commit 0123456789ab, 2 min 5 s"):
         assert said in page.text
@@ -204,7 +222,8 @@ def test_markup_in_every_field_stays_text(tmp_path: Path, verdict: MakeVerdict) 
     said = texts(NASTY)
     nasty = make_system(
         tmp_path, "nasty", title=NASTY, authors=(NASTY,), venue=NASTY, task=NASTY, patent=NASTY,
-        texts=Languages(en=said, zh=said), reference=Reference(url='https://x/"onclick="alert(1)<b>', licence=NASTY),
+        texts=Languages(en=said, zh=translated(NASTY, NASTY)),
+        reference=Reference(url='https://x/"onclick="alert(1)<b>', licence=NASTY),
         claims=(PublishedClaim(claim=NASTY, number=NASTY, setting=NASTY, source=NASTY),), arxiv="",
     )  # fmt: skip
     words = dict.fromkeys(
@@ -249,11 +268,11 @@ def test_an_edited_ledger_is_named(tmp_path: Path, verdict: MakeVerdict) -> None
     keep(odd, [verdict().to_json()])
     path = ledger.ledger_path(odd, "small")
     path.write_text(path.read_text().replace("19.9", "91.9"))
-    told = digest.entry(odd).measured
+    told = entries.entry(odd).measured
     assert "restore it with git" in told.unreadable
     assert told.verdicts == ()
     path.write_text("{")
-    assert "must be valid JSON" in digest.entry(odd).measured.unreadable
+    assert "must be valid JSON" in entries.entry(odd).measured.unreadable
 
 
 def test_false_headlines_are_counted_as_the_page_says(html: str, page: Reader, verdict: MakeVerdict) -> None:
@@ -266,11 +285,11 @@ def test_false_headlines_are_counted_as_the_page_says(html: str, page: Reader, v
         verdict(claim={"type": "Exact"}),
         None,
     ]
-    errors = digest.false_headlines(found)
+    errors = entries.false_headlines(found)
     assert (errors.tested, errors.decided, errors.rate) == (3, 2, 0.05)
     assert errors.expected == pytest.approx(0.15)
-    assert digest.false_headlines([]).expected == 0
-    assert "At most 0.10 = 2 headline claims tested × 5 %. Of those tested, 1 are decided" in page.text
+    assert entries.false_headlines([]).expected == 0
+    assert "At most 0.10 = 2 headline claims tested × 5 %. Of those tested, 1 is decided" in page.text
     assert "最多 0.10 个 = 已检验的主要结论 2 个 × 5 %。其中 1 个已有定论" in page.text
 
 
@@ -302,10 +321,10 @@ def test_a_kept_figure_goes_in_as_an_image_of_its_own(
     svg = tmp_path / "docs" / "assets" / "kelp.svg"
     svg.parent.mkdir(parents=True)
     svg.write_text("<svg xmlns='http://www.w3.org/2000/svg'><style>:root{color:red}</style></svg>")
-    monkeypatch.setattr(digest, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(entries, "CHECKOUT", tmp_path)
     plugin = make_system(tmp_path, "kelp")
     keep(plugin, [verdict().to_json()])
-    assert digest.entry(plugin).figure == "", "a plugin of that name has no figure in this repository"
+    assert digest.figure_of(entries.entry(plugin)).kept == "", "a plugin of that name has no figure in this repository"
     built_in = System(plugin.card, plugin.package, plugin.folder, "built in")
     monkeypatch.setattr(System, "ledger", property(lambda self: self.folder / "ledger"))
     page = Reader(digest.render(catalogue_of(built_in)))

@@ -130,7 +130,7 @@ def test_a_sweep_has_one_line_per_arm_and_one_figure_per_fixed_rest(run_results,
     results = run_results(tmp_path, records=records, points=points)
     assert len(draw(results).points) == 2
     drawing = swept(results, "p", "accuracy", "labels", {"mode": "a"}, "s")
-    assert drawing.title == "accuracy on p at mode = a: DANN changes most, by +24.0 from labels = 1 to 25"
+    assert drawing.title == "accuracy on p at mode = a: DANN changes most, by +24.0 % from labels = 1 to 25"
     heights = [float(y) for y in drawing.figure.axes[0].containers[0][0].get_ydata()]
     np.testing.assert_allclose(heights, [52.0, 56.0, 76.0])
 

@@ -4,45 +4,12 @@ import base64
 import dataclasses
 import hashlib
 import re
-from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 
-from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Tuning
+from holdfast.experiment import Record
+from holdfast.report import wording
 from holdfast.report.page import render, write_page
-
-NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00"
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Collects tags and attributes, and checks that elements nest."""
-
-    def __init__(self, html):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.attributes, self.text, self.open = [], [], [], []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def values(self, name):
-        return [value for _, found, value in self.attributes if found == name]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +18,8 @@ def html(results):
 
 
 @pytest.fixture(scope="module")
-def page(html):
-    return Reader(html)
+def page(html, reader):
+    return reader(html)
 
 
 def test_the_page_holds_every_section_and_every_claim(page, results):
@@ -61,7 +28,12 @@ def test_the_page_holds_every_section_and_every_claim(page, results):
         page.values("id")
     )
     for verdict in results.verdicts:
-        for said in (verdict.text, verdict.verdict, verdict.direction_line, verdict.margin_line):
+        for said in (
+            verdict.text,
+            verdict.verdict,
+            *wording.answers(verdict),
+            *wording.measured(verdict)[: 2 * (verdict.n > 0)],
+        ):
             assert said in text
     for said in (
         results.experiment.question,
@@ -107,77 +79,9 @@ def test_every_figure_has_an_accessible_name(page):
     assert page.tags.count("svg") == 1 + 4 + 4 + 2
 
 
-@dataclasses.dataclass(frozen=True)
-class NastyProblem(Problem):
-    source = "generated"
-
-    def describe(self):
-        return NASTY
-
-
-@dataclasses.dataclass(frozen=True)
-class NastyMethod:
-    field: str = NASTY
-    odd: object = dataclasses.field(default_factory=lambda: type("X", (), {"__repr__": lambda self: NASTY})())
-
-
-def nasty_results(run_results, verdict, folder):
-    (folder / "t.txt").write_bytes(NASTY.encode())
-    (folder / "i.svg").write_text(f"<svg xmlns='http://www.w3.org/2000/svg'><script>{NASTY[:10]}</script></svg>")
-    artifacts = [
-        {"name": NASTY, "file": file, "kind": kind, "caption": NASTY}
-        for file, kind in (("t.txt", "text"), ("i.svg", "image"), ("t.txt", "file"), (NASTY, "text"), ("../x", "image"))
-    ]
-    curve = {"x": [1, 2], "y": [1.0, 2.0], "x_label": NASTY}
-    records = [
-        Record(
-            str(i), NASTY, NASTY, {NASTY: NASTY}, i, "ok", {NASTY: 1.0 + i}, {"seconds": 1.0, NASTY: 2.0},
-            {NASTY: curve}, artifacts=artifacts,
-        )
-        for i in range(2)
-    ]  # fmt: skip
-    records += [Record("f", NASTY, NASTY, {NASTY: NASTY}, 9, "failed", error=NASTY)]
-    fields = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected")
-    part = verdict(text=NASTY, unit=NASTY, reason=NASTY, parts=(verdict(text=NASTY, unit=NASTY),))
-    verdicts = [
-        verdict(
-            **dict.fromkeys(fields, NASTY),
-            role=role,
-            parts=(part,),
-            outliers=(NASTY,),
-            missing=(NASTY,),
-            as_expected=False,
-            claim={NASTY: NASTY},
-        )
-        for role in ("headline", "secondary", "control")
-    ]
-    experiment = Experiment(
-        question=NASTY,
-        problems={NASTY: NastyProblem()},
-        arms={NASTY: Arm(NastyMethod(), space={NASTY: (NASTY,)}, about=NASTY)},
-        metrics={NASTY: Metric(NASTY)},
-        scales={NASTY: Scale()},
-        claims=(),
-        trial=lambda run: (),
-        points={NASTY: (NASTY, 2)},
-        tuning=Tuning(NASTY, NASTY),
-    )
-    return run_results(
-        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, title=NASTY, scale=NASTY,
-        command=NASTY, card=SimpleNamespace(title=NASTY, arxiv=NASTY, authors=[NASTY], year=NASTY),
-        provenance={NASTY: NASTY},
-        plan={
-            "tuned": {NASTY: {NASTY: NASTY}}, "frozen_at": NASTY, "looks": [NASTY],
-            "tuning": [
-                {"arm": NASTY, "configuration": {NASTY: NASTY}, "pilots": [NASTY], "mean": NASTY, "chosen": True}
-            ],
-        },
-    )  # fmt: skip
-
-
-def test_markup_in_every_field_stays_text(run_results, verdict, tmp_path):
+def test_markup_in_every_field_stays_text(run_results, verdict, nasty_results, reader, tmp_path):
     html = render(nasty_results(run_results, verdict, tmp_path))
-    page = Reader(html)
+    page = reader(html)
     assert page.tags.count("script") == 1
     assert not [tag for tag, name, _ in page.attributes if name.startswith("on")]
     assert page.tags.count("img") == 2  # the SVG artifact of two replicates, in a context that runs no script
@@ -190,7 +94,7 @@ def test_markup_in_every_field_stays_text(run_results, verdict, tmp_path):
 
 
 @pytest.mark.parametrize("failed", [0, 3])
-def test_a_page_without_values_still_says_what_there_is(failed, run_results, tmp_path):
+def test_a_page_without_values_still_says_what_there_is(failed, run_results, reader, tmp_path):
     records = [Record(str(i), "DANN", "mnist->digits", {}, i, "failed", error="gone") for i in range(failed)]
     html = render(
         run_results(
@@ -205,16 +109,17 @@ def test_a_page_without_values_still_says_what_there_is(failed, run_results, tmp
             interrupted=True,
         )
     )
-    text = "".join(Reader(html).text)
+    text = "".join(reader(html).text)
     assert "No value was recorded yet" in text
     assert "Exploratory run on pilot replicates" in text
     assert "Interrupted" in text
-    assert text.count("gone") == failed
+    assert text.count("gone") == (2 if failed else 0), "the error is told once, in a heading and in full"
+    assert text.count("DANN · mnist->digits · replicate") == failed
 
 
-def test_values_that_are_not_finite_are_dashes(run_results, tmp_path):
+def test_values_that_are_not_finite_are_dashes(run_results, reader, tmp_path):
     records = [Record("1", "DANN", "mnist->digits", {}, 0, "ok", {"accuracy": float("nan")}, {"seconds": float("inf")})]
-    text = "".join(Reader(render(run_results(tmp_path, records=records, verdicts=[]))).text)
+    text = "".join(reader(render(run_results(tmp_path, records=records, verdicts=[]))).text)
     assert "–" in text
     assert not re.search(r"\b(nan|inf)\b", text)
 

@@ -126,7 +126,7 @@ def test_claims_need_all_their_pairs(toy: ToySystem, tmp_path: Path) -> None:
     experiment = Source(toy.name).load()
     headline = experiment.claims[0]
     assert pairs_of(headline) == [("good", "p"), ("bad", "p")]
-    assert claims_about(experiment, [("good", "p"), ("bad", "p")]) == [headline]
+    assert claims_about(experiment, experiment.scales["small"], [("good", "p"), ("bad", "p")]) == [headline]
     results = campaign(toy, tmp_path / "run", arms=("good",), replicates=1).run()
     assert results.verdicts == []
 

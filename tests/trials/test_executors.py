@@ -225,7 +225,7 @@ def workers_of(parent: subprocess.Popen[str]) -> list[psutil.Process]:
     found: list[psutil.Process] = []
 
     def both() -> bool:
-        children = psutil.Process(parent.pid).children(recursive=True)
+        children = psutil.Process(parent.pid).children()
         found[:] = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
         return len(found) == 2
 

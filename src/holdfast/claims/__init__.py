@@ -25,6 +25,9 @@ from holdfast.claims.comparisons import ShareOfGap as ShareOfGap
 from holdfast.claims.compounds import All as All
 from holdfast.claims.compounds import Any as Any
 from holdfast.claims.compounds import Ordered as Ordered
+from holdfast.claims.optima import GridPoint as GridPoint
+from holdfast.claims.optima import Optimum as Optimum
+from holdfast.claims.optima import Parabola as Parabola
 from holdfast.claims.regions import Apart as Apart
 from holdfast.claims.regions import Region as Region
 from holdfast.claims.regions import Tolerance as Tolerance
@@ -47,13 +50,16 @@ __all__ = [
     "Difference",
     "Differs",
     "Exact",
+    "GridPoint",
     "Linear",
     "Log2",
     "LogRatio",
     "Measured",
     "Near",
     "NoWorse",
+    "Optimum",
     "Ordered",
+    "Parabola",
     "Region",
     "ShareOfGap",
     "ShiftOfArgmin",

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
-import math
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from holdfast.canonical import canonical
 from holdfast.claims.regions import Apart, Region, Tolerance
 from holdfast.errors import InputError
+from holdfast.fields import check_fields
 
 if TYPE_CHECKING:
-    from holdfast.experiment import Experiment, Table
+    from holdfast.experiment import Experiment, Scale, Table
 
 Role = Literal["headline", "secondary", "control"]
 
@@ -48,7 +49,10 @@ class Claim(ABC):
 
     def __post_init__(self) -> None:
         required = (self.requires,) if isinstance(self.requires, Claim) else self.requires
+        if not isinstance(required, list | tuple) or not all(isinstance(claim, Claim) for claim in required):
+            raise InputError("requires", "must be a claim or a tuple of claims", required)
         object.__setattr__(self, "requires", tuple(required))
+        check_fields(self)
         _one_of("role", self.role, ("headline", "secondary", "control"))
         _one_of("expect", self.expect, ("", "found", "not found"))
         if (self.role == "control") != bool(self.expect):
@@ -63,6 +67,17 @@ class Claim(ABC):
     @abstractmethod
     def problems(self) -> tuple[str, ...]:
         """Names of all problems the claim reads, each once."""
+
+    def reads(self) -> dict[str, tuple[Any, ...]]:
+        """Swept parameter -> the values that the claim cannot do without."""
+        return {}
+
+    def readable(self, pairs: Collection[tuple[str, str]], experiment: Experiment, scale: Scale) -> bool:
+        """Whether a scale that runs these (arm, problem) pairs leaves all that the claim reads."""
+        if not all((arm, problem) in pairs for arm in self.arms for problem in self.problems):
+            return False
+        swept = [experiment.swept(scale, problem) for problem in self.problems]
+        return all(value in s[name] for s in swept for name, values in self.reads().items() for value in values)
 
     @property
     def preconditions(self) -> tuple[Claim, ...]:
@@ -114,6 +129,11 @@ class Compound(Claim):
     def problems(self) -> tuple[str, ...]:
         return unique(*(part.problems for part in self.parts))
 
+    def readable(self, pairs: Collection[tuple[str, str]], experiment: Experiment, scale: Scale) -> bool:
+        return super().readable(pairs, experiment, scale) and all(
+            part.readable(pairs, experiment, scale) for part in self.parts
+        )
+
     def check(self, experiment: Experiment) -> None:
         for part in self.parts:
             check(part, experiment)
@@ -140,8 +160,9 @@ class Measured(Claim):
     null: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        if isinstance(self.on, list | tuple | str):
+            object.__setattr__(self, "on", (self.on,) if isinstance(self.on, str) else tuple(self.on))
         super().__post_init__()
-        object.__setattr__(self, "on", (self.on,) if isinstance(self.on, str) else tuple(self.on))
         if not self.on or len(set(self.on)) != len(self.on):
             raise InputError("on", "must name at least one problem, each once", self.on)
 
@@ -173,6 +194,9 @@ class Measured(Claim):
     def remark(self, table: Table) -> str:
         """A number readers want that the test does not use; appended to the first line."""
         return ""
+
+    def reads(self) -> dict[str, tuple[Any, ...]]:
+        return {name: (value,) for name, value in self.at.items()}
 
     def where(self) -> str:
         """Metric, problems and fixed parameters in words."""
@@ -224,10 +248,12 @@ def over_cells(
         cell: gives replicate -> value for one problem and point.
         swept: parameters that `cell` runs over itself; the points given to it lack them.
     """
-    axes = {name: values for name, values in table.experiment.points.items() if name not in swept}
-    axes = {name: (claim.at[name],) if name in claim.at else values for name, values in axes.items()}
-    points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    cells = [cell(problem, point) for problem in claim.problems for point in points]
+    cells = []
+    for problem in claim.problems:
+        axes = {name: values for name, values in table.swept(problem).items() if name not in swept}
+        axes = {name: (claim.at[name],) if name in claim.at else values for name, values in axes.items()}
+        points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+        cells += [cell(problem, point) for point in points]
     common = sorted(set(cells[0]).intersection(*cells[1:]))
     return {replicate: sum(c[replicate] for c in cells) / len(cells) for replicate in common}
 
@@ -249,7 +275,7 @@ def known(argument: str, name: str, names: Iterable[str]) -> None:
 def amount(claim: Claim, name: str, *, positive: bool = False) -> None:
     """Make the field `name` of a claim a float, and raise InputError unless it is finite and not negative."""
     value = getattr(claim, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise InputError(name, "must be a finite number of at least 0", value)
     if positive and value == 0:
         raise InputError(name, "must be positive", value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +11,7 @@ from holdfast.claims.claim import Claim, Measured, amount, over_cells, sign, uni
 from holdfast.claims.regions import Apart, Region, Tolerance
 from holdfast.claims.scales import DIFFERENCE, Compare
 from holdfast.errors import InputError
+from holdfast.fields import check_kind
 
 if TYPE_CHECKING:
     from holdfast.experiment import Experiment, Table
@@ -32,6 +34,7 @@ class Pairwise(Measured):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_kind(self.compare, Compare, "compare")
         _distinct(self.against, self.arm, self.opponent)
 
     @property
@@ -270,10 +273,14 @@ def effects(
 
 
 def _distinct(argument: str, arm: str, other: str | float) -> None:
+    if isinstance(other, bool) or not isinstance(other, str | int | float) or _unbounded(other):
+        raise InputError(argument, "must be the name of an arm or a finite number", other)
     if arm == other:
         raise InputError(argument, "must differ from the arm it is compared with", other)
-    if isinstance(other, bool) or not isinstance(other, str | int | float) or other != other:
-        raise InputError(argument, "must be the name of an arm or a number", other)
+
+
+def _unbounded(other: str | float) -> bool:
+    return not isinstance(other, str) and not abs(other) <= sys.float_info.max
 
 
 def _named(other: str | float) -> str:

@@ -24,8 +24,11 @@ class Region:
     hi: float = math.inf
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lo", float(self.lo))
-        object.__setattr__(self, "hi", float(self.hi))
+        try:
+            object.__setattr__(self, "lo", float(self.lo))
+            object.__setattr__(self, "hi", float(self.hi))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError("region", "needs two numbers", (self.lo, self.hi)) from error
         if not self.lo < self.hi or not (math.isfinite(self.lo) or math.isfinite(self.hi)):
             raise InputError("region", "needs lo < hi, at least one of them finite", (self.lo, self.hi))
 

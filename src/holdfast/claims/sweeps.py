@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdfast.claims.claim import Measured, known, over_cells, sign
+from holdfast.claims.optima import GRID_POINT, Optimum
 from holdfast.claims.regions import Region
 from holdfast.claims.scales import LINEAR, LOG2, Axis
 from holdfast.errors import InputError
+from holdfast.fields import check_kind
 
 if TYPE_CHECKING:
     from holdfast.experiment import Experiment, Table
@@ -22,8 +24,8 @@ class ShiftOfArgmin(Measured):
     "The best learning rate at width 1024 is that of width 64, to a factor of 2":
     `ShiftOfArgmin("muP", of="lr", along="width", start=64, end=1024, target=Region.within(1), ...)`.
 
-    The optimum is the grid point with the best value of the metric (argmin where lower is better, else argmax). Where
-    it lies at the end of the grid the true one may lie beyond, so that the replicate has no defined shift and counts as
+    The optimum is where the metric is best (argmin where lower is better, else argmax), found by `optimum`. Where it
+    lies at the end of the grid the true one may lie beyond, so that the replicate has no defined shift and counts as
     failed: sweep wider.
 
     Attributes:
@@ -31,6 +33,7 @@ class ShiftOfArgmin(Measured):
         along, start, end: the parameter that changes, and its two values.
         target: where the shift (at `end` minus at `start`) must lie.
         axis: the scale of `of`: `Log2()` (a shift of 1 is a doubling) or `Linear()`.
+        optimum: how it is found from the values on the grid: `GridPoint()` or `Parabola()`.
     """
 
     arm: str
@@ -41,7 +44,14 @@ class ShiftOfArgmin(Measured):
     end: Any
     target: Region
     axis: Axis = LOG2
+    optimum: Optimum = GRID_POINT
     asks: ClassVar[str] = "moves up"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_kind(self.target, Region, "target")
+        check_kind(self.axis, Axis, "axis")
+        check_kind(self.optimum, Optimum, "optimum")
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -51,23 +61,27 @@ class ShiftOfArgmin(Measured):
     def region(self) -> Region:
         return self.target
 
+    def reads(self) -> dict[str, tuple[Any, ...]]:
+        return {**super().reads(), self.along: (self.start, self.end)}
+
     def statistic(self, table: Table) -> dict[int, Any]:
         import numpy as np
 
-        places = sorted(table.experiment.points[self.of])
-        at = np.asarray(self.axis(np.asarray(places, float)))
         direction = sign(self, table)
 
         def optimum(problem: str, point: Mapping[str, Any], value: Any) -> dict[int, Any]:
+            places = sorted(table.swept(problem)[self.of])
+            if len(places) < 3:
+                return {}
+            at = np.asarray(self.axis(np.asarray(places, float)))
             swept = [
                 table.values(self.metric, self.arm, problem, {**point, self.along: value, self.of: place})
                 for place in places
             ]
             out = {}
             for replicate in set(swept[0]).intersection(*swept[1:]):
-                best = np.argmax(direction * np.stack([np.asarray(s[replicate], float) for s in swept]), axis=0)
-                inside = (best > 0) & (best < len(places) - 1)
-                out[replicate] = np.where(inside, at[best], np.nan)[()]
+                values = np.stack([np.asarray(s[replicate], float) for s in swept])
+                out[replicate] = self.optimum(at, values if direction < 0 else -values)
             return out
 
         def cell(problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
@@ -116,6 +130,12 @@ class Slope(Measured):
     y: Axis = LINEAR
     asks: ClassVar[str] = "rising"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_kind(self.target, Region, "target")
+        check_kind(self.x, Axis, "x")
+        check_kind(self.y, Axis, "y")
+
     @property
     def arms(self) -> tuple[str, ...]:
         return (self.arm,)
@@ -127,11 +147,10 @@ class Slope(Measured):
     def statistic(self, table: Table) -> dict[int, Any]:
         import numpy as np
 
-        places = list(table.experiment.points[self.against])
-        x = np.asarray(self.x(np.asarray(places, float)))
-        weights = (x - x.mean()) / np.sum((x - x.mean()) ** 2)  # slope = sum of weights * y
-
         def cell(problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
+            places = list(table.swept(problem)[self.against])
+            x = np.asarray(self.x(np.asarray(places, float)))
+            weights = (x - x.mean()) / np.sum((x - x.mean()) ** 2)  # slope = sum of weights * y
             swept = [table.values(self.metric, self.arm, problem, {**point, self.against: place}) for place in places]
             return {
                 replicate: sum(w * self.y(s[replicate]) for w, s in zip(weights, swept, strict=True))

@@ -66,7 +66,7 @@ class Evidence:
         def ours(records: Iterable[Record]) -> list[Record]:
             return [r for r in records if r.arm in arms and r.problem in problems]
 
-        self.table = Table([*ours(table.records), *ours(table.failed)], experiment)
+        self.table = Table([*ours(table.records), *ours(table.failed)], experiment, table.scale)
         self.deterministic = all(experiment.arms[arm].deterministic for arm in claim.arms)
         self._samples: dict[int, Sample] = {}
 
@@ -135,4 +135,4 @@ class Evidence:
         """The records of these replicates, and those of deterministic arms."""
         keep = {None, *replicates}
         records = [r for r in [*self.table.records, *self.table.failed] if r.replicate in keep]
-        return Table(records, self.table.experiment)
+        return Table(records, self.table.experiment, self.table.scale)

@@ -48,6 +48,31 @@ def t_interval(values: np.ndarray, confidence: float, overlap: float = 0.0) -> I
     return Interval(mean[()], (mean - half)[()], (mean + half)[()], sd[()])
 
 
+def welch_interval(a: np.ndarray, b: np.ndarray, confidence: float, overlap: float = 0.0) -> tuple[float, float, float]:
+    """Difference of two means that share no replicates: Welch (1947), degrees of freedom of Satterthwaite (1946).
+
+    Args:
+        a, b: `(n,)` and `(m,)`, finite, n and m at least 2.
+        confidence: of the two-sided interval.
+        overlap: n_test / n_train where the replicates of each re-split one pool, as in `t_interval`.
+
+    Returns:
+        mean(b) - mean(a), and the ends of its interval.
+
+    Example:
+        >>> [round(end, 2) for end in welch_interval(np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0, 5.0]), 0.95)]
+        [2.0, -0.27, 4.27]
+    """
+    difference = float(np.mean(b) - np.mean(a))
+    parts = np.array([np.var(x, ddof=1) * (1 / len(x) + overlap) for x in (a, b)])
+    if not parts.sum() > 0:
+        return difference, difference, difference
+    shares = parts / parts.sum()  # of the variance; the formula in shares, so that tiny variances do not underflow
+    df = 1 / np.sum(shares**2 / np.array([len(a) - 1, len(b) - 1]))
+    half = float(t_quantile(confidence, df) * math.sqrt(parts.sum()))
+    return difference, difference - half, difference + half
+
+
 def clopper_pearson(wins: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Exact interval of a share: Clopper and Pearson (1934), by quantiles of the beta distribution.
 

@@ -123,6 +123,7 @@ class _Recorder:
     def __init__(self, table: Table) -> None:
         self._table = table
         self.experiment: Experiment = table.experiment
+        self.swept = table.swept
         self.seen: dict[Cell, dict[int, float]] = {}
 
     def values(self, metric: str, arm: str, problem: str, point: Mapping[str, Any]) -> dict[int, float]:

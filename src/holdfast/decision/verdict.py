@@ -6,7 +6,10 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from holdfast.claims.claim import Role
+from holdfast.fields import check_fields
 
 Answer = Literal["yes", "no", "undecided"]
 Word = Literal["holds", "does not hold", "undecided", "not testable here"]
@@ -84,7 +87,11 @@ class Verdict:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Verdict:
-        """The verdict that `to_json` wrote."""
+        """The verdict that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or holds something else; files may be a stranger's.
+        """
         fields = dict(data)
         for name in ("interval", "region", "wins_interval"):
             fields[name] = None if fields[name] is None else tuple(float(end) for end in fields[name])
@@ -93,7 +100,23 @@ class Verdict:
         fields["effect"] = None if fields["effect"] is None else float(fields["effect"])
         fields["values"] = {int(replicate): float(value) for replicate, value in fields["values"].items()}
         fields["parts"] = tuple(cls.from_json(part) for part in fields["parts"])
-        return cls(**fields)
+        verdict = cls(**fields)
+        verdict._check()
+        return verdict
+
+    def _check(self) -> None:
+        check_fields(self)
+        for name, allowed in (("verdict", get_args(Word)), ("direction", get_args(Answer)), ("role", get_args(Role))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}")
+        for name in ("interval", "region", "wins_interval"):
+            pair = getattr(self, name)
+            if pair is not None and (len(pair) != 2 or any(math.isnan(end) for end in pair)):
+                raise ValueError(f"{name} must be a pair of numbers")
+        if not all(isinstance(replicate, int) for replicate in (*self.outliers, *self.missing)):
+            raise TypeError("outliers and missing must be replicates")
+        if not isinstance(self.confidence, float) or not 0 < self.confidence <= 1:
+            raise ValueError("confidence must be in (0, 1]")
 
 
 def _encode(value: Any) -> Any:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdfast.decision import Verdict
+    from holdfast.report.entries import Errors
 
 WORDS = {  # name -> (English, Chinese)
     "title": ("Of every method: does it hold?", "每种方法都问一句：站得住吗？"),
@@ -74,6 +75,20 @@ AREAS = {  # arXiv's categories
 }
 
 
+def expected_errors(errors: Errors) -> tuple[str, str]:
+    """How many false headlines to expect, in English and Chinese.
+
+    Example:
+        >>> from holdfast.report.entries import Errors
+        >>> expected_errors(Errors(tested=30, decided=20))[0]
+        'At most 1.50 false headlines are to be expected among 30 tested.'
+    """
+    return (
+        f"At most {errors.expected:.2f} false headlines are to be expected among {errors.tested} tested.",
+        f"在已检验的 {errors.tested} 个主要结论中，预计最多有 {errors.expected:.2f} 个是错的。",
+    )
+
+
 def effect_zh(verdict: Verdict) -> str:
     """What `wording.effect` says, in Chinese; empty where nothing was judged.
 
@@ -92,11 +107,13 @@ def effect_zh(verdict: Verdict) -> str:
 
 def sample_size_zh(verdict: Verdict) -> str:
     """What `wording.sample_size` says, in Chinese."""
-    if verdict.verdict != "undecided":
+    if not wording.sample_size(verdict):
         return ""
     if wording.is_finite(verdict.needed) and verdict.needed:
         return f"约 {wording.number(int(verdict.needed))} 次重复很可能得出结论。"
-    return "仍可增加重复次数，再判断一次。" if verdict.wants_more else ""
+    if verdict.wants_more:
+        return "仍可增加重复次数，再判断一次。"
+    return "" if verdict.interval is None else "增加重复次数多半也无法得出结论，1000 次也不行。"
 
 
 def _region_zh(pair: Sequence[float] | None, unit: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,9 +9,9 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
+from holdfast.report.lettering import fitted, width, wrapped
 from holdfast.report.results import Results
 from holdfast.report.svg import THEMED, Palette, Picture, to_svg
-from holdfast.report.wording import clean, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,8 +73,13 @@ class Drawing:
 def mark(results: Results, arm: str, palette: Palette = THEMED) -> Mark:
     """The arm's colour, marker and line, fixed by its place among all declared arms."""
     order = list(dict.fromkeys([*results.experiment.arms, *results.every_arm]))
-    place = order.index(arm)
-    colour = COLOURS[place % len(COLOURS)]
+    return mark_at(order.index(arm), palette)
+
+
+def mark_at(place: int, palette: Palette = THEMED) -> Mark:
+    """The mark of the arm at a place in the order of arms: markers differ among 14, marker and colour among 98."""
+    lap = place // len(MARKERS)  # a full turn of the markers is two of the colours: shift them, or the 15th repeats
+    colour = COLOURS[(place + lap) % len(COLOURS)]
     return Mark(palette.ink if colour == "ink" else colour, MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
 
 
@@ -110,7 +114,7 @@ def sheet(
     """
     from matplotlib.figure import Figure
 
-    lines = textwrap.wrap(clean(title), 52) if title else []
+    lines = wrapped(title, WIDTH - 16, TEXT + 0.5, bold=True, most=4) if title else []
     top += 15 * len(lines) + (8 if lines else 0)
     total = top + height + bottom
     figure = Figure(figsize=(WIDTH / 72, total / 72), dpi=72)
@@ -132,8 +136,10 @@ def sheet(
 
 def labelled(name: str, unit: str, direction: bool | None = None) -> str:
     """An axis label: name, unit and which way is better."""
-    text = one_line(name, 44) + (f" ({clean(unit)})" if unit else "")
-    return text if direction is None else text + (" → higher is better" if direction else " → lower is better")
+    note = f" ({fitted(unit, 120, TEXT)})" if unit else ""
+    note += "" if direction is None else " → higher is better" if direction else " → lower is better"
+    room = WIDTH - 32
+    return fitted(name, max(room, width(note, TEXT) + 60), TEXT, note=note)
 
 
 def drawable(value: object) -> bool:
@@ -162,35 +168,43 @@ def logarithmic(axes: Axes, which: Literal["x", "y"], low: float, high: float) -
 def legend(
     axes: Axes,
     palette: Palette,
-    entries: Sequence[tuple[Any, str]],
+    entries: Sequence[tuple[Any, str, str]],
     *,
     bold: Collection[str] = (),
-    below: float = BELOW,
 ) -> None:
     """A legend in two columns under the axes, read column by column.
 
+    The columns are two legends at fixed places: one of both would set the second where matplotlib's font ends the
+    first, and the reader's font is another.
+
     Args:
-        entries: (handle, label).
-        bold: labels to emphasise.
+        entries: (handle, name, note); the name is cut to fit, the note is not.
+        bold: names to emphasise.
     """
-    box = axes.get_position()
-    drawn = axes.legend(
-        [handle for handle, _ in entries],
-        [one_line(label, 29) for _, label in entries],
-        loc="upper left",
-        bbox_to_anchor=((8 - box.x0 * WIDTH) / (box.width * WIDTH), -BELOW / HEIGHT),
-        bbox_transform=axes.transAxes,
-        ncols=2,
-        frameon=False,
-        fontsize=SMALL + 0.5,
-        labelcolor=palette.ink,
-        handlelength=2.6,
-        columnspacing=1.2,
-        borderaxespad=0,
-        labelspacing=0.45,
-    )
-    for text, (_, label) in zip(drawn.get_texts(), entries, strict=True):
-        text.set_fontweight("bold" if label in bold else "normal")
+    box, size = axes.get_position(), SMALL + 0.5
+    half = (len(entries) + 1) // 2
+    for column, found in enumerate((entries[:half], entries[half:])):
+        left = 8 + column * WIDTH / 2
+        labels = [
+            fitted(name, WIDTH / 2 - 5 * size, size, bold=name in bold, note=f" ({note})" if note else "")
+            for _, name, note in found
+        ]
+        drawn = axes.legend(
+            [handle for handle, _, _ in found],
+            labels,
+            loc="upper left",
+            bbox_to_anchor=((left - box.x0 * WIDTH) / (box.width * WIDTH), -BELOW / HEIGHT),
+            bbox_transform=axes.transAxes,
+            frameon=False,
+            fontsize=size,
+            labelcolor=palette.ink,
+            handlelength=2.6,
+            borderaxespad=0,
+            labelspacing=0.45,
+        )
+        for text, (_, name, _) in zip(drawn.get_texts(), found, strict=True):
+            text.set_fontweight("bold" if name in bold else "normal")
+        axes.add_artist(drawn)  # else the next one would replace it
 
 
 def chart(

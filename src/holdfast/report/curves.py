@@ -18,12 +18,13 @@ from holdfast.report.canvas import (
 )
 from holdfast.report.results import Results
 from holdfast.report.svg import THEMED, Palette
-from holdfast.report.wording import clean, number, one_line, with_unit
+from holdfast.report.wording import clean, number, with_unit
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
+MOST_BANDS = 6  # beyond so many arms only those of the headline get a band: more would hide each other
 POINTS = 120  # of a drawn curve at most: more cannot be told apart at this size
 
 
@@ -33,7 +34,8 @@ class Band:
 
     Attributes:
         x, mean, sd: `(P,)` float64; mean is NaN where no replicate has a value, sd where fewer than two have.
-        n: number of curves.
+        n: number of replicates; curves of one replicate at several swept points are averaged first.
+        points: how many swept points that are.
         x_label: with its unit.
     """
 
@@ -41,6 +43,7 @@ class Band:
     mean: np.ndarray
     sd: np.ndarray
     n: int
+    points: int
     x_label: str
 
 
@@ -53,35 +56,54 @@ def bands(results: Results, problem: str, name: str) -> dict[str, Band]:
     """Arm -> its band; arms without a single finite point are left out."""
     found = {}
     for arm in results.arms(problem):
-        curves = [
-            r.curves[name] for r in results.finished if r.problem == problem and r.arm == arm and name in r.curves
-        ]
-        band = _band(curves)
+        curves: dict[int | None, list[Mapping[str, Any]]] = {}
+        for r in results.finished:
+            if r.problem == problem and r.arm == arm and name in r.curves:
+                curves.setdefault(r.replicate, []).append(r.curves[name])
+        band = _band(list(curves.values()))
         if band is not None:
             found[arm] = band
     return found
 
 
-def _band(curves: list[Mapping[str, Any]]) -> Band | None:
-    """Every curve, interpolated inside its own range only, on the union of their places."""
+def _band(curves: list[list[Mapping[str, Any]]]) -> Band | None:
+    """Every curve, interpolated inside its own range only, on the union of their places.
+
+    Args:
+        curves: those of each replicate, one per swept point.
+    """
     import numpy as np
 
-    pairs = []
-    for curve in curves:
-        points = [(x, y) for x, y in zip(curve["x"], curve["y"], strict=False) if drawable(x) and drawable(y)]
-        if points:
-            pairs.append(np.asarray(sorted(points), dtype=float).T)  # (2, P)
-    if not pairs:
+    replicates = [[pair for curve in own if (pair := _pair(curve)) is not None] for own in curves]
+    replicates = [own for own in replicates if own]
+    if not replicates:
         return None
-    grid = np.unique(np.concatenate([x for x, _ in pairs]))
+    grid = np.unique(np.concatenate([x for own in replicates for x, _ in own]))
     if len(grid) > POINTS:
         grid = grid[np.unique(np.linspace(0, len(grid) - 1, POINTS).round().astype(int))]
-    stack = np.stack([np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in pairs])  # (n, P)
-    count = np.isfinite(stack).sum(axis=0)
-    mean = np.divide(np.nansum(stack, axis=0), count, out=np.full(len(grid), np.nan), where=count > 0)
+    each = [np.stack([np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in own]) for own in replicates]
+    stack = np.stack([_mean(own) for own in each])  # (n, P)
+    count, mean = np.isfinite(stack).sum(axis=0), _mean(stack)
     squares = np.nansum((stack - mean) ** 2, axis=0)
     variance = np.divide(squares, count - 1, out=np.full(len(grid), np.nan), where=count > 1)
-    return Band(grid, mean, np.sqrt(variance), len(pairs), clean(curves[0].get("x_label", "")))
+    label = clean(curves[0][0].get("x_label", ""))
+    return Band(grid, mean, np.sqrt(variance), len(stack), max(map(len, each)), label)
+
+
+def _pair(curve: Mapping[str, Any]) -> np.ndarray | None:
+    """The points of a curve that can be drawn, `(2, P)`, along x; None where there is none."""
+    import numpy as np
+
+    points = [(x, y) for x, y in zip(curve["x"], curve["y"], strict=False) if drawable(x) and drawable(y)]
+    return np.asarray(sorted(points), dtype=float).T if points else None
+
+
+def _mean(stack: np.ndarray) -> np.ndarray:
+    """Mean over the rows that have a value, NaN where none has: `(n, P)` to `(P,)`."""
+    import numpy as np
+
+    count = np.isfinite(stack).sum(axis=0)
+    return np.divide(np.nansum(stack, axis=0), count, out=np.full(stack.shape[1], np.nan), where=count > 0)
 
 
 def learning_curves(
@@ -105,21 +127,25 @@ def learning_curves(
     most = max(band.n for band in found.values())
     entries = []
     for place, (arm, band) in enumerate(found.items()):
-        handle = _line(axes, results, arm, band, place, palette, bold=arm in emphasised)
-        entries.append((handle, arm if band.n == most else f"{one_line(arm, 22)} (n={band.n})"))
+        bold = arm in emphasised
+        banded = bold or len(found) <= MOST_BANDS
+        handle = _line(axes, results, arm, band, place, palette, bold=bold, banded=banded)
+        entries.append((handle, arm, "" if band.n == most else f"n={band.n}"))
     _scale(axes, found)
     legend(axes, palette, entries)
     return Drawing(name, title, _alt(found, curve, unit, title), figure)
 
 
-def _line(axes: Axes, results: Results, arm: str, band: Band, place: int, palette: Palette, *, bold: bool) -> Any:
+def _line(
+    axes: Axes, results: Results, arm: str, band: Band, place: int, palette: Palette, *, bold: bool, banded: bool
+) -> Any:
     look = mark(results, arm, palette)
     step = max(1, len(band.x) // 6)
     (handle,) = axes.plot(
         band.x, band.mean, color=look.colour, linestyle=look.dashes, linewidth=2.2 if bold else 1.2,
         marker=look.marker, markersize=4.5, markevery=(place * 2 % step, step), zorder=4 if bold else 3,
     )  # fmt: skip
-    if band.n > 1:
+    if banded and band.n > 1:
         low, high = band.mean - band.sd, band.mean + band.sd
         axes.fill_between(band.x, low, high, color=look.colour, alpha=0.16 if bold else 0.09, linewidth=0, zorder=2)
     return handle
@@ -152,6 +178,8 @@ def _title(found: Mapping[str, Band], problem: str, curve: str, unit: str) -> st
     ends = sorted(found, key=lambda arm: _last(found[arm]))
     n = sorted({band.n for band in found.values()})
     many = f"n = {n[0]}" if len(n) == 1 else f"n = {n[0]} to {n[-1]}"
+    points = max(band.points for band in found.values())
+    many += f", mean over {points} swept points" if points > 1 else ""
     top, bottom = (f"{arm} ({with_unit(number(_last(found[arm])), unit)})" for arm in (ends[-1], ends[0]))
     if len(ends) == 1:
         return f"{curve} on {problem} ends at {top}; {many}"

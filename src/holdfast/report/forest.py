@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from holdfast.report.canvas import SMALL, TEXT, Drawing, drawable, labelled, limits, sheet
+from holdfast.report.canvas import SMALL, TEXT, WIDTH, Drawing, drawable, labelled, limits, sheet
+from holdfast.report.lettering import fitted, wrapped
 from holdfast.report.svg import THEMED, Palette
-from holdfast.report.wording import SIGNS, clean, effect
+from holdfast.report.wording import SIGNS, effect, is_finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,9 @@ def forest(
         name: of the drawing, unique on a page.
         titled: print the title inside, for a figure that stands alone.
     """
-    texts = [textwrap.wrap(f"{SIGNS[v.verdict]} {clean(v.text)}", 60, max_lines=3, placeholder=" …") for v in verdicts]
+    texts = [
+        wrapped(f"{SIGNS[v.verdict]} {v.text}", WIDTH - 22, TEXT, bold=v.role == "headline", most=3) for v in verdicts
+    ]
     heights = [LINE * len(lines) + FACTS + BAR + GAP for lines in texts]
     title = forest_title(verdicts)
     height = sum(heights)
@@ -83,9 +85,14 @@ def _words(axes: Axes, top: float, height: float, verdict: Verdict, lines: list[
     for i, line in enumerate(lines):
         y = 1 - (top + LINE * (i + 0.6)) / height
         axes.text(0, y, line, transform=axes.transAxes, color=palette.ink, fontsize=TEXT, weight=bold, va="center")
-    facts = clean(f"{verdict.role}: {effect(verdict)}")
+    role = "" if verdict.role == "secondary" else f"{verdict.role}: "
+    facts = fitted("; ".join([f"{role}{effect(verdict)}", *_wins(verdict)]), WIDTH - 22, SMALL + 0.3)
     y = 1 - (top + LINE * len(lines) + FACTS * 0.55) / height
     axes.text(0, y, facts, transform=axes.transAxes, color=palette.muted, fontsize=SMALL + 0.3, va="center")
+
+
+def _wins(verdict: Verdict) -> list[str]:
+    return [f"{verdict.wins}/{verdict.n} wins"] if is_finite(verdict.wins) and verdict.n else []
 
 
 def _bar(axes: Axes, y: float, verdict: Verdict, palette: Palette) -> None:
@@ -113,5 +120,8 @@ def _bar(axes: Axes, y: float, verdict: Verdict, palette: Palette) -> None:
 
 
 def _alt(verdicts: Sequence[Verdict], title: str) -> str:
-    said = [f"{v.text}: {v.verdict}, effect {effect(v)}, interval at {100 * v.confidence:.4g} %" for v in verdicts]
+    said = [
+        "; ".join([f"{v.text}: {v.verdict}, effect {effect(v)}", *_wins(v), f"interval at {100 * v.confidence:.4g} %"])
+        for v in verdicts
+    ]
     return f"{title}. " + "; ".join(said) + "."

@@ -41,12 +41,12 @@ def _asset(name: str) -> str:
 
 @cache
 def _template(name: str) -> Template:
-    return _environment().from_string(_asset(name))
+    return _environment().get_template(name)
 
 
 def _environment() -> Environment:
     """Everything is escaped; the only exceptions are a page's own CSS and script and the drawn SVGs."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
     def finalize(value: Any) -> Any:
@@ -55,7 +55,12 @@ def _environment() -> Environment:
         return wording.NONE if value is None else wording.clean(value)
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=finalize, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals.update(wording=wording, badge=BADGES)
     environment.filters.update(number=wording.number, settings=wording.settings, point=wording.point, svg=Markup)

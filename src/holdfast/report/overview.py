@@ -26,17 +26,14 @@ from holdfast import catalogue, ledger
 from holdfast.errors import InputError
 from holdfast.files import write_text
 from holdfast.report import wording
+from holdfast.report.entries import CHECKOUT, ROLES, SCALE, by_task, entry, figure_file, said, stated
 from holdfast.report.summary import ArmRow, arm_rows
 
 if TYPE_CHECKING:
     from holdfast.catalogue import Catalogue, System
-    from holdfast.decision import Verdict
 
-CHECKOUT = catalogue.BUILT_IN.parents[2]
-SCALE = "small"  # what the ledger is kept at
 PART = re.compile(r"(<!-- (\w+)(?: (\w+))? -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 OPENING = re.compile(r"<!-- (\w+)(?: (\w+))? -->")
-ROLES = ("headline", "secondary", "control")
 
 
 # --------------------------------------------------------------------------------------------------------- the parts
@@ -47,30 +44,32 @@ def table(found: Catalogue, beside: Path = CHECKOUT) -> str:
         found: the catalogue; plugins are left out, as they differ from machine to machine.
         beside: folder of the file that the table goes into; links are relative to it.
     """
-    systems = sorted((s for s in found.systems.values() if s.origin == "built in"), key=lambda s: (s.card.task, s.id))
+    groups = by_task(entry(s) for s in found.systems.values() if s.origin == "built in")
     rows = [
         [
-            s.card.task,
-            f"[{s.card.texts.en.title}]({_link(_page(s), beside)})",
-            s.card.texts.en.sentence,
-            ", ".join(s.card.areas),
-            _short(_headline(s)),
+            task,
+            f"[{e.system.card.texts.en.title}]({_link(_page(e.system), beside)})",
+            e.system.card.texts.en.sentence,
+            ", ".join(e.system.card.areas),
+            said(e),
         ]
-        for s in systems
+        for task, entries in groups.items()
+        for e in entries
     ]
     return _markdown(["You want to", "System", "In one sentence", "Areas", "Does its headline claim hold?"], rows)
 
 
 def headline_of(system: System, beside: Path = CHECKOUT) -> str:
     """The headline's verdict in two lines and its figure; a sentence where nothing is in the ledger yet."""
-    verdict = _headline(system)
+    content = ledger.read_ledger(system, SCALE)
+    verdict = None if content is None else ledger.headline_of(ledger.verdicts_of(content))
     if verdict is None:
         return _not_measured(system)
     told = [verdict.direction_line, verdict.margin_line, verdict.reason, wording.effect(verdict)]
-    lines = [f"**{_sign(verdict)}: {wording.clean(verdict.text)}**", ""]
+    lines = [f"**{stated(verdict)}: {wording.clean(verdict.text)}**", ""]
     lines += [f"- {wording.clean(line)}" for line in told if line]
-    figure = CHECKOUT / "docs" / "assets" / f"{system.id}.svg"
-    if figure.is_file():
+    figure = figure_file(system)
+    if figure is not None:
         title = system.card.texts.en.title
         lines += ["", f"![Every replicate of {title} and of what it is compared with]({_link(figure, beside)})"]
     return "\n".join(lines)
@@ -86,7 +85,7 @@ def verdicts_of(system: System, beside: Path = CHECKOUT) -> str:
         [
             f"**{wording.clean(v.text)}**" if v.role == "headline" else wording.clean(v.text),
             v.role if v.as_expected is None else f"{v.role}, {'as' if v.as_expected else 'not as'} expected",
-            _sign(v),
+            stated(v),
             wording.effect(v) or v.reason,
             v.published,
         ]
@@ -166,11 +165,6 @@ def _part(name: str, system: str | None, beside: Path) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------- the facts
-def _headline(system: System) -> Verdict | None:
-    content = ledger.read_ledger(system, SCALE)
-    return None if content is None else ledger.headline_of(ledger.verdicts_of(content))
-
-
 def _not_measured(system: System) -> str:
     return f"Not in the ledger yet; `holdfast run {system.id} --scale {SCALE}` measures it."
 
@@ -180,14 +174,6 @@ def _page(system: System) -> Path:
 
 
 # -------------------------------------------------------------------------------------------------------- the Markdown
-def _sign(verdict: Verdict) -> str:
-    return f"{wording.SIGNS.get(verdict.verdict, '')} {verdict.verdict}".strip()
-
-
-def _short(verdict: Verdict | None) -> str:
-    return "not measured yet" if verdict is None else _sign(verdict)
-
-
 def _link(path: Path, beside: Path) -> str:
     return Path(os.path.relpath(path, beside)).as_posix()
 

@@ -1,5 +1,6 @@
 "use strict";
 // Tables are complete without this script; with it, their columns can be sorted.
+const { compare: order } = new Intl.Collator(undefined, { numeric: true });  // "width = 4" before "width = 16"
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const heads = table.tHead.rows[table.tHead.rows.length - 1].cells;
   const body = table.tBodies[0];
@@ -11,14 +12,14 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     button.addEventListener("click", () => {
       const first = head.dataset.first || "ascending";
       const other = first === "ascending" ? "descending" : "ascending";
-      const order = head.getAttribute("aria-sort") === first ? other : first;
+      const direction = head.getAttribute("aria-sort") === first ? other : first;
       for (const each of heads) each.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", order);
-      const sign = order === "ascending" ? 1 : -1;
+      head.setAttribute("aria-sort", direction);
+      const sign = direction === "ascending" ? 1 : -1;
       const value = (row) => row.cells[column].dataset.value;
       const compare = (a, b) => {
         const [x, y] = [value(a), value(b)];
-        if (x === undefined) return a.cells[column].textContent.localeCompare(b.cells[column].textContent) * sign;
+        if (x === undefined) return order(a.cells[column].textContent, b.cells[column].textContent) * sign;
         if (x === "" || y === "") return (x === "") - (y === "");  // missing values stay at the end
         return (Number(x) - Number(y)) * sign;
       };

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holdfast.canonical import canonical
-from holdfast.errors import InputError
+from holdfast.experiment import Record
 from holdfast.files import write_text
-from holdfast.report import summary, wording
-from holdfast.report.artifacts import shown
+from holdfast.report import settings, summary
+from holdfast.report.artifacts import Shown, shown
 from holdfast.report.figures import draw
 from holdfast.report.html import render_page
 from holdfast.report.results import Results
@@ -47,41 +46,31 @@ def render(results: Results, beside: Path | None = None) -> str:
         roles=[(title, [v for v in results.verdicts if v.role == role]) for role, title in ROLES],
         figures=draw(results),
         tables=[(problem, summary.arm_rows(results, problem)) for problem in results.problems],
-        artifacts=shown(results, beside or results.folder),
-        arms=[_arm(results, name) for name in results.every_arm],
-        tuning=results.plan.get("tuning") or [],
+        artifacts=_by_name(shown(results, beside or results.folder)),
+        failures=_by_error(results.failed),
+        arms=settings.arm_settings(results),
+        tuning=settings.configurations_tried(results),
+        looks=settings.looks(results),
+        scale=settings.scale_settings(results),
         arxiv=_arxiv(results.card),
         authors=_authors(results.card),
     )
 
 
-def _arm(results: Results, name: str) -> dict[str, Any]:
-    """What was compared: an arm's settings with the tuned ones marked."""
-    declared = results.experiment.arms.get(name)
-    tuned = (results.plan.get("tuned") or {}).get(name) or {}
-    space = declared.space if declared else {}
-    return {
-        "name": name,
-        "about": declared.about if declared else "",
-        "method": type(declared.method).__name__ if declared else "",
-        "settings": {**_settings(declared.method if declared else None), **tuned},
-        "tuned": tuned,
-        "space": {field: list(values) for field, values in space.items()},
-    }
+def _by_name(artifacts: Sequence[Shown]) -> list[tuple[str, list[Shown]]]:
+    """Artifacts of one name together, so that arms can be compared."""
+    groups: dict[str, list[Shown]] = {}
+    for artifact in artifacts:
+        groups.setdefault(artifact.name, []).append(artifact)
+    return list(groups.items())
 
 
-def _settings(method: Any) -> dict[str, Any]:
-    """The method's settings; what JSON cannot express is shown as Python prints it."""
-    if not dataclasses.is_dataclass(method):
-        return {}
-    found = {}
-    for field in dataclasses.fields(method):
-        value = getattr(method, field.name)
-        try:
-            found[field.name] = canonical(value)
-        except InputError:
-            found[field.name] = wording.one_line(repr(value))
-    return found
+def _by_error(failed: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """Trials that failed for the same reason together, the most frequent reason first."""
+    groups: dict[str, list[Record]] = {}
+    for record in failed:
+        groups.setdefault(record.error, []).append(record)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
 def _arxiv(card: Any) -> str:

@@ -28,6 +28,7 @@ class Results:
         verdicts: in the order they should be read.
         plan: the frozen plan as JSON, or {} where nothing was frozen. May contain "tuned" ({arm: {field: value}}),
             "tuning" ([{"arm", "configuration", "pilots", "mean", "chosen"}]), "replicates", "looks", "frozen_at".
+        declaration: what was declared when it ran, as JSON (see `ledger.declaration`); {} where that was not kept.
         provenance: commit, versions, machine, device, threads, started, seconds, in words.
         command: repeats the run.
         folder: what the `file`s of artifacts are relative to.
@@ -43,6 +44,7 @@ class Results:
     records: Sequence[Record]
     verdicts: Sequence[Verdict]
     plan: Mapping[str, Any] = field(default_factory=dict)
+    declaration: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     folder: Path = Path()
@@ -79,7 +81,10 @@ class Results:
         return _in_order((r.arm for r in self.records if r.problem == problem), self.experiment.arms)
 
     def metric(self, name: str) -> Metric:
-        """The declaration of a metric; a neutral one where a trial recorded something undeclared."""
+        """The declaration of a metric, of its time or of now; a neutral one where nothing declares it."""
+        kept = (self.declaration.get("metrics") or {}).get(name)
+        if kept is not None:
+            return Metric(**{field: kept[field] for field in ("unit", "higher_is_better", "about") if field in kept})
         return self.experiment.metrics.get(name) or Metric()
 
     @cached_property

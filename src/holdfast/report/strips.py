@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from holdfast.report.canvas import TEXT, Drawing, drawable, labelled, limits, mark, sheet
+from holdfast.report.canvas import TEXT, WIDTH, Drawing, drawable, labelled, limits, mark, sheet
+from holdfast.report.lettering import fitted, width
 from holdfast.report.results import Results
 from holdfast.report.summary import ArmRow, arm_rows, values_of
 from holdfast.report.svg import THEMED, Palette
-from holdfast.report.wording import is_finite, number, one_line, with_unit
+from holdfast.report.wording import is_finite, number, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,13 +93,15 @@ def _label(axes: Axes, place: int, row: ArmRow, metric: str, palette: Palette, *
     notes += [f"{row.failed} failed"] if row.failed else []
     notes += [f"{lost} not finite"] if lost > 0 else []
     across = axes.get_yaxis_transform()
+    facts = f"{found}  ({', '.join(notes)})"
+    room = WIDTH - 42 - width(facts, TEXT - 1)
     weight = "bold" if bold else "normal"
     axes.text(
-        0, place - 0.27, one_line(row.arm, 30), transform=across, color=palette.ink, fontsize=TEXT, weight=weight,
-        va="center",
+        0, place - 0.27, fitted(row.arm, room, TEXT, bold=bold), transform=across, color=palette.ink, fontsize=TEXT,
+        weight=weight, va="center",
     )  # fmt: skip
     axes.text(
-        1, place - 0.27, f"{found}  ({', '.join(notes)})", transform=across, color=palette.muted, fontsize=TEXT - 1,
+        1, place - 0.27, facts, transform=across, color=palette.muted, fontsize=TEXT - 1,
         ha="right", va="center",
     )  # fmt: skip
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.report import wording
 from holdfast.report.results import Results
+from holdfast.report.strict import strict_json
 from holdfast.report.summary import ArmRow, Spread, arm_rows
+from holdfast.report.terminal import COLOURS, say, whole
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from holdfast.decision import Verdict
 
-COLOURS = {"holds": "green", "does not hold": "red", "undecided": "yellow", "not testable here": "dim"}
 SHOWN_FAILURES = 10  # on the terminal; the page has them all
 
 
@@ -32,24 +31,24 @@ def print_results(results: Results, console: Console, page: Path | None = None) 
         page: the page that was written, if any.
     """
     if results.pilot:
-        _say(console, "Exploratory run on pilot replicates: for looking and choosing, not for quoting.", "bold yellow")
+        say(console, "Exploratory run on pilot replicates: for looking and choosing, not for quoting.", "bold yellow")
     for problem in results.problems:
         console.print(_arms_table(results, problem), highlight=False)
     if not results.records:
-        _say(console, "No trial was recorded yet.")
+        say(console, "No trial was recorded yet.")
     for role in ("headline", "secondary", "control"):
         for verdict in results.verdicts:
             if verdict.role == role:
                 _print_verdict(verdict, console)
     _print_failures(results, console)
     if results.interrupted:
-        _whole(console, f"Interrupted. To continue: {results.command}", "yellow")
+        whole(console, f"Interrupted. To continue: {results.command}", "yellow")
     if page is not None:
-        _whole(console, f"page: {page}")
+        whole(console, f"page: {page}")
 
 
 def to_json(results: Results) -> str:
-    """The run as strict JSON, NaN and infinities as null: verdicts, arms per problem, failed trials, provenance."""
+    """The run as strict JSON, NaN and infinities as null: verdicts, arms per problem, every record, provenance."""
     document = {
         "system": results.system,
         "scale": results.scale,
@@ -62,28 +61,26 @@ def to_json(results: Results) -> str:
             for r in results.failed
         ],
         "trials": len(results.records),
+        "records": [
+            {
+                "arm": r.arm,
+                "problem": r.problem,
+                "point": dict(r.point),
+                "replicate": r.replicate,
+                "status": r.status,
+                "scalars": dict(r.scalars),
+                "cost": dict(r.cost),
+            }
+            for r in results.records
+        ],
         "provenance": results.provenance,
         "command": results.command,
     }
-    return json.dumps(_plain(document), indent=1, allow_nan=False, ensure_ascii=False)
+    return strict_json(document)
 
 
 def _row(row: ArmRow) -> dict[str, Any]:
     return {**dataclasses.asdict(row), "best": sorted(row.best)}
-
-
-def _plain(value: Any) -> Any:
-    """Nested data with only what JSON knows."""
-    value = value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, Mapping):
-        return {wording.clean(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
-        return [_plain(item) for item in value]
-    return wording.clean(value)
 
 
 def _arms_table(results: Results, problem: str) -> Table:
@@ -149,34 +146,18 @@ def _print_verdict(verdict: Verdict, console: Console) -> None:
         )
     for text in told:
         if text:
-            _say(console, text, indent=4)
+            say(console, text, indent=4)
 
 
 def _print_failures(results: Results, console: Console) -> None:
     if not results.failed:
         return
-    _say(console, f"{len(results.failed)} of {len(results.records)} trials failed:", "bold red")
+    say(console, f"{len(results.failed)} of {len(results.records)} trials failed:", "bold red")
     for record in results.failed[:SHOWN_FAILURES]:
         where = [record.arm, record.problem, wording.point(record.point)]
         where += [] if record.replicate is None else [f"replicate {record.replicate}"]
         last = (record.error.strip().splitlines() or ["no message"])[-1]
-        _say(console, f"{', '.join(part for part in where if part)}: {wording.one_line(last)}", indent=4)
+        say(console, f"{', '.join(part for part in where if part)}: {wording.one_line(last)}", indent=4)
     hidden = len(results.failed) - SHOWN_FAILURES
     if hidden > 0:
-        _say(console, f"and {hidden} more; the page lists them all", indent=4)
-
-
-def _say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Text from anywhere, wrapped and printed as it is: no markup, no terminal escapes, no trailing spaces."""
-    from rich.text import Text
-
-    for line in Text(wording.clean(text), style=style).wrap(console, max(20, console.width - indent)):
-        line.rstrip()
-        console.print(Text(" " * indent).append_text(line), highlight=False)
-
-
-def _whole(console: Console, text: str, style: str = "") -> None:
-    """A path or command on one line however long, so that it can be copied."""
-    from rich.text import Text
-
-    console.print(Text(wording.clean(text), style=style), highlight=False, soft_wrap=True)
+        say(console, f"and {hidden} more; the page lists them all", indent=4)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.report.canvas import (
+    SMALL,
+    WIDTH,
     Drawing,
     chart,
     drawable,
@@ -15,10 +17,11 @@ from holdfast.report.canvas import (
     logarithmic,
     mark,
 )
+from holdfast.report.lettering import fitted
 from holdfast.report.results import Results
 from holdfast.report.summary import Spread, arm_rows, pareto_front
 from holdfast.report.svg import THEMED, Palette
-from holdfast.report.wording import duration, is_finite, number, one_line, with_unit
+from holdfast.report.wording import duration, is_finite, number, with_unit
 from holdfast.report.wording import point as in_words
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def cost_benefit(
         return None
     declared = results.metric(metric)
     front = pareto_front(both, higher_is_better=declared.higher_is_better)
-    title = f"Nothing on {problem} gives better {metric} in less time than: {', '.join(front)}"
+    title = _front_title(front, len(both), metric, problem)
     label = labelled(metric, declared.unit, declared.higher_is_better)
     figure, axes = chart(palette, label, len(both), title=title if titled else "", grid="both")
     entries = _arms(axes, results, both, {arm: rows[arm].metrics[metric] for arm in both}, palette)
@@ -59,13 +62,20 @@ def cost_benefit(
     return Drawing(name, title, f"{title} (the Pareto front). " + "; ".join(said) + ".", figure)
 
 
+def _front_title(front: list[str], arms: int, metric: str, problem: str) -> str:
+    """The message; names only where a reader can take them in."""
+    if len(front) > 4:
+        return f"{metric} on {problem} costs time: {len(front)} of {arms} arms are on the Pareto front"
+    return f"Nothing on {problem} gives better {metric} in less time than: {', '.join(front)}"
+
+
 def _arms(
     axes: Axes,
     results: Results,
     both: Mapping[str, tuple[float, float]],
     spreads: Mapping[str, Spread],
     palette: Palette,
-) -> list[tuple[Any, str]]:
+) -> list[tuple[Any, str, str]]:
     entries = []
     for arm, (cost, gain) in both.items():
         look, sd = mark(results, arm, palette), spreads[arm].sd
@@ -74,7 +84,7 @@ def _arms(
         (handle,) = axes.plot(
             [cost], [gain], color=look.colour, marker=look.marker, markersize=8, linestyle="none", zorder=4
         )
-        entries.append((handle, arm))
+        entries.append((handle, arm, ""))
     return entries
 
 
@@ -130,21 +140,21 @@ def swept(
         return None
     fixed = f" at {in_words(rest)}" if rest else ""
     declared = results.metric(metric)
-    title = _swept_title(found, places, f"{metric} on {problem}{fixed}", parameter)
+    title = _swept_title(found, places, f"{metric} on {problem}{fixed}", parameter, declared.unit)
     label = labelled(metric, declared.unit, declared.higher_is_better)
     figure, axes = chart(palette, label, len(found), title=title if titled else "")
-    axes.set_xlabel(one_line(parameter, 60))
+    axes.set_xlabel(labelled(parameter, ""))
     numeric = all(is_finite(place) for place in places)
     at = [float(place) if numeric else float(i) for i, place in enumerate(places)]
     entries = _sweeps(axes, results, found, at, palette)
-    _ticks(axes, at, [one_line(place, 14) for place in places], logarithmic_ok=numeric)
+    _ticks(axes, at, [fitted(place, 0.9 * WIDTH / len(places), SMALL) for place in places], logarithmic_ok=numeric)
     legend(axes, palette, entries)
     return Drawing(name, title, _swept_alt(found, places, title), figure)
 
 
 def _sweeps(
     axes: Axes, results: Results, found: Mapping[str, Mapping[int, Spread]], at: list[float], palette: Palette
-) -> list[tuple[Any, str]]:
+) -> list[tuple[Any, str, str]]:
     entries = []
     for arm, along in found.items():
         look = mark(results, arm, palette)
@@ -154,7 +164,7 @@ def _sweeps(
             marker=look.marker, linestyle=look.dashes, linewidth=1.4, markersize=5, elinewidth=0.9, capsize=2,
         )  # fmt: skip
         ns = sorted({spread.n for spread in along.values()})
-        entries.append((handle, f"{one_line(arm, 18)} (n={ns[0]}{'' if len(ns) == 1 else f'..{ns[-1]}'})"))
+        entries.append((handle, arm, f"n={ns[0]}{'' if len(ns) == 1 else f'..{ns[-1]}'}"))
     return entries
 
 
@@ -171,7 +181,9 @@ def _ticks(axes: Axes, at: list[float], labels: list[str], *, logarithmic_ok: bo
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _swept_title(found: Mapping[str, Mapping[int, Spread]], places: list[Any], what: str, parameter: str) -> str:
+def _swept_title(
+    found: Mapping[str, Mapping[int, Spread]], places: list[Any], what: str, parameter: str, unit: str
+) -> str:
     """Says what moving along the parameter does to the arm it does most to."""
 
     def change(arm: str) -> float:
@@ -180,7 +192,8 @@ def _swept_title(found: Mapping[str, Mapping[int, Spread]], places: list[Any], w
 
     arm = max(found, key=lambda a: abs(change(a)))
     first, last = (places[i] for i in (min(found[arm]), max(found[arm])))
-    return f"{what}: {arm} changes most, by {number(change(arm), signed=True)} from {parameter} = {first} to {last}"
+    by = with_unit(number(change(arm), signed=True), unit)
+    return f"{what}: {arm} changes most, by {by} from {parameter} = {first} to {last}"
 
 
 def _swept_alt(found: Mapping[str, Mapping[int, Spread]], places: list[Any], title: str) -> str:

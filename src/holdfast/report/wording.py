@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from holdfast.printable import clean as clean
+
 if TYPE_CHECKING:
     from holdfast.decision import Verdict
 
@@ -18,18 +20,6 @@ SIGNS = {
     "undecided": "?",
     "not testable here": "∅",
 }  # verdicts legible without colour
-# C0 and C1 controls (terminal escapes), surrogates, bidirectional overrides and XML's forbidden code points.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-
-
-def clean(text: Any) -> str:
-    """Text from data, plugins and exceptions without characters that control a terminal or break XML.
-
-    Example:
-        >>> clean("red \\x1b[31m")
-        'red �[31m'
-    """
-    return _UNPRINTABLE.sub("\ufffd", str(text).replace("\r\n", "\n"))
 
 
 def is_finite(value: Any) -> bool:
@@ -171,20 +161,34 @@ def measured(verdict: Verdict) -> tuple[str, str]:
 
     More where rounding would put an end on the other side of the region's edge and so contradict the verdict.
     """
-    if verdict.interval is None or not all(is_finite(end) for end in (verdict.effect, *verdict.interval)):
-        return number(verdict.effect, signed=True), interval(verdict.interval)
-    low, high = verdict.interval
-    width = high - low if high > low else abs(verdict.effect or 0.0)
+    return estimate(verdict.effect, verdict.interval, verdict.region or ())
+
+
+def estimate(middle: float | None, ends: tuple[float, float] | None, avoid: Sequence[float] = ()) -> tuple[str, str]:
+    """A signed number and its interval, to the decimals that two digits of the interval's width need.
+
+    Args:
+        avoid: numbers that no end may cross by rounding.
+
+    Example:
+        >>> estimate(8.04, (7.149, 8.931)), estimate(1.0, (0.004, 1.996), avoid=[0.0])
+        (('+8.0', '[7.1, 8.9]'), ('+1.000', '[0.004, 1.996]'))
+    """
+    if ends is None or middle is None or not all(is_finite(end) for end in (middle, *ends)):
+        return number(middle, signed=True), interval(ends)
+    low, high = ends
+    width = high - low if high > low else abs(middle)
     decimals = max(0, 1 - math.floor(math.log10(width))) if width > 0 else 0
-    edges = [edge for edge in verdict.region or () if is_finite(edge)]
+    edges = [edge for edge in avoid if is_finite(edge)]
     for more in range(6):
-        ends = [(end, round(end, decimals + more)) for end in (low, high)]
-        if all((a < edge, a > edge) == (b < edge, b > edge) for a, b in ends for edge in edges):
+        rounded = [(end, round(end, decimals + more)) for end in (low, high)]
+        if all((a < edge, a > edge) == (b < edge, b > edge) for a, b in rounded for edge in edges):
             decimals += more
             break
     if decimals > 6 or max(abs(low), abs(high)) >= 1e6:
-        return number(verdict.effect, signed=True), interval(verdict.interval)
-    return f"{verdict.effect:+,.{decimals}f}", f"[{low:,.{decimals}f}, {high:,.{decimals}f}]"
+        return number(middle, signed=True), interval(ends)
+    middle, low, high = (round(value, decimals) + 0.0 for value in (middle, low, high))  # + 0.0: no "-0"
+    return f"{middle:+,.{decimals}f}", f"[{low:,.{decimals}f}, {high:,.{decimals}f}]"
 
 
 def wins(verdict: Verdict) -> str:
@@ -199,9 +203,29 @@ def wins(verdict: Verdict) -> str:
 
 
 def sample_size(verdict: Verdict) -> str:
-    """What more replicates would do for an undecided verdict; empty for every other."""
-    if verdict.verdict != "undecided":
+    """What more replicates would do for an undecided verdict; empty for every other, and for a control that is as
+    expected."""
+    if verdict.verdict != "undecided" or verdict.as_expected:
         return ""
     if is_finite(verdict.needed) and verdict.needed:
         return f"About {number(int(verdict.needed))} replicates would probably decide it."
-    return "A second look at more replicates is still allowed." if verdict.wants_more else ""
+    if verdict.wants_more:
+        return "A second look at more replicates is still allowed."
+    return "" if verdict.interval is None else "More replicates would probably not decide it, not even 1,000."
+
+
+def answers(verdict: Verdict) -> list[str]:
+    """The two lines of a verdict without their numbers, for where these stand beside: `better: yes`, `by the claimed 3:
+    yes`. The second is left out where no margin was claimed, as it then repeats the first.
+
+    Example:
+        >>> from holdfast.decision import Verdict
+        >>> answers(Verdict(claim={"margin": 3.0}, text="t", role="headline", verdict="holds",
+        ...     direction_line="better: yes, +8 [7, 9] points (0.4 of the gap)", margin_line="by the claimed 3: yes"))
+        ['better: yes (0.4 of the gap)', 'by the claimed 3: yes']
+    """
+    first, _, rest = verdict.direction_line.partition(", ")
+    remark = re.search(r"\(.*\)$", rest)
+    said = [f"{first} {remark[0]}" if remark else first]
+    said += [] if verdict.claim.get("margin") == 0 else [verdict.margin_line]
+    return [line for line in said if line]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, Scale, Table
 from holdfast.report.results import Results
 from holdfast.trials import provenance
+from holdfast.trials.closure import closure_hash
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import Executor, InProcess
@@ -24,6 +25,10 @@ from holdfast.trials.plan import Source, Trial, applicable, plan
 from holdfast.trials.store import Store
 
 Pair = tuple[str, str]  # names of an arm and a problem
+
+
+def _unnoted(results: Results, keys: Sequence[str]) -> None:
+    """Nobody wants to know what is planned."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Campaign:
         arms, problems: names to restrict the scale to; None = all of it.
         tuned: arm -> tuned fields.
         replicates: None = the scale's number, or what the rule of decision needs.
+        note: told the run without its records, and the keys of its trials, whenever trials have been planned: what is
+            written then survives a killed run.
     """
 
     source: Source
@@ -54,6 +61,7 @@ class Campaign:
     problems: tuple[str, ...] | None = None
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     replicates: int | None = None
+    note: Callable[[Results, Sequence[str]], None] = _unnoted
 
     def run(self, **about: Any) -> Results:
         """Run and decide.
@@ -69,15 +77,29 @@ class Campaign:
             InputError: an arm, a problem or the scale does not exist.
         """
         experiment, scale, pairs = self._chosen()
-        claims = claims_about(experiment, pairs)
+        claims = claims_about(experiment, scale, pairs)
         wanted = {pair: self._at_first(experiment, scale, claims, pair) for pair in pairs}
-        start, started = time.perf_counter(), datetime.datetime.now(datetime.UTC)
+        start = time.perf_counter()
+        fields = {"title": experiment.question, "card": None, **about}
+        unfinished = Results(
+            system=self.source.reference,
+            scale=self.scale,
+            experiment=experiment,
+            records=[],
+            verdicts=[],
+            provenance=self._provenance(scale),
+            folder=self.folder,
+            pilot=self.first < FIRST_FINAL_REPLICATE,
+            interrupted=True,
+            **fields,
+        )
         interrupted = False
-        with _sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
+        with sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
             trials: list[Trial] = []
             try:
                 while True:
                     trials = self._plan(wanted)
+                    self.note(unfinished, [trial.key for trial in trials])
                     self._execute(store, trials, scale)
                     verdicts = self._decide(store, trials, claims, scale)
                     if not self._extend(wanted, experiment, scale, claims, verdicts):
@@ -86,28 +108,19 @@ class Campaign:
                 interrupted = True
                 verdicts = self._decide(store, trials, claims, scale)
             records = _in_plan(store, trials)
-        here = {
+        took = {**unfinished.provenance, "seconds": f"{time.perf_counter() - start:.1f}"}
+        return replace(unfinished, records=records, verdicts=verdicts, provenance=took, interrupted=interrupted)
+
+    def _provenance(self, scale: Scale) -> dict[str, str]:
+        return {
             "commit": provenance.commit(Path(__file__).parent),
+            "code": closure_hash(self.source.module),
             "versions": ", ".join(f"{name} {version}" for name, version in provenance.all_versions().items()),
             "machine": provenance.machine(),
             "device": self.device,
             "threads per trial": str(scale.threads),
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": f"{time.perf_counter() - start:.1f}",
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
-        fields = {"title": experiment.question, "card": None, **about}
-        return Results(
-            system=self.source.reference,
-            scale=self.scale,
-            experiment=experiment,
-            records=records,
-            verdicts=verdicts,
-            provenance=here,
-            folder=self.folder,
-            pilot=self.first < FIRST_FINAL_REPLICATE,
-            interrupted=interrupted,
-            **fields,
-        )
 
     def _chosen(self) -> tuple[Experiment, Scale, list[Pair]]:
         experiment = self.source.load()
@@ -177,7 +190,7 @@ class Campaign:
         )
 
     def _decide(self, store: Store, trials: Sequence[Trial], claims: Sequence[Claim], scale: Scale) -> list[Verdict]:
-        return decide_all(claims, Table(_in_plan(store, trials), self.source.load()), scale=scale)
+        return decide_all(claims, Table(_in_plan(store, trials), self.source.load(), scale), scale=scale)
 
 
 def run_missing(store: Store, tasks: Sequence[Task], executor: Executor, show: Quiet, label: str) -> None:
@@ -196,10 +209,10 @@ def pairs_of(claim: Claim) -> list[Pair]:
     return [(arm, problem) for arm in claim.arms for problem in claim.problems]
 
 
-def claims_about(experiment: Experiment, pairs: Iterable[Pair]) -> list[Claim]:
-    """The claims that can be read off these pairs."""
+def claims_about(experiment: Experiment, scale: Scale, pairs: Iterable[Pair]) -> list[Claim]:
+    """The claims that can be read off these pairs at a scale."""
     there = set(pairs)
-    return [claim for claim in experiment.claims if set(pairs_of(claim)) <= there]
+    return [claim for claim in experiment.claims if claim.readable(there, experiment, scale)]
 
 
 def _in_plan(store: Store, trials: Sequence[Trial]) -> list[Record]:
@@ -207,7 +220,7 @@ def _in_plan(store: Store, trials: Sequence[Trial]) -> list[Record]:
     return [kept[trial.key] for trial in trials if trial.key in kept]
 
 
-def _sole_use(folder: Path) -> Any:
+def sole_use(folder: Path) -> Any:
     """A lock on the folder, held for a block; given back by the system if the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)

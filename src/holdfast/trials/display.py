@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from holdfast.experiment import Record
+from holdfast.printable import clean_line
 from holdfast.trials.execute import Task
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def name_of(task: Task) -> str:
     trial = task.trial
     point = "".join(f" {k}={v}" for k, v in trial.point.items())
     replicate = "" if trial.replicate is None else f" #{trial.replicate}"
-    return f"{trial.arm} · {trial.problem}{point}{replicate}"
+    return clean_line(f"{trial.arm} · {trial.problem}{point}{replicate}")
 
 
 class Quiet:
@@ -94,7 +95,7 @@ def failure_of(task: Task, record: Record) -> str:
     """Which trial failed and why, in a line; "" for one that did not."""
     if record.status == "ok":
         return ""
-    return f"failed: {name_of(task)}: {(record.error.splitlines() or ['no reason given'])[-1]}"
+    return clean_line(f"failed: {name_of(task)}: {(record.error.splitlines() or ['no reason given'])[-1]}")
 
 
 def _plainly(text: str) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,35 @@ class Task:
     device: str = "cpu"
     time_limit_s: float | None = None
 
+    @property
+    def directory(self) -> Path:
+        """Where the trial leaves its artifacts."""
+        return self.folder / "artifacts" / self.trial.key[:16]
 
-def execute(task: Task, report: Progress) -> Record:
-    """Run the trial. What its code raises becomes a failed record, SystemExit too; KeyboardInterrupt passes through."""
-    directory = task.folder / "artifacts" / task.trial.key[:16]
+
+def prepare(task: Task) -> None:
+    """Import what the trial needs. What goes wrong then goes wrong again in `execute`, which says so."""
+    with suppress(BaseException):
+        task.source.load()
+        _import_numerics(task.source.module)
+
+
+def execute(task: Task, report: Progress, *, interruptible: bool = True) -> Record:
+    """Run the trial. Whatever its code raises becomes a failed record.
+
+    Args:
+        task: the trial.
+        report: told of its steps.
+        interruptible: KeyboardInterrupt is the user's and passes through; else it is the trial's own.
+    """
+    directory = task.directory
     start = time.perf_counter()
     try:
         measured = _measure(task, directory, report)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a trial raises must not end the others
+    except BaseException as error:
         shutil.rmtree(directory, ignore_errors=True)
+        if interruptible and isinstance(error, KeyboardInterrupt):
+            raise
         why = str(error) if isinstance(error, HoldfastError) else traceback.format_exc(limit=-6).strip()
         return died(task, why, time.perf_counter() - start)
     if not any(directory.iterdir()):

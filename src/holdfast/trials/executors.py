@@ -12,8 +12,8 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import shutil
 import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -27,10 +27,13 @@ from typing import Protocol
 
 from holdfast.errors import InputError
 from holdfast.experiment import Record
-from holdfast.trials.execute import Progress, Task, died, execute
+from holdfast.trials.execute import Progress, Task, died, execute, prepare
+from holdfast.trials.guard import guard_this_worker
 
 REPORT_EVERY_S = 0.1
-LOOK_EVERY_S = 0.2  # upper bound of the delay with which a time limit is noticed
+LOOK_EVERY_S = 0.2  # upper bound of the delay with which a time limit, or a death that closes no pipe, is noticed
+BEGUN = "begun"  # what a worker says when it has imported what a trial needs
+IMPORTING_S = 600.0  # for imports, which on a busy machine take long and are no part of the trial
 
 
 class Listener(Protocol):
@@ -66,6 +69,7 @@ class _Worker:
     pipe: Connection
     task: Task | None = None
     since: float = 0.0
+    begun: bool = False
 
     def end(self) -> None:
         self.process.kill()
@@ -99,8 +103,7 @@ class LocalProcesses:
                 busy = [(w, w.task) for w in workers if w.task is not None]
                 ready = wait([w.pipe for w, _ in busy], timeout=LOOK_EVERY_S)
                 for worker, task in busy:
-                    record = _hear(worker, task, listener) if worker.pipe in ready else None
-                    record = record or _overdue(worker, task)
+                    record = _heard(worker, task, listener, worker.pipe in ready) or _overdue(worker, task)
                     if record is None:
                         continue
                     worker.task = None
@@ -125,7 +128,7 @@ class LocalProcesses:
                 worker.end()
                 continue
             task = worker.task = todo.popleft()
-            worker.since = time.monotonic()
+            worker.since, worker.begun = time.monotonic(), False
             listener.started(task)
 
     def _start(self, workers: list[_Worker]) -> _Worker:
@@ -162,26 +165,42 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _hear(worker: _Worker, task: Task, listener: Listener) -> Record | None:
-    """Take one message from a worker; the record if it was one, or if the worker is dead."""
+def _heard(worker: _Worker, task: Task, listener: Listener, ready: bool) -> Record | None:
+    """Take one message from a worker; the record if it was one, or if the worker is dead.
+
+    A dead worker's pipe stays open as long as something that its trial started holds it.
+    """
+    if not ready and (worker.process.is_alive() or worker.pipe.poll()):
+        return None
     try:
-        message = worker.pipe.recv()
+        message = worker.pipe.recv() if ready else None
     except (EOFError, OSError):
+        message = None
+    if message is None:
         worker.process.join()
-        return died(task, _obituary(worker.process.exitcode), time.monotonic() - worker.since)
+        return _dead(worker, task, _obituary(worker.process.exitcode))
     if isinstance(message, Record):
         return message
-    listener.stepped(task, *message)
+    if message == BEGUN:
+        worker.since, worker.begun = time.monotonic(), True
+    else:
+        listener.stepped(task, *message)
     return None
 
 
 def _overdue(worker: _Worker, task: Task) -> Record | None:
     limit, spent = task.time_limit_s, time.monotonic() - worker.since
-    if limit is None or spent <= limit:
+    allowed = limit if limit is None or worker.begun else limit + IMPORTING_S
+    if allowed is None or spent <= allowed:
         return None
     worker.process.kill()
     worker.process.join()
-    return died(task, f"ended after {spent:.0f} s: the scale's time limit is {limit:g} s", spent)
+    return _dead(worker, task, f"ended after {spent:.0f} s: the scale's time limit is {limit:g} s")
+
+
+def _dead(worker: _Worker, task: Task, why: str) -> Record:
+    shutil.rmtree(task.directory, ignore_errors=True)  # half of what the trial wanted to leave
+    return died(task, why, time.monotonic() - worker.since)
 
 
 def _obituary(code: int | None) -> str:
@@ -194,24 +213,16 @@ def _obituary(code: int | None) -> str:
 
 def _work(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    _die_with_parent()
-    while True:
-        try:
+    guard_this_worker()
+    try:
+        while True:
             task: Task = pipe.recv()
-        except (EOFError, OSError):
-            return
-        pipe.send(execute(task, _throttled(lambda done, total: pipe.send((done, total)))))
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            wait([parent.sentinel])
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
+            prepare(task)
+            pipe.send(BEGUN)
+            report = _throttled(lambda done, total: pipe.send((done, total)))
+            pipe.send(execute(task, report, interruptible=False))
+    except (EOFError, OSError):  # the parent has gone, or a trial closed what was not its own
+        os._exit(1)  # without a word about what cannot be closed twice
 
 
 def _throttled(report: Progress) -> Progress:

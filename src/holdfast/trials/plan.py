@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,7 +48,7 @@ class Source:
 @functools.cache
 def _load(source: Source) -> Experiment:
     attribute = source.reference.partition(":")[2] or "experiment"
-    experiment: Experiment = getattr(importlib.import_module(source.module), attribute)
+    experiment = catalogue.imported_experiment(source.module, attribute)
     return on_own_data(experiment, source.own) if source.own else experiment
 
 
@@ -61,6 +60,8 @@ def on_own_data(experiment: Experiment, paths: Sequence[str]) -> Experiment:
     if experiment.own is None:
         raise InputError("--on", "is not possible for this system: its task has no data of one's own", " ".join(paths))
     problem = experiment.own([Path(p) for p in paths])
+    if isinstance(problem, Experiment):
+        return problem
     main = {name for claim in experiment.claims if claim.role == "headline" for name in claim.problems}
     arms = {
         name: dataclasses.replace(arm, problems=None, tuned_as=None, space=experiment.space(name))
@@ -141,9 +142,6 @@ def plan(
     if scale_name not in experiment.scales:
         raise InputError("scale", f"must be one of {', '.join(experiment.scales)}", scale_name)
     scale = experiment.scales[scale_name]
-    points = [
-        dict(zip(experiment.points, values, strict=True)) for values in itertools.product(*experiment.points.values())
-    ]
     common = {
         "experiment": source.reference,
         "scale": scale_settings(scale),
@@ -163,15 +161,20 @@ def plan(
         }
         for arm_name, problem_name in (pairs if pairs is not None else applicable(experiment, scale))
     }
+    points = functools.cache(lambda name: _points(experiment.swept(scale, name)))
     trials: dict[str, Trial] = {}
     for replicate in replicates:
         for (arm_name, problem_name), identity in identities.items():
             number = None if experiment.arms[arm_name].deterministic else replicate
-            for point in points:
+            for point in points(problem_name):
                 key = digest({**identity, "point": point, "replicate": number})
                 settings = dict(tuned.get(arm_name, NOTHING))
                 trials[key] = Trial(key, arm_name, problem_name, point, number, settings)
     return list(trials.values())
+
+
+def _points(swept: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
 
 
 def _identity(experiment: Experiment, problem_name: str) -> dict[str, Any]:
@@ -194,5 +197,5 @@ def applicable(experiment: Experiment, scale: Scale) -> list[tuple[str, str]]:
 
 def scale_settings(scale: Scale) -> dict[str, Any]:
     """What of a scale changes numbers: the system's own settings and the threads."""
-    which = {"replicates", "arms", "problems", "status", "slow", "time_limit_s"}
+    which = {"replicates", "arms", "problems", "points", "status", "slow", "time_limit_s"}
     return {f.name: canonical(getattr(scale, f.name)) for f in dataclasses.fields(scale) if f.name not in which}

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from holdfast.canonical import canonical, digest, qualified_name
 from holdfast.errors import InputError
+from holdfast.files import named
 from holdfast.trials.closure import closure_hash, versions
 from holdfast.trials.streams import seeded_libraries
 
@@ -75,17 +76,30 @@ class Stages:
         seconds = time.perf_counter() - start
         self.computed_seconds += seconds
         temporary = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed here
-        temporary.mkdir()
-        file = _save(about["stage"], value, temporary)
-        about = {**about, "seconds": seconds, "file": file.name, "sha256": _sha256(file)}
-        (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        _remove(temporary)  # left by a process that was killed here
+        try:
+            with named(folder):
+                temporary.mkdir()
+                file = _save(about["stage"], value, temporary)
+                about = {**about, "seconds": seconds, "file": file.name, "sha256": _sha256(file)}
+                (temporary / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+                _remove(folder)
+                temporary.rename(folder)
+        finally:
+            _remove(temporary)  # of a full disk it would take the last bytes
 
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:60]
+
+
+def _remove(path: Path) -> None:
+    """A folder, or what lies in its place; what cannot be removed is met again by who needs the place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _sha256(file: Path) -> str:
@@ -96,8 +110,9 @@ def _sha256(file: Path) -> str:
 def _intact(folder: Path) -> bool:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return bool(_sha256(folder / about["file"]) == about["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        inside = Path(about["file"]).name == about["file"]
+        return bool(inside and _sha256(folder / about["file"]) == about["sha256"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from holdfast.errors import HoldfastError
 from holdfast.experiment import Record
+from holdfast.trials.records import check_record
 
 TIMEOUT_S = 30.0
+LONGEST_RECORD = 2**28  # bytes; a store can declare any length, and SQLite would reserve it
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
     key TEXT PRIMARY KEY,
@@ -34,6 +36,8 @@ INSERT INTO trials VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET
     status = excluded.status, record = excluded.record, checksum = excluded.checksum, finished = excluded.finished
     WHERE trials.status != 'ok'
 """
+
+AFRESH = "move it away, with what is named like it, and run again"
 
 GET = "SELECT key, record, checksum FROM trials WHERE key IN (SELECT value FROM json_each(?))"
 
@@ -64,15 +68,22 @@ class Store:
             with FileLock(path.with_name(f".{path.name}.lock"), timeout=TIMEOUT_S):
                 self._db = sqlite3.connect(path, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False)
                 self._prepare()
-        except (sqlite3.OperationalError, OSError) as error:
-            raise HoldfastError(f"{path}: cannot be opened ({error}); choose another folder") from error
+        except (sqlite3.OperationalError, OSError, Timeout) as error:
+            raise HoldfastError(f"{path}: cannot be opened ({error}); free space or choose another folder") from error
         except sqlite3.Error as error:
-            raise HoldfastError(f"{path}: cannot be used as a store ({error}); move it away to start afresh") from error
+            raise HoldfastError(f"{path}: cannot be used as a store ({error}); {AFRESH}") from error
 
     def _prepare(self) -> None:
         try:
-            for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", SCHEMA):
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_RECORD)
+            for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA synchronous=FULL", SCHEMA):
                 self._db.execute(statement)
+            _check_schema(self._db)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # The rows have checksums of their own; this is for what finds them, where damage would hide a record.
+            (sound,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+            if sound != "ok":
+                raise sqlite3.DatabaseError(" ".join(str(sound).split()))
         except sqlite3.Error:
             self._db.close()
             raise
@@ -84,7 +95,8 @@ class Store:
         try:
             self._db.execute(KEEP, row)
         except sqlite3.Error as error:
-            raise HoldfastError(f"{self.path}: cannot be written ({error}); finished trials are kept") from error
+            remedy = "free space and run again: finished trials are kept" if _is_outer(error) else AFRESH
+            raise HoldfastError(f"{self.path}: cannot be written ({error}); {remedy}") from error
 
     def get(self, keys: Iterable[str]) -> dict[str, Record]:
         """The records that are there, by key, in the order asked for."""
@@ -92,18 +104,24 @@ class Store:
         try:
             rows = {row[0]: row[1:] for row in self._db.execute(GET, [json.dumps(wanted)])}
         except sqlite3.Error as error:
-            raise HoldfastError(f"{self.path}: cannot be read ({error}); move it away to start afresh") from error
+            raise HoldfastError(f"{self.path}: cannot be read ({error}); {AFRESH}") from error
         found: dict[str, Record] = {}
         for key in wanted:
             if key in rows:
                 text, checksum = rows[key]
                 if checksum != _checksum(key, text):
                     raise HoldfastError(
-                        f"{self.path}: record {key[:12]} does not match its checksum; it was damaged or edited. "
-                        "Move the file away and run again"
+                        f"{self.path}: record {key[:12]} does not match its checksum; it was damaged or edited; "
+                        f"{AFRESH}"
                     )
-                found[key] = record_from_json(json.loads(text))
+                found[key] = self._record(key, text)
         return found
+
+    def _record(self, key: str, text: str) -> Record:
+        try:
+            return record_from_json(json.loads(text))
+        except (TypeError, ValueError, RecursionError) as error:  # its checksum is right, so somebody made it so
+            raise HoldfastError(f"{self.path}: record {key[:12]} is none ({error}); {AFRESH}") from error
 
     def close(self) -> None:
         """Release the file."""
@@ -118,9 +136,30 @@ class Store:
         self.close()
 
 
-def record_from_json(data: dict[str, Any]) -> Record:
-    """A record from the JSON of its fields; unknown fields are an error."""
-    return Record(**data)
+def record_from_json(data: Any) -> Record:
+    """A record from the JSON of its fields.
+
+    Raises:
+        TypeError: a field is unknown, missing, or holds something else than records hold.
+    """
+    if not isinstance(data, dict):
+        raise TypeError(f"a record has fields, not {type(data).__name__}")
+    record = Record(**data)
+    check_record(record)
+    return record
+
+
+def _check_schema(db: sqlite3.Connection) -> None:
+    """Refuse a file whose table is a view, has triggers, or was declared otherwise: SQL of a stranger's would run."""
+    found = db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    declared = " ".join(SCHEMA.replace("IF NOT EXISTS ", "").split())
+    if [" ".join(str(sql).split()) for (sql,) in found] != [declared]:
+        raise sqlite3.DatabaseError("it holds something else than the one table of trials")
+
+
+def _is_outer(error: sqlite3.Error) -> bool:
+    """Whether the reason is the disk, its permissions or another process, and not the file's content."""
+    return isinstance(error, sqlite3.OperationalError)
 
 
 def _checksum(key: str, text: str) -> str:

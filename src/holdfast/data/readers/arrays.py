@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
+import struct
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ import numpy as np
 from holdfast.data.readers.names import suggest
 from holdfast.data.readers.tables import TABLES, read_table
 from holdfast.errors import InputError
+from holdfast.unpacking import DAMAGED, check_archive
 from holdfast.validation import check_array
+
+# An array's header is Python source to numpy, and may name any size.
+UNREADABLE = (*DAMAGED, SyntaxError, tokenize.TokenError, struct.error, TypeError, MemoryError)
 
 
 def read_arrays(
@@ -108,8 +113,14 @@ def _open(path: str | Path) -> Any:
     if file.stat().st_size == 0:
         raise InputError(str(path), "must not be empty", "0 bytes")
     try:
+        with file.open("rb") as opened:
+            packed = opened.read(2) == b"PK"  # as numpy tells an archive from an array, whatever its name
+        if packed:
+            check_archive(file)
         return np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except UNREADABLE as error:
         raise InputError(str(path), _rule(error), str(error)) from None
 
 
@@ -118,7 +129,7 @@ def _member(archive: Any, name: str, path: str | Path) -> np.ndarray:
         raise InputError(str(path), f"must hold an array {name!r}{suggest(name, archive.files)}", archive.files)
     try:
         return archive[name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path}, array {name!r}", _rule(error), str(error)) from None
 
 

@@ -66,8 +66,8 @@ def list_folder(path: str | Path, name: str = "path") -> Listing:
         (('cat', 'dog'), (0, 1))
     """
     root = Path(path)
-    if not root.is_dir():
-        raise InputError(name, "must be a folder of images", f"{root} ({'a file' if root.exists() else 'not found'})")
+    if not os.path.isdir(root):  # False, unlike Path.is_dir, for names that no file can have
+        raise InputError(name, "must be a folder of images", f"{root} ({'a file' if os.path.exists(root) else 'not found'})")
     visible = sorted(p for p in root.iterdir() if not p.name.startswith(".") and p.name != "__MACOSX")
     folders = [p for p in visible if p.is_dir()]
     loose = [p for p in visible if not p.is_dir()]
@@ -130,7 +130,7 @@ def read_list(root: str | Path, lists: str | Path | Sequence[str | Path], name: 
 def _rows(root: Path, file: Path, name: str) -> list[tuple[Path, int]]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name that no file can have
         raise InputError(name, "must be a readable text file", f"{file} ({error})") from None
     rows = []
     for number, line in enumerate(lines, 1):

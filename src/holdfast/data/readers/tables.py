@@ -11,6 +11,7 @@ import numpy as np
 
 from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
+from holdfast.unpacking import check_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,7 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(str(path), f"must end in one of {' '.join(sorted(TABLES))}", suffix or "no suffix")
     try:
         if suffix in (".parquet", ".pq"):
+            _check_size(path)
             return pd.read_parquet(path)
         with warnings.catch_warnings():
             # lines longer than the header would be cut with only a warning
@@ -83,6 +85,14 @@ def _frame(path: Path) -> pd.DataFrame:
         raise InputError(str(path), "must not be empty", f"{path.stat().st_size} bytes without a column") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), f"must be a readable {suffix[1:]} file", str(error)) from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a table that would not fit into memory: runs of one value take hardly any room in a parquet file."""
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(path)
+    check_memory(8 * about.num_rows * about.num_columns, str(path))
 
 
 def _feature(column: pd.Series, name: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.errors import InputError
+from holdfast.printable import clean, clean_line
 
 if TYPE_CHECKING:
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
@@ -251,29 +252,31 @@ def _bar(what: str) -> Iterator[Progress]:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(clean(text), err=True)
 
 
 def _print(result: Evaluation) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
+    names = [escape(clean_line(name)) for name in result.classes]  # names of folders: whatever is in them is no markup
     console.print(f"accuracy {_shown(result.accuracy)} ({result.accuracy.k} of {result.accuracy.n})")
     present = result.present()
     table = Table("class", "images", "recognised (recall)", "right when predicted (precision)")
     for k in present:
-        table.add_row(result.classes[k], str(result.recall(k).n), _shown(result.recall(k)), _shown(result.precision(k)))
+        table.add_row(names[k], str(result.recall(k).n), _shown(result.recall(k)), _shown(result.precision(k)))
     console.print(table)
-    matrix = Table("true \\ predicted", *(result.classes[k] for k in present))
+    matrix = Table("true \\ predicted", *(names[k] for k in present))
     for i in present:
-        matrix.add_row(result.classes[i], *(str(result.matrix[i, j]) for j in present))
+        matrix.add_row(names[i], *(str(result.matrix[i, j]) for j in present))
     if console.measure(matrix).maximum <= console.width:  # else names would be cut until nobody can tell them apart
         console.print(matrix)
         return
     confused = Table("true", "predicted", "times", title="most frequent mistakes")
     for true, predicted, times in result.confusions()[:12]:
-        confused.add_row(true, predicted, str(times))
+        confused.add_row(escape(clean_line(true)), escape(clean_line(predicted)), str(times))
     console.print(confused)
 
 

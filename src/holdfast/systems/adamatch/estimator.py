@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
 from holdfast.data.domain_stream import DomainStream
+from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.inference import forward_in_batches
@@ -276,8 +277,8 @@ class AdaMatchClassifier(Estimator):
         return parts if align is None else {**parts, "aligner_": align.build(len(self.classes_))}
 
     def _device(self) -> str:
-        if self.device != "auto":
-            return str(self.device)
+        if not isinstance(self.device, str) or self.device != "auto":
+            return str(check_device(self.device))
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     # ------------------------------------------------------------------------------------------------------- predicting

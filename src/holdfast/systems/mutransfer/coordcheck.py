@@ -1,0 +1,338 @@
+"""The coordinate check (appendix D.1): do activations keep their size as the width grows, after a few steps?
+
+Most mistakes of a parametrization raise no exception: a readout without its multiplier, weights drawn anew with a fixed
+std, a width that was left out. All of them show as activations (or their updates) that grow or vanish with the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from holdfast.errors import InputError
+from holdfast.randomness import seeded
+from holdfast.systems.mutransfer.attention import Attention, Keys
+from holdfast.systems.mutransfer.method import MuParametrization, built
+from holdfast.systems.mutransfer.multipliers import ScaleOutput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Batch = Any
+LossOf = Callable[[nn.Module, Batch], Tensor]
+GROWS = 0.35  # slopes of log size over log width: noise at widths of hundreds stays below, every mistake is near 1/2
+VANISHES = -0.6
+
+
+def default_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """The loss of a batch: `model(**batch).loss` for a dict, else cross-entropy of `model(x)` (targets are integers) or
+    mean squared error (they are not). Outputs may be (N, K) with targets (N,), or (N, T, K) with (N, T)."""
+    if isinstance(batch, Mapping):
+        out = model(**batch)
+        loss = out.get("loss") if isinstance(out, Mapping) else getattr(out, "loss", None)
+        if loss is None:
+            raise InputError("batch", "as a dict must make the model return a loss (give it labels)", sorted(batch))
+        return loss
+    x, y = batch
+    out = model(x)
+    out = out[0] if isinstance(out, tuple) else getattr(out, "logits", out)
+    if y.is_floating_point():
+        return functional.mse_loss(out, y)
+    return functional.cross_entropy(out.flatten(0, -2), y.flatten())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A layer whose activations change with the width."""
+
+    layer: str
+    what: str
+    slope: float
+    step: int
+
+    def __str__(self) -> str:
+        power = f"width^{self.slope:+.2f}"
+        return f"{self.layer}: {self.what} as {power} after {self.step - 1} step{'s' if self.step != 2 else ''}"
+
+
+@dataclass(frozen=True)
+class CoordCheck:
+    """Result of `coord_check`.
+
+    Attributes:
+        frame: a row per (width, seed, step, layer): `size` = mean |x| of the output, `change` = mean |x_t - x_1|.
+        slopes: a row per (layer, step): slope of log size and log change over log width, in the order of execution.
+        findings: what is wrong, the layer where it starts first.
+    """
+
+    frame: pd.DataFrame
+    slopes: pd.DataFrame
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        """Whether every layer keeps its size."""
+        return not self.findings
+
+    @property
+    def layer(self) -> str | None:
+        """The first layer, in the order of execution, that does not."""
+        return self.findings[0].layer if self.findings else None
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.passed:
+            return "passed: every activation keeps its size as the width grows"
+        rest = len(self.findings) - 1
+        after = f"; {rest} layer{'s' if rest > 1 else ''} after it follow" if rest else ""
+        return f"failed at {self.findings[0]}{after}"
+
+    def figure(self) -> Any:
+        """Matplotlib figure: size of every layer's output over the width, one panel per step."""
+        from holdfast.systems.mutransfer.figures import coordinate_figure
+
+        return coordinate_figure(self)
+
+
+def coord_check(
+    build: Callable[[int], nn.Module],
+    widths: Sequence[int],
+    batch: Batch,
+    *,
+    mu: MuParametrization | None = None,
+    optimizer: type[Optimizer] = torch.optim.Adam,
+    lr: float = 1e-2,
+    steps: int = 4,
+    seeds: int = 3,
+    first_seed: int = 0,
+    loss: LossOf = default_loss,
+    prepare: Callable[[nn.Module], Any] | None = None,
+    device: str | torch.device = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> CoordCheck:
+    """Train models of several widths for a few steps on one batch and see whether activations keep their size.
+
+    Args:
+        build: width -> freshly initialised model.
+        widths: at least three, best over a factor of 8.
+        batch: (x, y) or a dict of keyword arguments.
+        mu: the parametrization; None = muP with the smallest width as the base.
+        optimizer, lr: a large rate shows mistakes sooner.
+        steps: forward passes; the first is before any step and is not judged (readouts may vanish there).
+        seeds: models per width, from `first_seed` on.
+        loss: (model, batch) -> scalar.
+        prepare: called with each parametrized model: whatever your training does to it before it starts.
+        device: where to run.
+        progress: called with (done, total).
+
+    Raises:
+        InputError: fewer than three widths, the batch does not fit the model, or see `MuParametrization`.
+
+    Example:
+        >>> def build(width):
+        ...     hidden = nn.Linear(width, width)
+        ...     return nn.Sequential(nn.Linear(8, width), nn.ReLU(), hidden, nn.ReLU(), nn.Linear(width, 3))
+        >>> batch = torch.randn(32, 8), torch.randint(3, (32,))
+        >>> coord_check(build, [64, 128, 256], batch).verdict
+        'passed: every activation keeps its size as the width grows'
+    """
+    import pandas as pd
+
+    widths = sorted(set(widths))
+    if len(widths) < 3:
+        raise InputError("widths", "must be at least three different ones", widths)
+    for name, value, least in (("steps", steps, 2), ("seeds", seeds, 1)):
+        if value < least:
+            raise InputError(name, f"must be at least {least}", value)
+    mu = mu or MuParametrization.from_builder(build, widths[0])
+    batch = _to(batch, device)
+    rows: list[dict[str, Any]] = []
+    for i, width in enumerate(widths):
+        for seed in range(seeds):
+            with seeded(first_seed + seed):
+                model = built(build, width).to(device)
+                report = mu.apply(model)
+                if prepare is not None:
+                    prepare(model)
+                step = report.optimizer(optimizer, model, lr)
+                watched = _watch(model, step, batch, loss, steps, mu.attention)
+                rows += [{"width": width, "seed": seed, **row} for row in watched]
+            if progress is not None:
+                progress(i * seeds + seed + 1, len(widths) * seeds)
+    frame = pd.DataFrame(rows)
+    slopes = _slopes(frame)
+    return CoordCheck(frame, slopes, tuple(_findings(slopes)))
+
+
+def _watch(
+    model: nn.Module, optimizer: Optimizer, batch: Batch, loss: LossOf, steps: int, attention: Attention | None
+) -> list[dict[str, Any]]:
+    """Sizes of all outputs in `steps` forward passes, dropout off, with a step of the optimiser after each."""
+    model.eval()  # dropout would drown small changes in noise
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train()  # running statistics start far from the batch's
+    rows: list[dict[str, Any]] = []
+    first: dict[str, Tensor] = {}
+    for t in range(1, steps + 1):
+        with Recorder(model, attention) as recorder:
+            value = loss(model, batch)
+        for order, (layer, output) in enumerate(recorder.outputs().items()):
+            first.setdefault(layer, output)
+            size, change = output.abs().mean(), (output - first[layer]).abs().mean()
+            leaf = layer in recorder.leaves
+            rows.append(
+                {"step": t, "layer": layer, "order": order, "leaf": leaf, "size": float(size), "change": float(change)}
+            )
+        if t < steps:
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+    return rows
+
+
+class Recorder:
+    """While it is entered, keeps what every module of a model gives: the first tensor, of the module's last call.
+
+    For layers that make keys, and their queries, the mean |q.k| / sqrt(d) is added as "<parent> (attention logits)".
+    """
+
+    def __init__(self, model: nn.Module, attention: Attention | None = None) -> None:
+        self._model = model
+        self._handles: list[RemovableHandle] = []
+        self._found: dict[str, Tensor] = {}
+        self.leaves = {name for name, module in model.named_modules() if not any(True for _ in module.children())}
+        keys = [] if attention is None else list(attention.find(model))
+        self._keys = [k for k in keys if isinstance(k, Keys)]
+
+    def __enter__(self) -> Recorder:
+        for name, module in self._model.named_modules():
+            # Before the module's own multipliers, which are no part of what the layer computes.
+            hook = self._hook(name or "(model)")
+            self._handles.append(module.register_forward_hook(hook, prepend=True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def keep(module: nn.Module, args: Any, output: Any) -> None:
+            tensor = _first_tensor(output)
+            if tensor is not None:
+                self._found.pop(name, None)  # a module called twice counts where it was called last
+                self._found[name] = tensor.detach().float()
+
+        return keep
+
+    def outputs(self) -> dict[str, Tensor]:
+        """Layer -> output, in the order of execution."""
+        found = dict(self._found)
+        for keys in self._keys:
+            logits = self._logits(keys)
+            if logits is not None:
+                name = f"{keys.name.rpartition('.')[0] or '(model)'} (attention logits)"
+                found[name] = logits
+                self.leaves.add(name)
+        return found
+
+    def _logits(self, keys: Keys) -> Tensor | None:
+        """q.k / sqrt(d) of every head, for every pair of positions."""
+        parent, _, last = keys.name.rpartition(".")
+        k = self._found.get(keys.name)
+        if k is None or k.dim() != 3:
+            return None
+        for hook in self._model.get_submodule(keys.name)._forward_hooks.values():
+            if isinstance(hook, ScaleOutput):
+                k = hook(self._model, (), k)
+        if keys.part != (0.0, 1.0):
+            q, k, _ = k.chunk(3, dim=-1)
+        else:
+            query = f"{parent}.{QUERIES.get(last, '')}".lstrip(".")
+            if query not in self._found or self._found[query].shape != k.shape:
+                return None
+            q = self._found[query]
+        heads = k.shape[-1] // keys.head_width
+        q, k = (x.unflatten(-1, (heads, keys.head_width)) for x in (q, k))
+        return torch.einsum("bihd,bjhd->bhij", q, k) / keys.head_width**0.5
+
+
+QUERIES = {
+    "k": "q",
+    "key": "query",
+    "keys": "queries",
+    "k_proj": "q_proj",
+    "key_proj": "query_proj",
+    "to_k": "to_q",
+    "wk": "wq",
+    "w_k": "w_q",
+    "W_k": "W_q",
+    "Wk": "Wq",
+    "k_lin": "q_lin",
+}
+
+
+def _first_tensor(output: Any) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() else None
+    if isinstance(output, Mapping):
+        output = [value for name, value in output.items() if name != "loss"]
+    if isinstance(output, Sequence):
+        return next((found for item in output if (found := _first_tensor(item)) is not None), None)
+    return None
+
+
+def _slopes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Least-squares slopes of log size and log change over log width, per layer and step, over all seeds."""
+    import numpy as np
+    import pandas as pd
+
+    rows = []
+    for (order, layer, step), cell in frame.groupby(["order", "layer", "step"], sort=True):
+        x = np.log2(cell["width"].to_numpy(float))
+        row = {"layer": layer, "step": int(step), "order": int(order), "leaf": bool(cell["leaf"].iloc[0])}
+        for what in ("size", "change"):
+            y = cell[what].to_numpy(float)
+            finite = np.isfinite(y).all()
+            row[what] = float(np.polyfit(x, np.log2(y), 1)[0]) if finite and (y > 0).all() else float("nan")
+            if not finite:
+                row[what] = float("inf")  # diverged: it grew out of bounds
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values(["step", "order"], ignore_index=True)
+
+
+def _findings(slopes: pd.DataFrame) -> list[Finding]:
+    """Leaves that grow, or whose change grows or vanishes, in the order of execution; each at its first such step."""
+    found: dict[str, Finding] = {}
+    judged = slopes[slopes["step"] >= 2]
+    for row in judged.sort_values(["order", "step"]).itertuples():
+        if not row.leaf or row.layer in found:
+            continue
+        if row.size > GROWS:
+            found[row.layer] = Finding(row.layer, "its size grows", row.size, row.step)
+        elif row.change > GROWS:
+            found[row.layer] = Finding(row.layer, "its change grows", row.change, row.step)
+        elif row.change < VANISHES:
+            found[row.layer] = Finding(row.layer, "its change vanishes", row.change, row.step)
+    return list(found.values())
+
+
+def _to(batch: Batch, device: str | torch.device) -> Batch:
+    if isinstance(batch, Mapping):
+        return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+    try:
+        x, y = batch
+        return x.to(device), y.to(device)
+    except (TypeError, ValueError, AttributeError) as e:
+        raise InputError("batch", "must be (x, y) tensors or a dict of arguments", type(batch).__name__) from e
+
+
+__all__ = ["CoordCheck", "Finding", "Recorder", "coord_check", "default_loss"]

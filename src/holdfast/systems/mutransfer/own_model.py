@@ -1,0 +1,63 @@
+"""The experiment on a user's own model: `holdfast run mutransfer --on model.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from holdfast.claims import Parabola, Region, ShiftOfArgmin
+from holdfast.claims.scales import Log2
+from holdfast.errors import InputError
+from holdfast.experiment import Experiment
+from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.problems import OwnModel, read_own
+
+NAME = "your model"
+WIDTHS = (64, 128, 256)
+RATES = tuple(2.0**k for k in range(-13, -3))
+
+
+def on_own_model(declared: Experiment, paths: Sequence[Path]) -> Experiment:
+    """The declared arms SP and muP on the model, widths and rates that a JSON file names.
+
+    A user brings more than data here: what is swept, and so what is claimed, comes from the file too.
+
+    Raises:
+        InputError: the file is none of that kind.
+    """
+    if len(paths) != 1:
+        raise InputError("--on", "must be one JSON file", " ".join(map(str, paths)))
+    problem, extra = read_own(paths[0])
+    widths = problem.widths or WIDTHS
+    rates = problem.rates or RATES
+    if len(widths) < 2 or len(rates) < 3:
+        raise InputError(str(paths[0]), "must name at least two widths and three rates", f"{widths}, {rates}")
+    problem = dataclasses.replace(problem, widths=widths, rates=rates)
+    arms = {name: dataclasses.replace(declared.arms[name], problems=None) for name in ("SP", "muP")}
+    changed: dict[str, Any] = {"arms": None, "problems": None, "base": widths[0], **extra}
+    scale = dataclasses.replace(declared.scales["small"], **changed)
+    common: dict[str, Any] = {"metric": "training loss", "on": NAME, "of": "rate", "along": "width"}
+    common |= {"start": widths[0], "end": widths[-1]}
+    smooth: dict[str, Any] = {"optimum": Parabola(values=Log2())}
+    return dataclasses.replace(
+        declared,
+        question=f"Does the best learning rate of {problem.builder} stay where it is as the model widens?",
+        problems={NAME: problem},
+        arms=arms,
+        metrics={"training loss": declared.metrics["training loss"]},
+        scales=dict.fromkeys(declared.scales, scale),
+        claims=(
+            ShiftOfArgmin("muP", target=Region.within(1.0), role="headline", **common, **smooth),
+            ShiftOfArgmin("SP", target=Region.within(1.0), **common, **smooth),
+            CheaperTransfer("muP", than="SP", **common),
+            WiderIsBetter("muP", margin=0.07, **common),
+        ),
+        points={"width": widths, "rate": rates},
+        tuning=None,
+        own=None,
+    )
+
+
+__all__ = ["OwnModel", "on_own_model"]

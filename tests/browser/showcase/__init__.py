@@ -1,0 +1,1 @@
+"""A system whose run leaves behind everything that a page can show."""

@@ -1,0 +1,95 @@
+"""Disturb runs in every way we can think of, and look whether anything is lost.
+
+python -m tests.faults                      all faults
+python -m tests.faults run-killed disk-full only these
+python -m tests.faults --list               their names
+python -m tests.faults --record             write docs/reliability/faults.json and the tables made from it
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from tests import reliability
+from tests.faults.campaign import FAULTS, Campaign, Found
+
+from holdfast.files import write_text
+
+GROUPS = (
+    "kills",
+    "signals",
+    "disks",
+    "damage",
+    "concurrency",
+    "trials",
+    "plugins",
+    "plans",
+    "surroundings",
+)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="faults; all if none is named")
+    parser.add_argument("--list", action="store_true", help="the names of the faults")
+    parser.add_argument("--seed", type=int, default=0, help="of random moments and places")
+    parser.add_argument("--share", type=float, default=1.0, help="of the tries; at least one of each")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tries at a time")
+    parser.add_argument("--record", action="store_true", help="write docs/reliability/faults.json")
+    return parser.parse_args()
+
+
+def main() -> int:
+    for group in GROUPS:
+        import_module(f"tests.faults.{group}")
+    wanted = arguments()
+    if unknown := set(wanted.names) - FAULTS.keys():
+        print(f"unknown: {', '.join(sorted(unknown))}; --list shows all", file=sys.stderr)
+        return 2
+    faults = [f for name, f in FAULTS.items() if name in wanted.names or not wanted.names]
+    if wanted.list:
+        for f in faults:
+            print(f"{f.name:<28} {f.what}: {f.how}")
+        return 0
+    console = Console(highlight=False, markup=False)
+    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*bars, console=console, transient=True) as progress:
+        bar = progress.add_task("faults", total=None)
+        campaign = Campaign(
+            faults,
+            wanted.seed,
+            wanted.jobs,
+            wanted.share,
+            lambda f: progress.update(bar, advance=1, description=f.what, total=len(campaign.tries)),
+        )
+        found = campaign.run()
+    for one in found:
+        told(console, one)
+    lost = sum(len(one.losses) for one in found)
+    tried = sum(one.row.tried for one in found)
+    console.print(
+        f"{tried} faults in {campaign.seconds:.0f} s: {f'{lost} promises broken' if lost else 'nothing lost'}"
+    )
+    if wanted.record:
+        print(reliability.write("faults", reliability.finished([f.row for f in found], campaign.seconds)))
+        page = reliability.ROOT / "docs" / "reliability.md"
+        write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
+    return 1 if lost else 0
+
+
+def told(console: Console, one: Found) -> None:
+    row = one.row
+    console.print(
+        f"{'LOST' if one.losses else 'ok':<5}{one.fault.name:<28}{row.tried:>4}  {row.outcome}", soft_wrap=True
+    )
+    for loss in one.losses:
+        console.print(f"     {loss}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

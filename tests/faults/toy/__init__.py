@@ -1,0 +1,1 @@
+"""A system that needs numpy alone, for runs that are disturbed."""
