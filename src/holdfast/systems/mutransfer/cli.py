@@ -158,7 +158,7 @@ def sweep(
     _figures(found.figure(), out / "sweep")
     _print(found.best.rename(columns={"grid": "nearest on the grid"}), "best rates")
     typer.echo(found.recommend("muP"))
-    _say(f"figure: {out / 'sweep.svg'}; page: {out / 'run' / 'index.html'}")
+    _say(f"figure: {out / 'sweep.svg'}; page: {out / 'run' / 'page.html'}")
     raise typer.Exit(done.returncode)
 
 
