@@ -11,7 +11,7 @@ import pytest
 
 from holdfast import catalogue
 from holdfast.catalogue import BUILT_IN, RESERVED, read_card
-from holdfast.errors import InputError
+from holdfast.errors import HoldfastError, InputError
 from toy_system import CARD
 
 Install = Callable[..., Path]
@@ -136,3 +136,35 @@ def test_an_unknown_system_gets_the_nearest_name() -> None:
 def test_the_ledger_of_a_built_in_system_lies_in_the_repository() -> None:
     ledger = catalogue.load("adamatch").ledger
     assert (ledger.name, ledger.parent.name) == ("adamatch", "ledger")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("1 / 0", r"experiment\.py, line 1: cannot be imported \(ZeroDivisionError: division by zero\)"),
+        ("import sys; sys.exit(3)", r"experiment\.py, line 1: cannot be imported \(SystemExit: 3\)"),
+        ("\nexperiment = ((", r"experiment\.py, line 2: cannot be imported \(SyntaxError: .* was never closed"),
+        ("class E(BaseException): ...\nraise E('x')", r"line 2: cannot be imported \(E: x\); mend it, or uninstall"),
+        ("", r"plugin_odd\.experiment: cannot be imported \(AttributeError: .* has no attribute 'experiment'\)"),
+        ("experiment = 3", "plugin_odd.experiment: experiment must be an Experiment; received int"),
+    ],
+)
+def test_an_experiment_that_cannot_be_imported_is_named(install: Install, code: str, said: str) -> None:
+    folder = install("odd")
+    (folder / "__init__.py").write_text("")
+    (folder / "experiment.py").write_text(code)
+    with pytest.raises(HoldfastError, match=said):
+        _ = catalogue.load("odd").experiment
+    for name in ("plugin_odd", "plugin_odd.experiment"):
+        sys.modules.pop(name, None)
+
+
+def test_metadata_that_cannot_be_read_hides_no_other_system(install: Install) -> None:
+    install("sound")
+    info = install("garbled").parent / "plugin_garbled-1.0.dist-info"
+    (info / "entry_points.txt").write_bytes(b"[holdfast.systems\n\xff")
+    catalogue.find.cache_clear()
+    found = catalogue.find()
+    assert {"adamatch", "sound"} <= set(found.systems)
+    (why,) = (why for name, why in found.broken.items() if name.endswith("plugin_garbled-1.0.dist-info"))
+    assert why.startswith("its metadata cannot be read")

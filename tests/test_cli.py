@@ -214,15 +214,21 @@ def test_doctor(holdfast) -> None:
         assert what in text
 
 
-def test_ctrl_c_ends_within_two_seconds_and_says_how_to_go_on(toy: ToySystem) -> None:
-    toy.edit("def trial(run):", "def trial(run):\n    import time\n    time.sleep(0.5 if run.replicate else 0.0)")
+def installed(toy: ToySystem) -> tuple[list[str], dict[str, str]]:
+    """The start of a command line, and an environment in which other processes find the toy."""
     dist = toy.root / f"{toy.name}-1.dist-info"
     dist.mkdir()
     (dist / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {toy.name}\nVersion: 1\n")
     (dist / "entry_points.txt").write_text(f"[holdfast.systems]\n{toy.name} = {toy.name}\n")
-    command = [sys.executable, "-m", "holdfast.cli", "run", toy.name, "--scale", "small", "--jobs", "2"]
     paths = os.pathsep.join([str(toy.root), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+    return [sys.executable, "-m", "holdfast.cli"], environment
+
+
+def test_ctrl_c_ends_within_two_seconds_and_says_how_to_go_on(toy: ToySystem) -> None:
+    toy.edit("def trial(run):", "def trial(run):\n    import time\n    time.sleep(0.5 if run.replicate else 0.0)")
+    program, environment = installed(toy)
+    command = [*program, "run", toy.name, "--scale", "small", "--jobs", "2"]
     process = in_foreground(command, cwd=toy.root, env=environment, stdout=subprocess.PIPE)
     store = toy.root / "holdfast-runs" / toy.name / "small" / "trials.sqlite"
     deadline = time.monotonic() + 60
@@ -248,3 +254,53 @@ def _finished(store: Path) -> int:
             return int(db.execute("SELECT count(*) FROM trials WHERE status = 'ok'").fetchone()[0])
     except sqlite3.OperationalError:  # not made yet
         return 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_sigterm_ends_a_run_as_ctrl_c_does(toy: ToySystem) -> None:
+    toy.edit("def trial(run):", "def trial(run):\n    import time\n    time.sleep(0.5 if run.replicate else 0.0)")
+    program, environment = installed(toy)
+    command = [*program, "run", toy.name, "--scale", "small", "--jobs", "0"]
+    process = in_foreground(command, cwd=toy.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    store = toy.root / "holdfast-runs" / toy.name / "small" / "trials.sqlite"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not store.exists() or not _finished(store)):
+        time.sleep(0.05)
+    process.terminate()
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (143, "")
+    assert "the same command goes on from there" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are those of POSIX")
+def test_a_reader_that_has_gone_is_no_failed_trial(toy: ToySystem) -> None:
+    program, environment = installed(toy)
+    read, write = os.pipe()
+    os.close(read)
+    command = [*program, "run", toy.name, "--scale", "smoke"]
+    process = in_foreground(command, cwd=toy.root, env=environment, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (141, "")
+
+
+def test_what_trials_print_stays_out_of_the_json(holdfast, toy: ToySystem, capfd: pytest.CaptureFixture[str]) -> None:
+    toy.edit("def trial(run):", "def trial(run):\n    import os\n    print('printed')\n    os.write(1, b'written')")
+    code = (
+        "import json, os, sys; from holdfast.commands import Request, run_system\n"
+        f"run_system(Request({toy.name!r}, 'smoke', json=True, quiet=True))"
+    )
+    _, environment = installed(toy)
+    done = subprocess.run([sys.executable, "-c", code], cwd=toy.root, env=environment, capture_output=True, text=True)
+    assert json.loads(done.stdout)["system"] == toy.name
+    assert "printed" in done.stderr
+    assert "written" in done.stderr
+
+
+def test_a_terminal_without_unicode_shows_what_it_can(toy: ToySystem) -> None:
+    program, environment = installed(toy)
+    environment = {**environment, "PYTHONIOENCODING": "ascii"}
+    command = [*program, "run", toy.name, "--scale", "smoke"]
+    done = subprocess.run(command, cwd=toy.root, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "page: " in done.stdout

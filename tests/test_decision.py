@@ -29,7 +29,7 @@ from holdfast.claims import (
 )
 from holdfast.claims import Any as AnyOf
 from holdfast.decision import Looks, Verdict, decide, decide_all, looks_for
-from holdfast.decision.intervals import clopper_pearson, outlying, replicates_needed, t_interval
+from holdfast.decision.intervals import clopper_pearson, outlying, replicates_needed, t_interval, welch_interval
 from holdfast.decision.resampling import block_bootstrap
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Table
@@ -142,6 +142,20 @@ def test_outliers_by_hand() -> None:
     x[-1] = 14.4
     assert not outlying(x).any()
     assert outlying(np.array([3.0] * 7 + [3.1])).tolist() == [False] * 7 + [True]
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9),
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9),
+    st.floats(0.5, 0.999),
+)
+def test_the_unpaired_interval_is_welchs(a: list[float], b: list[float], confidence: float) -> None:
+    found = welch_interval(np.array(a), np.array(b), confidence)
+    if np.std(a) + np.std(b) < 1e-9:
+        assert found[1] == pytest.approx(found[0]) == pytest.approx(found[2])
+        return
+    expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(confidence)
+    assert found == pytest.approx((np.mean(b) - np.mean(a), *expected), rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.01])

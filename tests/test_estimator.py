@@ -1,6 +1,8 @@
 """The estimator contract on two toy classes, and that the generic checks find what they are there to find."""
 
 import json
+import random
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -363,3 +365,18 @@ def test_variadic_init_is_refused():
 
     with pytest.raises(TypeError, match="settings"):
         Loose().get_params()
+
+
+def test_other_numbers_than_those_that_were_saved_are_never_used(tmp_path):
+    folder = NearestMean().fit([[0.0], [1.0]], [0, 1]).save(tmp_path / "m")
+    rng = random.Random(0)
+    for name in ("config.json", "model.safetensors"):
+        whole = (folder / name).read_bytes()
+        for _ in range(60):
+            damaged = bytearray(whole)
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+            (folder / name).write_bytes(damaged)
+            with pytest.raises(InputError, match=re.escape(str(folder))):
+                NearestMean.load(folder)
+        (folder / name).write_bytes(whole)
+    assert NearestMean.load(folder).predict([[0.2]]).tolist() == [0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.files import read_json, replacing, write_json, write_text
+from holdfast.files import begin, put_back, read_json, release, replacing, replacing_folder, write_json, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -71,3 +72,59 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> 
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.json: must be"):
         read_json(path)
+
+
+# ------------------------------------------------------------------------------------------------ what a kill leaves
+unlocked = pytest.mark.skipif(os.name == "nt", reason="folders cannot be locked")
+
+
+@unlocked
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left, lock = begin(tmp_path, "file.")
+    (left / "a.txt").write_text("half")
+    release(lock)  # as the system does when its holder is killed
+    written, lock = begin(tmp_path, "file.")
+    write_text(tmp_path / "a.txt", "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [written.name, "a.txt"]
+    release(lock)
+
+
+@unlocked
+def test_a_folder_that_was_being_replaced_is_put_back(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    work, lock = begin(tmp_path, "folder.model.")
+    (work / "new").mkdir()
+    (work / "old").mkdir()
+    (work / "old" / "a.txt").write_text("old")
+    put_back(folder)
+    assert not folder.exists()  # somebody is still at it
+    release(lock)
+    put_back(folder)
+    assert (folder / "a.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    for text in ("old", "new"):
+        with replacing_folder(folder) as new:
+            (new / "a.txt").write_text(text)
+    with pytest.raises(NotADirectoryError), replacing_folder(folder) as new:
+        (new / "a.txt" / "below a file").write_text("x" if (new / "a.txt").write_text("newer") else "")
+    assert (folder / "a.txt").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("told", [None, "temporary"])
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path, told: str | None) -> None:
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match="No space left") as caught, replacing(path) as temporary:
+        raise OSError(errno.ENOSPC, "No space left on device", told and str(temporary))
+    assert caught.value.filename == str(path)
+    (tmp_path / "c.txt").write_text("a file")
+    with pytest.raises((FileExistsError, NotADirectoryError)) as caught:
+        write_text(tmp_path / "c.txt" / "b.txt", "below a file")
+    assert str(caught.value.filename).startswith(str(tmp_path / "c.txt"))
+    with pytest.raises(FileNotFoundError) as other, replacing(path):
+        (tmp_path / "missing").read_text()
+    assert other.value.filename == str(tmp_path / "missing")

@@ -11,7 +11,9 @@ import pytest
 from holdfast import ledger
 from holdfast.commands import Request, run_system, show_verdicts
 from holdfast.errors import HoldfastError, InputError
+from holdfast.files import begin, release
 from holdfast.freeze import Tuner, freeze
+from holdfast.trials.campaign import sole_use
 from holdfast.trials.plan import Source
 from toy_system import ToySystem
 
@@ -206,3 +208,54 @@ def test_too_small_a_search_space_is_refused(toy: ToySystem) -> None:
     with pytest.raises(InputError, match="arm 'bad': must have a search space of at least 3 configurations"):
         frozen(toy)
     assert not ledger.plan_path(toy.system, "small").exists()
+
+
+def test_a_new_plan_that_was_killed_while_written_does_not_take_over_verdicts(toy: ToySystem) -> None:
+    decided(toy)
+    kept = ledger.ledger_path(toy.system, "small")
+    text = kept.read_text()
+    toy.commit("ledger")
+    frozen(toy, why="killed after the plan was written, before the old ledger was removed")
+    kept.write_text(text)
+    assert ledger.read_ledger(toy.system, "small") is None
+    assert ledger.state(toy.system, "small") == "not run"
+    frozen(toy, why="once more")
+    plan = ledger.read_plan(toy.system, "small")
+    assert plan is not None
+    assert [(p["number"], len(p["verdicts"])) for p in plan["earlier"]] == [(1, 2), (2, 0)]
+    assert not kept.exists()
+
+
+def test_two_freezes_at_a_time(toy: ToySystem) -> None:
+    class Overtaken(Tuner):
+        def tune(self) -> Any:
+            frozen(toy, commit=False)
+            return super().tune()
+
+    with pytest.raises(HoldfastError, match=r"small\.plan\.json: another freeze has written it meanwhile"):
+        freeze(toy.system, Overtaken(Source(toy.name), "small", toy.root / "runs" / "elsewhere"))
+    with sole_use(toy.root / "runs" / "pilots"), pytest.raises(HoldfastError, match="another run is writing here"):
+        frozen(toy, why="at the same time")
+
+
+def test_what_a_killed_run_left_in_the_ledger_is_no_change_of_the_checkout(toy: ToySystem) -> None:
+    frozen(toy)
+    left, lock = begin(toy.system.ledger, "file.")
+    (left / "small.json").write_text("half")
+    release(lock)
+    assert ledger.ready(toy.system, "small")["number"] == 1
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("field", ["declaration", "first_replicate", "earlier"])
+def test_a_plan_without_what_it_needs_is_refused(toy: ToySystem, field: str) -> None:
+    rewrite(frozen(toy), lambda plan: plan.pop(field), seal=True)
+    with pytest.raises(InputError, match=r"small\.plan\.json: must be as holdfast wrote it"):
+        ledger.read_plan(toy.system, "small")
+
+
+def test_without_git(toy: ToySystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen(toy)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(HoldfastError, match="git is not installed"):
+        ledger.ready(toy.system, "small")

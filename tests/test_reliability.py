@@ -6,13 +6,15 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+
 import reliability
+from holdfast.errors import InputError
 from reliability import RECORDS, ROOT, Campaign, Row
 
-from holdfast.errors import InputError
-
 PAGE = ROOT / "docs" / "reliability.md"
-FOUND = Campaign("0123456789abcdef-dirty", "2026-01-02", "2 cores, Linux", 90, (Row("a | b", "<kill>", 1200, "ok", "nothing"),))
+FOUND = Campaign(
+    "0123456789abcdef-dirty", "2026-01-02", "2 cores, Linux", 90, (Row("a | b", "<kill>", 1200, "ok", "nothing"),)
+)
 
 
 def test_the_tables_are_fresh() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -194,6 +195,38 @@ def hangs(run: Run) -> Iterator[Measurement]:
     yield Scalar("score", 1.0)
 
 
+class Strange(BaseException):
+    """Neither an Exception nor anything the standard library knows."""
+
+
+def raises_strangely(run: Run) -> Iterator[Measurement]:
+    (run.dir / "half.txt").write_text("half")
+    yield Scalar("score", 1.0)
+    raise Strange("neither fish nor fowl")
+
+
+def interrupts_itself(run: Run) -> Iterator[Measurement]:
+    yield Scalar("score", 1.0)
+    raise KeyboardInterrupt
+
+
+def spins(run: Run) -> Iterator[Measurement]:
+    """For ages in C, with the interpreter's lock held."""
+    (run.dir.parent / f"pid-{os.getpid()}").touch()
+    re.match(r"(a+)+$", "a" * 60 + "b")
+    yield Scalar("score", 1.0)
+
+
+def leaves_a_process(run: Run) -> Iterator[Measurement]:
+    """And dies; the process holds all that it had open."""
+    (run.dir / "half.txt").write_text("half")
+    if (child := os.fork()) == 0:
+        time.sleep(600)
+    (run.dir.parent / f"pid-{child}").touch()
+    os._exit(3)
+    yield Scalar("score", 1.0)
+
+
 def runs_out_of_memory(run: Run) -> Iterator[Measurement]:
     import resource
 
@@ -216,7 +249,8 @@ def own(paths: Sequence[Path]) -> Problem:
 
 GOOD = (everything, draws_from_libraries, shares, large, starts_a_process)
 BAD_INPUT = (undeclared, not_a_number, twice, own_seconds, escapes, uneven_curve, uneven_units, yields_a_number)
-BAD = (raises, refuses, leaves, is_killed, exits_at_once, hangs, runs_out_of_memory)
+DYING = (raises_strangely, interrupts_itself, spins, leaves_a_process)
+BAD = (raises, refuses, leaves, is_killed, exits_at_once, hangs, runs_out_of_memory, *DYING)
 
 experiment = Experiment(
     question="Which number is larger?",

@@ -11,6 +11,7 @@ place: MkDocs had its last release in 2024, and Material is no longer maintained
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ def main() -> int:
     problems += site_check.problems(built)
     if problems:
         print(*problems, sep="\n")
-        print(f"{len(problems)} problems: no site is written")
+        print("no site is written")
         return 1
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(built, SITE)
@@ -55,7 +56,10 @@ def main() -> int:
 def _generate() -> str:
     """Run Zensical; what it said."""
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", "mkdocs.yml"]
-    done = subprocess.run(command, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    plain = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, cwd=BUILD, env=plain, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     return done.stdout + (f"exit code {done.returncode}" if done.returncode else "")
 
 

@@ -68,7 +68,7 @@ def _text(module: griffe.Module) -> str:
         parts += [f"      members: [{', '.join(name for name in own if not name.startswith('_'))}]"]
     if exported:
         parts += ["", "## Public names", "", "| Name | What it is |", "| --- | --- |"]
-        parts += [f"| [`{name}`][{m.path}] | {_summary(m)} |" for name, m in sorted(exported.items())]
+        parts += [f"| {_link(name, m)} | {_summary(m)} |" for name, m in sorted(exported.items())]
     modules = [m for name, m in sorted(module.members.items()) if isinstance(m, griffe.Module) and not m.is_alias]
     if modules:
         parts += ["", "## Modules", "", "| Module | What is in it |", "| --- | --- |"]
@@ -86,6 +86,11 @@ def _exported(module: griffe.Module) -> dict[str, griffe.Object]:
         if listed and member.is_alias and not name.startswith("_"):
             found[name] = member.final_target
     return found
+
+
+def _link(name: str, thing: griffe.Object) -> str:
+    """A name, and where it is described; what has no docstring (the alias of a type, say) is described nowhere."""
+    return f"[`{name}`][{thing.path}]" if thing.docstring else f"`{name}`"
 
 
 def _summary(thing: griffe.Object) -> str:

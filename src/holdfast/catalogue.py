@@ -80,7 +80,7 @@ class Card(_Strict):
     authors: tuple[str, ...] = Field(min_length=1)
     year: int = Field(ge=1950, le=2100)
     venue: str = ""
-    arxiv: str = Field(default="", pattern=r"^(\d{4}\.\d{4,5})?$")
+    arxiv: str = Field(default="", pattern=r"^([0-9]{4}\.[0-9]{4,5})?$")
     areas: tuple[Literal["LG", "CV", "CL", "AS", "RO"], ...] = Field(min_length=1)
     task: str = Field(min_length=1)
     texts: Languages

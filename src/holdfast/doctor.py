@@ -33,7 +33,7 @@ def findings() -> Iterator[tuple[str, str]]:
         yield "cuda", "none: everything runs on the CPU"
     yield "free disk here", f"{shutil.disk_usage(Path.cwd()).free / 2**30:.1f} GiB"
     data = os.environ.get("HOLDFAST_DATA")
-    yield "HOLDFAST_DATA", f"{data}{'' if Path(data).is_dir() else ' (no such folder)'}" if data else "not set"
+    yield "HOLDFAST_DATA", f"{data}{'' if os.path.isdir(data) else ' (no such folder)'}" if data else "not set"
     for package, extra in EXTRAS.items():
         yield package, _version(package) or f"not installed; pip install 'holdfast[{extra}]'"
     found = catalogue.find()

@@ -258,7 +258,6 @@ class Experiment:
                 if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
                     raise InputError(f"points: {name}", "must be finite numbers or words", value)
 
-
     def _check_kinds(self) -> None:
         for field, kind in (("problems", Problem), ("arms", Arm), ("metrics", Metric), ("scales", Scale)):
             for name, part in getattr(self, field).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -30,4 +31,16 @@ def clean_line(text: Any) -> str:
     return _BREAK.sub(" ", clean(text)).strip()
 
 
-__all__ = ["clean", "clean_line"]
+def without_home(text: str) -> str:
+    """The text with `~` for the home folder, in tracebacks and messages that others will read.
+
+    Example:
+        >>> import os
+        >>> without_home(f"{os.path.expanduser('~')}/x.py") if os.path.expanduser("~") != "/" else "~/x.py"
+        '~/x.py'
+    """
+    home = os.path.expanduser("~").rstrip("/\\")
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+__all__ = ["clean", "clean_line", "without_home"]

@@ -44,7 +44,9 @@ def check_memory(needed: int, name: str) -> None:
     """
     free = _free()
     if needed > free:
-        raise InputError(name, f"must fit into the free memory ({free / 1e9:.1f} GB)", f"{needed / 1e9:.1f} GB unpacked")
+        raise InputError(
+            name, f"must fit into the free memory ({free / 1e9:.1f} GB)", f"{needed / 1e9:.1f} GB unpacked"
+        )
 
 
 def _free() -> int:

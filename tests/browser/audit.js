@@ -146,16 +146,31 @@ window.audit = (() => {
     return wrong;
   }
 
-  // Words of a drawing that its edge cuts off, or that another word covers.
+  // Where an element can be seen: within the page, and within whatever of its ancestors cuts off what sticks out.
+  function visibleArea(element) {
+    const seen = { left: 0, top: -Infinity, right: document.documentElement.clientWidth, bottom: Infinity };
+    for (let each = element; each && each !== document.body; each = each.parentElement) {
+      if (getComputedStyle(each).overflowX === "visible") continue;
+      const box = each.getBoundingClientRect();
+      if (each !== element && each.scrollWidth > each.clientWidth) return seen;  // can be scrolled into view
+      seen.left = Math.max(seen.left, box.left);
+      seen.right = Math.min(seen.right, box.right);
+      seen.top = Math.max(seen.top, box.top);
+      seen.bottom = Math.min(seen.bottom, box.bottom);
+    }
+    return seen;
+  }
+
+  // Words of a drawing that an edge cuts off, or that another word covers.
   function covered() {
     const wrong = [];
     for (const drawing of document.querySelectorAll("figure svg, body > svg")) {
       if (!seen(drawing)) continue;
-      const box = drawing.getBoundingClientRect();
+      const area = visibleArea(drawing);
       const words = [...drawing.querySelectorAll("text")].filter((text) => text.textContent.trim() && seen(text));
       const boxes = words.map((word) => word.getBoundingClientRect());
       boxes.forEach((a, i) => {
-        if (a.left < box.left - 2 || a.right > box.right + 2 || a.top < box.top - 2 || a.bottom > box.bottom + 2) {
+        if (a.left < area.left - 2 || a.right > area.right + 2 || a.top < area.top - 2 || a.bottom > area.bottom + 2) {
           wrong.push(`“${short(words[i].textContent)}” is cut off`);
         }
         for (let j = 0; j < i; j += 1) {

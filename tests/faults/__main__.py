@@ -16,7 +16,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tests import reliability
-from tests.faults.campaign import FAULTS, Campaign, Found
+from tests.faults.campaign import FAULTS, Campaign, Fault, Found
 
 from holdfast.files import write_text
 
@@ -59,17 +59,15 @@ def main() -> int:
     console = Console(highlight=False, markup=False)
     bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*bars, console=console, transient=True) as progress:
-        bar = progress.add_task("faults", total=None)
-        campaign = Campaign(
-            faults,
-            wanted.seed,
-            wanted.jobs,
-            wanted.share,
-            lambda f: progress.update(bar, advance=1, description=f.what, total=len(campaign.tries)),
-        )
+        bar = progress.add_task("an undisturbed run", total=None)
+
+        def tell(f: Fault, through: Found | None) -> None:
+            progress.update(bar, advance=1, description=f.what, total=len(campaign.tries))
+            if through is not None:
+                told(console, through)
+
+        campaign = Campaign(faults, wanted.seed, wanted.jobs, wanted.share, tell)
         found = campaign.run()
-    for one in found:
-        told(console, one)
     lost = sum(len(one.losses) for one in found)
     tried = sum(one.row.tried for one in found)
     console.print(

@@ -84,12 +84,18 @@ class Found:
     losses: list[str] = field(default_factory=list)
 
     @property
+    def tried(self) -> int:
+        """How many tries are through."""
+        return sum(self.outcomes.values()) + len(self.losses)
+
+    @property
     def row(self) -> Row:
         """For the record."""
         done = sum(self.outcomes.values())
         told = "; ".join(f"{words} ({n}x)" if n < done else words for words, n in self.outcomes.most_common())
-        tried = (done + len(self.losses)) * self.fault.each
-        return Row(self.fault.what, self.fault.how, tried, told, "; ".join(self.losses) or "nothing")
+        return Row(
+            self.fault.what, self.fault.how, self.tried * self.fault.each, told, "; ".join(self.losses) or "nothing"
+        )
 
 
 class Campaign:
@@ -100,7 +106,7 @@ class Campaign:
         seed: of everything random in it.
         jobs: how many tries at a time.
         share: of the tries, at least one each; 1 = all.
-        tell: called after every try, with its fault.
+        tell: called after every try, with its fault and, where that was the last of it, what was found.
     """
 
     def __init__(
@@ -109,7 +115,7 @@ class Campaign:
         seed: int,
         jobs: int = 2,
         share: float = 1.0,
-        tell: Callable[[Fault], None] = lambda fault: None,
+        tell: Callable[[Fault, Found | None], None] = lambda fault, found: None,
     ) -> None:
         self.faults, self.seed, self.jobs, self.tell = faults, seed, jobs, tell
         self.tries = [(f, i) for f in faults for i in range(max(1, round(f.tries * share)))]
@@ -132,7 +138,8 @@ class Campaign:
                             one.losses.append(loss)
                         else:
                             one.outcomes[outcome] += 1
-                    self.tell(tries[ended])
+                        through = one.tried == sum(f is one.fault for f, _ in self.tries)
+                    self.tell(tries[ended], one if through else None)
         self.seconds = time.monotonic() - start
         return list(found.values())
 

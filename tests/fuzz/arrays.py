@@ -18,10 +18,29 @@ from fuzz.words import NASTY, SIZES, json_values, scalars
 from holdfast import validation
 from holdfast.labels import encode_labels
 
-DTYPES = (
-    "float16 float32 float64 longdouble int8 int16 int64 uint8 uint64 bool complex64 complex128 U3 S3 O M8[s] m8[ns] >f4 >i2"
-    " i4,f8 V4"
-).split()
+DTYPES = [
+    "float16",
+    "float32",
+    "float64",
+    "longdouble",
+    "int8",
+    "int16",
+    "int64",
+    "uint8",
+    "uint64",
+    "bool",
+    "complex64",
+    "complex128",
+    "U3",
+    "S3",
+    "O",
+    "M8[s]",
+    "m8[ns]",
+    ">f4",
+    ">i2",
+    "i4,f8",
+    "V4",
+]
 
 
 class Refuses:

@@ -93,7 +93,9 @@ def _showing(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         def attempt(card: Any) -> Outcome:
             (package / "card.toml").write_text(document(card), encoding="utf-8")
             found: list[System] = []
-            outcome = obey(lambda: found.append(System(read_card(package / "card.toml"), toy.name, package, "plugin t")))
+            outcome = obey(
+                lambda: found.append(System(read_card(package / "card.toml"), toy.name, package, "plugin t"))
+            )
             if outcome == "refused":
                 return outcome
             with contextlib.ExitStack() as stack:
@@ -115,7 +117,13 @@ def _only(system: System) -> Iterator[None]:
 
 
 FUZZES = (
-    Fuzz("card", "A card of nonsense", "random and damaged TOML; valid cards with fields changed, added or removed", 2000, _reading),
+    Fuzz(
+        "card",
+        "A card of nonsense",
+        "random and damaged TOML; valid cards with fields changed, added or removed",
+        2000,
+        _reading,
+    ),
     Fuzz(
         "card-shown",
         "Odd texts in a card that is accepted",

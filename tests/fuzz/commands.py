@@ -18,7 +18,19 @@ from fuzz.words import SIZES, nasty, texts
 from holdfast import catalogue, cli
 
 FAILED_TRIAL = {"run": (1,), "verdicts": (1,)}  # documented: a trial failed; a plan is stale
-WRITTEN = ("out1", "out2/deeper", "out3.csv", "out4.parquet", "empty", "file.txt", "run", "loop", "dangling", "pipe", "")
+WRITTEN = (
+    "out1",
+    "out2/deeper",
+    "out3.csv",
+    "out4.parquet",
+    "empty",
+    "file.txt",
+    "run",
+    "loop",
+    "dangling",
+    "pipe",
+    "",
+)
 GOOD = {
     "scale": ("smoke", "smoke", "small"),
     "arms": ("good", "bad"),
@@ -147,7 +159,13 @@ def _verbs(folder: Path) -> Iterator[tuple[st.SearchStrategy[list[str]], Attempt
                 group: Any = typer.main.get_command(system.cli())
                 verbs = getattr(group, "commands", {"": group})
                 for verb, command in verbs.items():
-                    lines.append(lines_of(command, [system.commands[-1], *([verb] if verb else [])], {"model": models.get(system.id, ["gone"])}))
+                    lines.append(
+                        lines_of(
+                            command,
+                            [system.commands[-1], *([verb] if verb else [])],
+                            {"model": models.get(system.id, ["gone"])},
+                        )
+                    )
         yield st.one_of(lines), _attempt({})
 
 

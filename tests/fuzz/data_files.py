@@ -131,7 +131,13 @@ def _lists(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
 
 
 FUZZES = (
-    Fuzz("tables", "Data files of nonsense", "npy, npz, csv, tsv, parquet: random bytes, cut, bytes changed", 1500, _tables),
+    Fuzz(
+        "tables",
+        "Data files of nonsense",
+        "npy, npz, csv, tsv, parquet: random bytes, cut, bytes changed",
+        1500,
+        _tables,
+    ),
     Fuzz(
         "images",
         "Damaged images",
@@ -139,5 +145,11 @@ FUZZES = (
         1000,
         _images,
     ),
-    Fuzz("lists", "Lists of images and paths of nonsense", "random lines, labels, encodings and names of paths", 600, _lists),
+    Fuzz(
+        "lists",
+        "Lists of images and paths of nonsense",
+        "random lines, labels, encodings and names of paths",
+        600,
+        _lists,
+    ),
 )

@@ -35,7 +35,9 @@ KINDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (claims.Slope, ("arm", "against", "target", "metric", "on")),
 )
 OPTIONS = ("margin", "role", "expect", "text", "at", "requires", "scope", "published", "tol", "at_least")
-anything = st.one_of(scalars, st.sampled_from(NAMES), json_values(size=4), st.sampled_from([(), ("p",), ("p", "p"), object()]))
+anything = st.one_of(
+    scalars, st.sampled_from(NAMES), json_values(size=4), st.sampled_from([(), ("p",), ("p", "p"), object()])
+)
 
 
 def experiment(**changes: Any) -> Experiment:

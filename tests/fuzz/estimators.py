@@ -93,7 +93,21 @@ def _folders(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
             lambda part: changed(config[part]).map(lambda new: {**config, part: new})
         )
         tagged = st.tuples(
-            st.sampled_from("$float $tuple $items $strings $array $tensor $module $sklearn $given $type $x".split()),
+            st.sampled_from(
+                [
+                    "$float",
+                    "$tuple",
+                    "$items",
+                    "$strings",
+                    "$array",
+                    "$tensor",
+                    "$module",
+                    "$sklearn",
+                    "$given",
+                    "$type",
+                    "$x",
+                ]
+            ),
             st.one_of(scalars, st.just([[1, 2, 3]]), st.just({"a": 1}), st.just([[[], 1]]), texts),
             st.sampled_from([("init", n) for n in config["init"]] + [("learned", n) for n in config["learned"]]),
         ).map(lambda t: {**config, t[2][0]: {**config[t[2][0]], t[2][1]: {t[0]: t[1]}}})
@@ -127,7 +141,9 @@ def _forge(folder: Path) -> None:
     try:
         config = json.loads((folder / "config.json").read_text())
         sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in config["sha256"]}
-        (folder / "config.json").write_bytes(_json(sealed({k: v for k, v in {**config, "sha256": sums}.items() if k != "digest"})))
+        (folder / "config.json").write_bytes(
+            _json(sealed({k: v for k, v in {**config, "sha256": sums}.items() if k != "digest"}))
+        )
     except (ValueError, TypeError, KeyError, OSError, InputError):  # too far from a configuration to be sealed
         return
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,13 @@ def _ledgers(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
             return st.tuples(st.just(path), new)
 
         command = st.sampled_from(
-            (["verdicts"], ["verdicts", "--check"], ["report", toy.name], ["run", toy.name, "--scale", "small"], ["digest"])
+            (
+                ["verdicts"],
+                ["verdicts", "--check"],
+                ["report", toy.name],
+                ["run", toy.name, "--scale", "small"],
+                ["digest"],
+            )
         )
 
         def attempt(case: tuple[tuple[Path, bytes], list[str]]) -> Outcome:
@@ -191,8 +197,6 @@ def _stages(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         return obey(lambda: Stages(folder / kind).get("world", a_stage, {"kind": kind}))
 
     yield st.sampled_from(sorted(p for p in files if p.suffix != ".lock")).flatmap(cases), attempt
-
-
 
 
 FUZZES = (

@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 
 from fuzz.words import NASTY, SIZES
 
-LEAVES: tuple[Any, ...] = (*NASTY, *SIZES, None, True, False, 0.5, float("nan"), float("inf"), [], {}, [[]], [{}], {"": 0})
+LEAVES: tuple[Any, ...] = (
+    *NASTY,
+    *SIZES,
+    None,
+    True,
+    False,
+    0.5,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+    [[]],
+    [{}],
+    {"": 0},
+)
 
 
 def changed(valid: Any) -> st.SearchStrategy[Any]:

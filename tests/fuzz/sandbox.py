@@ -40,7 +40,9 @@ def toy_in(folder: Path) -> Iterator[ToySystem]:
     """A toy system beside those of the catalogue, importable, in a folder that commands then work in."""
     toy = ToySystem(folder)
     found = catalogue.find()
-    everything = Catalogue({**found.systems, toy.name: toy.system}, {"wreck\x1b[31m": "ImportError: no\nmodule \x1b[0m"})
+    everything = Catalogue(
+        {**found.systems, toy.name: toy.system}, {"wreck\x1b[31m": "ImportError: no\nmodule \x1b[0m"}
+    )
     with (
         working_in(folder),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),

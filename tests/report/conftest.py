@@ -69,7 +69,7 @@ def make_verdict(**fields: Any) -> Verdict:
         "n": 8,
         "wins": 8,
         "wins_interval": (0.631, 1.0),
-        "direction": "better",
+        "direction": "yes",
         "direction_line": "better: yes, +19.9 [17.8, 22.1]",
         "margin_line": "by the claimed 10: yes",
         "needed": None,

@@ -25,6 +25,7 @@ from holdfast.report import bilingual, digest, entries, wording
 NASTY = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00\u202e"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 INF = float("inf")
+RECORD = {"arm": "a", "problem": "p", "point": {}, "replicate": 1000, "status": "ok", "cost": {"seconds": 125.0}}
 MakeVerdict = Callable[..., Verdict]
 
 
@@ -103,7 +104,7 @@ def keep(system: System, verdicts: list[dict[str, Any]], **fields: Any) -> None:
         "plan_number": 1,
         "started": "2026-01-01",
         "machine": "2 cores",
-        "records": [{"cost": {"seconds": 125.0}}],
+        "records": [RECORD],
         "verdicts": verdicts,
         **fields,
     }
@@ -154,10 +155,8 @@ def test_every_system_is_there_in_both_languages(page: Reader, some: Catalogue) 
 
 
 def test_systems_are_grouped_by_task_and_know_their_areas(html: str) -> None:
-    heading = (
-        r'<section class="task">\s*<h2><span class="en" lang="en">(.*?)</span><span class="zh" lang="zh-Hans">(.*?)<'
-    )
-    groups = re.findall(heading + r"/span></h2>(.*?)</section>", html, re.DOTALL)
+    words = r'<span class="en" lang="en">(.*?)</span><span class="zh" lang="zh-Hans">(.*?)</span>'
+    groups = re.findall(rf'<section class="task">\s*<h2>{words}</h2>(.*?)</section>', html, re.DOTALL)
     entries = {(en, zh): re.findall(r'class="entry" id="(\w+)" data-areas="([^"]*)"', body) for en, zh, body in groups}
     assert entries == {
         ("do something", "做点什么"): [("coral", "CL")],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 
 from holdfast.errors import InputError
 from holdfast.experiment import Record
-from holdfast.report.canvas import mark
+from holdfast.report.canvas import WIDTH, mark, mark_at
 from holdfast.report.curves import POINTS, bands, learning_curves
 from holdfast.report.figures import Figures, draw, headline_figure, write_figure
 from holdfast.report.forest import by_unit, forest, forest_title
+from holdfast.report.lettering import width
 from holdfast.report.strips import strip
 from holdfast.report.tradeoffs import cost_benefit, swept
 
@@ -176,3 +178,44 @@ def test_the_headline_figure_is_written_as_svg_and_png(results, tmp_path):
     assert svg == write_figure(results, tmp_path / "b.svg").read_text()
     with pytest.raises(InputError, match=r"\.svg or \.png"):
         write_figure(results, tmp_path / "a.pdf")
+
+
+def test_a_fifteenth_arm_has_a_mark_of_its_own():
+    looks = [mark_at(place) for place in range(98)]
+    assert len({(look.marker, look.colour) for look in looks}) == 98
+
+
+def test_curves_of_several_points_count_once_per_replicate(run_results, tmp_path):
+    records = [
+        Record(f"{w}{r}", "DANN", "p", {"w": w}, r, "ok", {}, curves={"c": {"x": [0, 1], "y": [0.0, w + r]}})
+        for w in (10.0, 20.0)
+        for r in range(3)
+    ]
+    band = bands(run_results(tmp_path, records=records), "p", "c")["DANN"]
+    assert (band.n, band.points) == (3, 2)
+    np.testing.assert_allclose(band.mean, [0.0, 16.0])
+    np.testing.assert_allclose(band.sd, [0.0, 1.0])
+    title = learning_curves(run_results(tmp_path, records=records), "p", "c", "a").title
+    assert title.endswith("n = 3, mean over 2 swept points")
+
+
+def test_the_forest_says_how_many_replicates_won(results):
+    words_ = words(draw(results).verdicts[0].svg)
+    assert "headline: +19.9 [17.8, 22.1] %, n = 8; target at least 10 %; 8/8 wins" in words_
+
+
+@pytest.mark.parametrize("name", ["x" * 80, "一个很长的名字" * 8, "a baseline with far too long a name, " * 3])
+def test_long_names_in_any_script_stay_inside_the_figure(name, run_results, tmp_path):
+    names = (f"{name}, A", f"{name}, B")
+    records = [
+        Record(f"{i}{arm}", arm, name, {}, i, "ok", {"accuracy": 50.0 + i}, {"seconds": 1.0 + i}, artifacts=[])
+        for i in range(4)
+        for arm in names
+    ]
+    drawn = draw(run_results(tmp_path, arms=names, records=records, verdicts=[]))
+    for picture in (*drawn.replicates, *drawn.costs):
+        texts = [e for e in ET.fromstring(picture.svg).iter(SVG + "text") if e.text]
+        assert {e.text[-3:] for e in texts} >= {", A", ", B"}, "told apart by their ends"
+        for element in texts:
+            size = float(re.search(r"font-size: ([\d.]+)px", element.get("style"))[1])
+            assert width(element.text, size) <= WIDTH

@@ -28,13 +28,16 @@ def test_the_page_holds_every_section_and_every_claim(page, results):
         page.values("id")
     )
     for verdict in results.verdicts:
-        for said in (
-            verdict.text,
-            verdict.verdict,
-            *wording.answers(verdict),
-            *wording.measured(verdict)[: 2 * (verdict.n > 0)],
-        ):
+        numbers = wording.measured(verdict) if verdict.n else ()
+        for said in (verdict.text, verdict.verdict, *wording.answers(verdict), *numbers):
             assert said in text
+    for said in (
+        verdict.text,
+        verdict.verdict,
+        *wording.answers(verdict),
+        *wording.measured(verdict)[: 2 * (verdict.n > 0)],
+    ):
+        assert said in text
     for said in (
         results.experiment.question,
         "about 2x on DomainNet (abstract)",
@@ -146,3 +149,47 @@ def test_the_largest_usual_run_stays_below_two_megabytes(run_results, tmp_path):
         for r in results.records
     ]
     assert len(render(dataclasses.replace(results, records=records)).encode()) < 2_000_000
+
+
+def test_artifacts_of_one_name_stand_together(run_results, reader, tmp_path):
+    (tmp_path / "a.txt").write_text("x + 1")
+    artifacts = [{"name": n, "file": "a.txt", "kind": "text", "caption": f"{n} said"} for n in ("formula", "program")]
+    records = [Record(str(i), "DANN", "p", {}, i, "ok", {"accuracy": 1.0}, artifacts=artifacts) for i in range(2)]
+    text = " ".join("".join(reader(render(run_results(tmp_path, records=records, verdicts=[]))).text).split())
+    found = text[text.index("Artifacts formula") :]
+    assert found.count("formula said") == 2
+    assert found.index("replicate 1") < found.index("program") < found.index("program said")
+
+
+def test_trials_that_failed_for_one_reason_are_listed_under_it(run_results, reader, tmp_path):
+    errors = ["ValueError: a", "ValueError: b", "ValueError: b"]
+    records = [Record(str(i), "DANN", "p", {"w": i}, i, "failed", error=e) for i, e in enumerate(errors)]
+    html = render(run_results(tmp_path, records=records, verdicts=[]))
+    headings = re.findall(r"<h3>(\d trials?: [^<]*)</h3>", html)
+    assert headings == ["2 trials: ValueError: b", "1 trial: ValueError: a"]
+
+
+def test_tuned_values_stand_beside_the_declared_ones(html):
+    assert html.count('<code>lr = 0.1</code> <span class="quiet">(declared: 0.03)</span>') == 9
+    assert "Configurations tried: 18 for 9 arms" in html
+
+
+def test_an_undecided_claim_always_says_what_replicates_would_do(run_results, verdict, reader, tmp_path):
+    told = {
+        "About 40 replicates would probably decide it.": verdict(verdict="undecided", needed=40),
+        "More replicates would probably not decide it, not even 1,000.": verdict(verdict="undecided"),
+        "A second look at more replicates is still allowed.": verdict(verdict="undecided", wants_more=True),
+    }
+    for said, one in told.items():
+        assert said in render(run_results(tmp_path, records=[], verdicts=[one]))
+    control = verdict(verdict="undecided", role="control", expected="not found", as_expected=True)
+    assert "replicates would" not in render(run_results(tmp_path, records=[], verdicts=[control]))
+
+
+def test_columns_sort_from_the_keyboard(page, html):
+    """The script makes a button of every heading; what it needs is in the tables."""
+    assert page.tags.count("button") == 0, "without the script a heading is no button that does nothing"
+    assert 'createElement("button")' in html
+    assert 'setAttribute("aria-sort"' in html
+    cells = [name for tag, name, _ in page.attributes if tag == "td"]
+    assert "data-value" in cells

@@ -99,7 +99,10 @@ def _laughs() -> str:
 
 
 def _parquet(marker: Path) -> bytes:
-    about = {b"ARROW:extension:name": b"arrow.py_extension_type", b"ARROW:extension:metadata": pickle.dumps(Bomb(marker))}
+    about = {
+        b"ARROW:extension:name": b"arrow.py_extension_type",
+        b"ARROW:extension:metadata": pickle.dumps(Bomb(marker)),
+    }
     pandas = json.dumps({"columns": [{"name": "x", "pandas_type": "object", "numpy_type": "object", "metadata": None}]})
     schema = pa.schema([pa.field("x", pa.float64(), metadata=about)], metadata={b"pandas": pandas.encode()})
     pq.write_table(pa.table([[1.0, 2.0]], schema=schema), stream := io.BytesIO())
@@ -107,7 +110,12 @@ def _parquet(marker: Path) -> bytes:
 
 
 def _skops(marker: Path) -> bytes:
-    argument = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": json.dumps(str(marker))}
+    argument = {
+        "__class__": "str",
+        "__module__": "builtins",
+        "__loader__": "JsonNode",
+        "content": json.dumps(str(marker)),
+    }
     node = {"__class__": "mkdir", "__module__": "os", "__loader__": "FunctionNode", "content": argument, "__id__": 1}
     schema = {**node, "protocol": 2, "_skops_version": "0.10"}
     with zipfile.ZipFile(stream := io.BytesIO(), "w") as archive:

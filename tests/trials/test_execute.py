@@ -171,3 +171,10 @@ def test_libraries_that_the_experiment_imports_are_there_before_its_trials() -> 
         assert imported == ["numpy"]
         _import_numerics("holdfast.training")
         assert {"numpy", "torch"} <= set(imported)
+
+
+def test_what_is_no_exception_is_a_failed_record_too(do: Do, tmp_path: Path) -> None:
+    record = do("raises_strangely")
+    assert record.status == "failed"
+    assert record.error.endswith("Strange: neither fish nor fowl")
+    assert list((tmp_path / "artifacts").iterdir()) == []

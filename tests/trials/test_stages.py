@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +128,9 @@ def _replace(file: Path, content: bytes) -> None:
         lambda folder, value: (folder / ABOUT).unlink(),
         lambda folder, value: (folder / ABOUT).write_text("[]"),
         lambda folder, value: (folder / ABOUT).write_bytes(b"\xff{"),
+        lambda folder, value: (folder / ABOUT).write_text("[" * 100_000),
+        lambda folder, value: (shutil.rmtree(folder), folder.write_text("a file")),
+        lambda folder, value: (shutil.rmtree(folder), folder.symlink_to("nowhere")),
     ],
 )
 @pytest.mark.parametrize("fn", [tensors, arrays, plain])
@@ -250,3 +255,16 @@ def test_a_failed_computation_leaves_nothing_and_is_tried_again(tmp_path: Path) 
         with pytest.raises(RuntimeError, match="no such world"):
             Stages(tmp_path).get("s", broken, {"n": 1})
     assert CALLS == [1, 1]
+
+
+def test_what_cannot_be_kept_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(name: str, value: Any, folder: Path) -> Path:
+        (folder / "value.json").write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_save", full)
+        with pytest.raises(OSError, match=r"No space left on device: '.*/s-"):
+            Stages(tmp_path).get("s", plain, {"n": 1})
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []
+    assert Stages(tmp_path).get("s", plain, {"n": 1}) == Stages(tmp_path).get("s", plain, {"n": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sqlite3
 import tempfile
 import threading
@@ -183,3 +184,39 @@ def test_readers_see_whole_records_while_others_write(path: Path) -> None:
         assert all(r.result(60) <= 60 for r in readers)
     with Store(path) as store:
         assert len(store.get(f"{name}{i}" for name in "ab" for i in range(30))) == 60
+
+
+def test_damage_that_would_hide_a_record_is_noticed(path: Path) -> None:
+    with Store(path) as store:
+        store.put(record("a-key-that-is-found-by-an-index"))
+    data = path.read_bytes()
+    # The first is in the row, the last in the index; in between it is in the record, which has a checksum of its own.
+    for at in (data.index(b"a-key-that-is-found"), data.rindex(b"a-key-that-is-found")):
+        path.write_bytes(data[:at] + b"b" + data[at + 1 :])
+        with pytest.raises(
+            HoldfastError, match=r"cannot be used as a store .*; move it away, with what is named like it"
+        ):
+            Store(path)
+    path.write_bytes(data)
+    with Store(path) as store:
+        assert len(store.get(["a-key-that-is-found-by-an-index"])) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits are those of POSIX")
+def test_a_full_disk_is_no_damage(path: Path) -> None:
+    import resource
+    import signal
+
+    with Store(path) as store:
+        store.put(record("before"))
+        limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+            with pytest.raises(HoldfastError, match=r"cannot be written .*; free space and run again") as caught:
+                store.put(record("large", error="x" * 100_000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert_one_line(caught.value, path)
+        store.put(record("after"))
+        assert set(store.get(["before", "large", "after"])) == {"before", "after"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -99,8 +100,8 @@ class DomainNet(DomainProblem):
             f"{self.target_domain}_test.txt",
         )
         folders = (self.source_domain, self.target_domain)
-        return all((self.folder / name).is_file() for name in needed) and all(
-            (self.folder / d).is_dir() for d in folders
+        return all(os.path.isfile(self.folder / name) for name in needed) and all(
+            os.path.isdir(self.folder / d) for d in folders
         )
 
     def describe(self) -> str:

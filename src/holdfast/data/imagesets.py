@@ -6,6 +6,7 @@ experiment. All sets give images of one size, float32 in [0, 1], and labels as i
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class Folder(ImageSet):
         return _describe(self.listing(), self.path, self.size)
 
     def available(self) -> bool:
-        return Path(self.path).is_dir()
+        return os.path.isdir(self.path)
 
     def cases(self) -> str:
         return str(Path(self.path).resolve())
@@ -176,7 +177,7 @@ class ListFile(ImageSet):
 
     def available(self) -> bool:
         several = self.list if isinstance(self.list, tuple) else (self.list,)
-        return all((Path(self.root) / one).is_file() for one in several)
+        return all(os.path.isfile(Path(self.root) / one) for one in several)
 
     def cases(self) -> str:
         return f"{Path(self.root).resolve()} {self.list}"
@@ -235,7 +236,7 @@ class ArrayFile(ImageSet):
         return f"images of {self.path}"
 
     def available(self) -> bool:
-        return Path(self.path).is_file()
+        return os.path.isfile(self.path)
 
     def cases(self) -> str:
         return str(Path(self.path).resolve())

@@ -13,7 +13,7 @@ def data_folder(path: str | Path) -> Path:
         >>> data_folder("/data/domainnet").as_posix()
         '/data/domainnet'
     """
-    return Path(os.environ.get("HOLDFAST_DATA", "")) / Path(path).expanduser()
+    return Path(os.environ.get("HOLDFAST_DATA", "")) / os.path.expanduser(path)
 
 
 __all__ = ["data_folder"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,7 @@ class OwnDomains(DomainProblem):
         return self._pair().resplit
 
     def available(self) -> bool:
-        return Path(self.source_path).exists() and Path(self.target_path).exists()
+        return os.path.exists(self.source_path) and os.path.exists(self.target_path)
 
     def describe(self) -> str:
         return self._pair().describe()

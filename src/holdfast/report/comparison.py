@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -327,38 +326,6 @@ def _costs(sides: Sequence[Side]) -> Iterable[CostRow]:
                     if spread.n:
                         found.setdefault((shared, row.arm, cost), [None] * len(sides))[place] = spread
     for (problem, arm, cost), spreads in found.items():
-        if sum(spread is not None for spread in spreads) > 1:
+        there = [spread for spread in spreads if spread is not None]
+        if len(there) > 1 and any(spread.mean for spread in there):  # shared seconds are zero for most arms
             yield CostRow(arm, problem, cost, tuple(spreads))
-
-
-def as_json(comparison: Comparison) -> dict[str, Any]:
-    """Rows and costs as nested data, for other programs."""
-    return {
-        "runs": {
-            side.letter: {"name": side.name, "system": side.results.system, "scale": side.results.scale}
-            for side in comparison.sides
-        },
-        "confidence": CONFIDENCE,
-        "differences": [
-            {
-                "arm": row.arm, "problem": row.problem, "point": row.point, "metric": row.metric,
-                "unit": comparison.metric(row.metric).unit,
-                "means": [s.mean if s else None for s in row.spreads],
-                "sds": [s.sd if s else None for s in row.spreads],
-                "n": [s.n if s else 0 for s in row.spreads],
-                "to_first": [
-                    {"mean": d.mean, "interval": d.interval, "paired": d.paired, "n": d.n} if d else None
-                    for d in row.differences
-                ],
-            }
-            for row in comparison.rows
-        ],
-        "costs": [
-            {
-                "arm": row.arm, "problem": row.problem, "cost": row.cost,
-                "means": [s.mean if s else None for s in row.spreads],
-                "ratios": [row.ratio(place) for place in range(len(row.spreads))],
-            }
-            for row in comparison.costs
-        ],
-    }  # fmt: skip

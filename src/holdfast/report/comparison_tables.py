@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.report import wording
-from holdfast.report.comparison import Comparison, Row, as_json
+from holdfast.report.comparison import CONFIDENCE, Comparison, Row
 from holdfast.report.comparison_words import by_chance, change, towards
 from holdfast.report.matching import Facts, Matched, differing_facts, matched_verdicts, not_compared
 from holdfast.report.strict import strict_json
@@ -59,7 +59,40 @@ def comparison_json(comparison: Comparison) -> str:
     ]
     facts = {kind.title: {fact.name: fact.values for fact in kind.facts} for kind in differing_facts(comparison)}
     left_out = {fact.name: fact.values for fact in not_compared(comparison)}
-    return strict_json({**as_json(comparison), "verdicts": verdicts, "differs": facts, "not_compared": left_out})
+    return strict_json({**_numbers(comparison), "verdicts": verdicts, "differs": facts, "not_compared": left_out})
+
+
+def _numbers(comparison: Comparison) -> dict[str, Any]:
+    """Rows and costs as nested data."""
+    return {
+        "runs": {
+            side.letter: {"name": side.name, "system": side.results.system, "scale": side.results.scale}
+            for side in comparison.sides
+        },
+        "confidence": CONFIDENCE,
+        "differences": [
+            {
+                "arm": row.arm, "problem": row.problem, "point": row.point, "metric": row.metric,
+                "unit": comparison.metric(row.metric).unit,
+                "means": [s.mean if s else None for s in row.spreads],
+                "sds": [s.sd if s else None for s in row.spreads],
+                "n": [s.n if s else 0 for s in row.spreads],
+                "to_first": [
+                    {"mean": d.mean, "interval": d.interval, "paired": d.paired, "n": d.n} if d else None
+                    for d in row.differences
+                ],
+            }
+            for row in comparison.rows
+        ],
+        "costs": [
+            {
+                "arm": row.arm, "problem": row.problem, "cost": row.cost,
+                "means": [s.mean if s else None for s in row.spreads],
+                "ratios": [row.ratio(place) for place in range(len(row.spreads))],
+            }
+            for row in comparison.costs
+        ],
+    }  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------------- tables

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from holdfast.printable import without_home
 from holdfast.report import wording
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _environment() -> Environment:
     def finalize(value: Any) -> Any:
         if isinstance(value, Markup):
             return value
-        return wording.NONE if value is None else wording.clean(value)
+        return wording.NONE if value is None else without_home(wording.clean(value))  # pages are for others
 
     environment = Environment(
         loader=FunctionLoader(_asset),

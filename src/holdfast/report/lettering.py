@@ -35,7 +35,7 @@ def fitted(text: Any, room: float, size: float, *, bold: bool = False, note: str
 
     Example:
         >>> fitted("settings of the first kind, A", 100, 10), fitted("short", 100, 10, note=" (n=8)")
-        ('settings…kind, A', 'short (n=8)')
+        ('settings…t kind, A', 'short (n=8)')
     """
     line = " ".join(clean(text).split())
     left = room - width(note, size, bold=bold)
@@ -111,8 +111,9 @@ def _advance(letter: str) -> float:
 
 @cache
 def _font() -> Any:
-    from matplotlib import font_manager
+    """A font of one's own: the one that matplotlib shares changes its size with every text it draws."""
+    from matplotlib import font_manager, ft2font
 
-    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    font = ft2font.FT2Font(font_manager.findfont("DejaVu Sans"))
     font.set_size(_EM, 72)
     return font

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from holdfast import catalogue, ledger
 from holdfast.errors import InputError
 from holdfast.files import write_text
+from holdfast.printable import clean_line
 from holdfast.report import wording
 from holdfast.report.entries import CHECKOUT, ROLES, SCALE, by_task, entry, figure_file, said, stated
 from holdfast.report.summary import ArmRow, arm_rows
@@ -47,9 +48,9 @@ def table(found: Catalogue, beside: Path = CHECKOUT) -> str:
     groups = by_task(entry(s) for s in found.systems.values() if s.origin == "built in")
     rows = [
         [
-            task,
-            f"[{e.system.card.texts.en.title}]({_link(_page(e.system), beside)})",
-            e.system.card.texts.en.sentence,
+            plain(task),
+            f"[{plain(e.system.card.texts.en.title)}]({_link(_page(e.system), beside)})",
+            plain(e.system.card.texts.en.sentence),
             ", ".join(e.system.card.areas),
             said(e),
         ]
@@ -66,12 +67,12 @@ def headline_of(system: System, beside: Path = CHECKOUT) -> str:
     if verdict is None:
         return _not_measured(system)
     told = [verdict.direction_line, verdict.margin_line, verdict.reason, wording.effect(verdict)]
-    lines = [f"**{stated(verdict)}: {wording.clean(verdict.text)}**", ""]
-    lines += [f"- {wording.clean(line)}" for line in told if line]
+    lines = [f"**{stated(verdict)}: {plain(verdict.text)}**", ""]
+    lines += [f"- {plain(line)}" for line in told if line]
     figure = figure_file(system)
     if figure is not None:
         title = system.card.texts.en.title
-        lines += ["", f"![Every replicate of {title} and of what it is compared with]({_link(figure, beside)})"]
+        lines += ["", f"![Every replicate of {plain(title)} and of what it is compared with]({_link(figure, beside)})"]
     return "\n".join(lines)
 
 
@@ -83,19 +84,19 @@ def verdicts_of(system: System, beside: Path = CHECKOUT) -> str:
     found = sorted(ledger.verdicts_of(content), key=lambda verdict: ROLES.index(verdict.role))
     rows = [
         [
-            f"**{wording.clean(v.text)}**" if v.role == "headline" else wording.clean(v.text),
+            f"**{plain(v.text)}**" if v.role == "headline" else plain(v.text),
             v.role if v.as_expected is None else f"{v.role}, {'as' if v.as_expected else 'not as'} expected",
             stated(v),
-            wording.effect(v) or v.reason,
-            v.published,
+            plain(wording.effect(v) or v.reason),
+            plain(v.published),
         ]
         for v in found
     ]
     kept = [ledger.ledger_path(system, SCALE), ledger.plan_path(system, SCALE)]
     files = " and ".join(f"[{path.name}]({_link(path, beside)})" for path in kept)
     took = wording.duration(ledger.trial_seconds(content))
-    measured = f"Scale `{SCALE}`, commit `{content['commit'][:12]}`, {took} of trials"
-    note = f"{measured} on {wording.clean(content['machine'])}. Records and plan: {files}."
+    measured = f"Scale `{SCALE}`, commit `{plain(content['commit'][:12])}`, {took} of trials"
+    note = f"{measured} on {plain(content['machine'])}. Records and plan: {files}."
     return f"{_markdown(['Claim', 'Role', 'Verdict', 'Effect', 'Published'], rows)}\n\n{note}"
 
 
@@ -108,20 +109,25 @@ def arms_of(system: System, beside: Path = CHECKOUT) -> str:
     for problem in results.problems:
         rows = arm_rows(results, problem)
         measured = [name for name in results.metrics if any(row.metrics[name].n for row in rows)]
-        head = ["Arm", *(wording.with_unit(name, results.metric(name).unit) for name in measured), "Seconds", "n"]
-        tables.append(f"**{problem}**\n\n{_markdown(head, [_arm(row, measured) for row in rows])}")
+        head = [
+            "Arm",
+            *(plain(wording.with_unit(name, results.metric(name).unit)) for name in measured),
+            "Seconds",
+            "n",
+        ]
+        tables.append(f"**{plain(problem)}**\n\n{_markdown(head, [_arm(row, measured) for row in rows])}")
     return "\n\n".join([*tables, "Mean ± standard deviation over n replicates; * marks the best mean."])
 
 
 def _arm(row: ArmRow, metrics: Sequence[str]) -> list[str]:
     shown = [f"{row.metrics[name]}{' *' if name in row.best else ''}" for name in metrics]
     seconds = wording.number(row.costs["seconds"].mean) if "seconds" in row.costs else wording.NONE
-    return [row.arm, *shown, seconds, str(row.trials - row.failed)]
+    return [plain(row.arm), *shown, seconds, str(row.trials - row.failed)]
 
 
 def published_of(system: System, beside: Path = CHECKOUT) -> str:
     """Markdown table of the claims as the authors published them."""
-    rows = [[c.claim, c.number, c.setting, c.source] for c in system.card.claims]
+    rows = [[plain(text) for text in (c.claim, c.number, c.setting, c.source)] for c in system.card.claims]
     return _markdown(["Claim", "Number", "Setting", "Read in"], rows)
 
 
@@ -181,6 +187,16 @@ def _link(path: Path, beside: Path) -> str:
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(text) for text in line) + " |" for line in lines)
+
+
+def plain(text: str) -> str:
+    """Text from a card or ledger in one line in which Markdown finds no element, link or attribute.
+
+    Example:
+        >>> print(plain("a <b>, [c](d), {: .e}"))
+        a &lt;b>, [c]\\(d), &#123;: .e}
+    """
+    return clean_line(text).replace("<", "&lt;").replace("](", "]\\(").replace("{", "&#123;")
 
 
 def _cell(text: str) -> str:

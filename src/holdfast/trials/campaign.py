@@ -221,8 +221,15 @@ def _in_plan(store: Store, trials: Sequence[Trial]) -> list[Record]:
 
 
 def sole_use(folder: Path) -> Any:
-    """A lock on the folder, held for a block; given back by the system if the process dies."""
+    """A lock on the folder, held for a block; given back by the system if the process dies.
+
+    A folder may have come from a stranger: links in it, through which a run would write elsewhere, are refused.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for part in (folder, folder / "artifacts", folder / "stages"):
+        link = next((p for p in sorted(part.iterdir()) if p.is_symlink()), None) if part.is_dir() else None
+        if link is not None:
+            raise HoldfastError(f"{link}: is a link, and a run's folder must hold its own files; remove it")
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         return lock.acquire()

@@ -16,6 +16,7 @@ from typing import Any
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Artifact, Cost, Curve, Experiment, PerUnit, Record, Scalar
+from holdfast.printable import without_home
 from holdfast.trials.closure import libraries
 from holdfast.trials.meter import Meter
 from holdfast.trials.plan import Source, Trial, configured
@@ -67,7 +68,7 @@ def execute(task: Task, report: Progress, *, interruptible: bool = True) -> Reco
         shutil.rmtree(directory, ignore_errors=True)
         if interruptible and isinstance(error, KeyboardInterrupt):
             raise
-        why = str(error) if isinstance(error, HoldfastError) else traceback.format_exc(limit=-6).strip()
+        why = str(error) if isinstance(error, HoldfastError) else without_home(traceback.format_exc(limit=-6).strip())
         return died(task, why, time.perf_counter() - start)
     if not any(directory.iterdir()):
         directory.rmdir()

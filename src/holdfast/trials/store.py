@@ -62,6 +62,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        _check_links(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # SQLite does not wait for its own locks while it changes the mode of a file that others open just then.
@@ -147,6 +148,14 @@ def record_from_json(data: Any) -> Record:
     record = Record(**data)
     check_record(record)
     return record
+
+
+def _check_links(path: Path) -> None:
+    """Refuse links in place of the store's files: in a folder from a stranger they may lead anywhere."""
+    lock = path.with_name(f".{path.name}.lock")
+    for file in (path, lock, *(path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm", "journal"))):
+        if file.is_symlink():
+            raise HoldfastError(f"{file}: is a link, and a store must be a file of its own; remove it")
 
 
 def _check_schema(db: sqlite3.Connection) -> None:

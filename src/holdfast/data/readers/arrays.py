@@ -99,7 +99,8 @@ def read_npz(path: str | Path, *, x: str | None = None, y: str | None = None) ->
         inputs = _numbers(_member(archive, x, path), f"{path}, array {x!r}")
         if y is None:
             return inputs, None
-        labels = check_array(_member(archive, y, path), "N", name=f"{path}, array {y!r} (labels)", dtype="int64")
+        wanted = f"{path}, array {y!r} (labels)"
+        labels = check_array(_numbers(_member(archive, y, path), wanted), "N", name=wanted, dtype="int64")
     if len(labels) != len(inputs):
         rule = f"must have as many rows as {x!r} ({len(inputs)})"
         raise InputError(f"{path}, array {y!r}", rule, f"{len(labels)} rows")
@@ -139,6 +140,8 @@ def _rule(error: Exception) -> str:
 
 
 def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+    if not isinstance(array, np.ndarray):  # numpy gives other members of an archive as bytes
+        raise InputError(name, "must be an array", "another kind of file")
     if array.ndim == 0:
         raise InputError(name, "must have at least one axis", "a single number")
     if array.dtype.kind == "b":

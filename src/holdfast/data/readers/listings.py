@@ -67,7 +67,9 @@ def list_folder(path: str | Path, name: str = "path") -> Listing:
     """
     root = Path(path)
     if not os.path.isdir(root):  # False, unlike Path.is_dir, for names that no file can have
-        raise InputError(name, "must be a folder of images", f"{root} ({'a file' if os.path.exists(root) else 'not found'})")
+        raise InputError(
+            name, "must be a folder of images", f"{root} ({'a file' if os.path.exists(root) else 'not found'})"
+        )
     visible = sorted(p for p in root.iterdir() if not p.name.startswith(".") and p.name != "__MACOSX")
     folders = [p for p in visible if p.is_dir()]
     loose = [p for p in visible if not p.is_dir()]

@@ -212,6 +212,10 @@ def _training_state(out: Path, resume: bool) -> Iterator[Path]:
     folder = out.absolute().with_name(f".{out.absolute().name}.training")
     if resume and not folder.is_dir():
         raise InputError("--resume", f"must follow an interrupted run with --out {out}", f"no {folder}")
+    if folder.is_symlink():
+        raise InputError(
+            "--out", "must not have a link beside it where training keeps its state; remove it", str(folder)
+        )
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     try:
