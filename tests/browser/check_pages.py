@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REPORTS = ("run", "explored", "comparison", "digest")
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 SMALLEST = 8.0  # px; axis labels of figures on a phone are the smallest texts
-SOME = ("index", "verdicts", "running", "contributing", "changelog", "404", "reference/index")
+SOME = ("index", "verdicts", "running", "contributing", "changelog", "reference/index")
 SOME += ("reference/losses/alignment", "reference/systems/adamatch/index", "reference/systems/adamatch/method")
 
 

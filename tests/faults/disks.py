@@ -192,7 +192,7 @@ def read_only(scene: Scene) -> str:
     mode = place.stat().st_mode
     place.chmod(0o444 if place.is_file() else 0o555)
     try:
-        told(scene.work.run(program=(*(program or ()), sys.executable, "-m", "holdfast.cli")), str(scene.work.runs))
+        told(scene.work.run(program=(*(program or ()), sys.executable, "-m", "holdfast")), str(scene.work.runs))
     finally:
         place.chmod(mode)
     scene.work.run().completed()

@@ -1,5 +1,6 @@
 """Put on the path as `sitecustomize`: what happens inside a process that a test disturbs.
 
+FAULTY_STARTED=folder      leave a file there that says that the process has started
 FAULTY_KILL="n pattern"   SIGKILL just before the n-th file operation (open for writing, move, remove, new folder) on a
                           path that matches the pattern
 FAULTY_CLOCK="s every"    time.time() jumps by s seconds after so many calls, again and again, to and fro
@@ -13,6 +14,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 
@@ -46,6 +48,13 @@ def jump(seconds: float, every: int) -> None:
     time.time_ns = lambda: int(jumping() * 1e9)
 
 
+def say_so(folder: str) -> None:
+    """Leave a file that says that this process has started."""
+    with suppress(OSError), open(os.path.join(folder, f"started-{os.getpid()}"), "x"):
+        pass
+
+
+say_so(os.environ.get("FAULTY_STARTED", "/nowhere"))
 if wanted := os.environ.get("FAULTY_KILL"):
     number, _, pattern_ = wanted.partition(" ")
     kill_at(int(number), pattern_)

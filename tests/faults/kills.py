@@ -131,7 +131,8 @@ from holdfast.experiment import Record
 from holdfast.trials.store import Store
 with Store(Path(sys.argv[1])) as store:
     for i in range(100000):
-        store.put(Record(f"k{i}", "arm", "problem", {}, i, "ok", {"m": i / 3}, curves={"c": {"x": [i] * 200}}))
+        curves = {"c": {"x": [i] * 200, "y": [i] * 200, "x_label": "step"}}
+        store.put(Record(f"k{i}", "arm", "problem", {}, i, "ok", {"m": i / 3}, curves=curves))
         print(i, flush=True)
 """
 

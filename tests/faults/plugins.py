@@ -69,6 +69,7 @@ def plugin_hangs(scene: Scene) -> str:
     install(scene, experiment="import time; time.sleep(3600)")
     with scene.work.nothing_left_running():
         process = scene.work.start("run", NAME, "--scale", "smoke")
+        scene.work.wait_for_python(process)
         time.sleep(2)
         os.killpg(process.pid, signal.SIGINT)
         done = scene.work.end(process, within=10)

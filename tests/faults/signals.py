@@ -31,7 +31,8 @@ def ended_by(done: Done, *codes: int) -> None:
 def signalled(scene: Scene, send: Callable[[subprocess.Popen[bytes]], None], *codes: int) -> str:
     with scene.work.nothing_left_running():
         process = scene.work.start(*scene.work.run_words())
-        time.sleep(scene.rng.uniform(0.8, RUN_S))  # before that Python itself is still starting
+        scene.work.wait_for_python(process)
+        time.sleep(scene.rng.uniform(0.05, RUN_S))
         if process.poll() is None:
             with suppress(ProcessLookupError):
                 send(process)
@@ -74,7 +75,8 @@ def sighup(scene: Scene) -> str:
 @fault("SIGHUP under nohup", "SIGHUP is ignored from the start", tries=1)
 def nohup(scene: Scene) -> str:
     process = scene.work.start(*scene.work.run_words(), before=lambda: ignore(signal.SIGHUP))
-    time.sleep(1.5)
+    scene.work.wait_for_python(process)
+    time.sleep(1.0)
     os.killpg(process.pid, signal.SIGHUP)
     scene.work.end(process).completed()
     scene.work.same(scene.undisturbed)

@@ -72,6 +72,7 @@ class Numbers:
     records: dict[str, Any]
     verdicts: Any
     files: dict[str, str] = field(repr=False)
+    failed: list[str] = field(default_factory=list)
 
 
 class Workspace:
@@ -121,9 +122,15 @@ class Workspace:
             "OMP_NUM_THREADS": "1",
             "HOME": str(self.repo / "home"),
             "TMPDIR": str(self.repo / "tmp"),
+            "FAULTY_STARTED": str(self.repo / "tmp"),
             **changes,
         }
         return {name: value for name, value in everything.items() if value is not None}
+
+    def wait_for_python(self, process: subprocess.Popen[bytes]) -> None:
+        """Until a command executes code of its own: what happens before that is Python's."""
+        mark = self.repo / "tmp" / f"started-{process.pid}"
+        until("Python has not started", lambda: mark.exists() or process.poll() is not None)
 
     def start(
         self,
@@ -131,7 +138,7 @@ class Workspace:
         env: dict[str, str | None] | None = None,
         before: Callable[[], None] | None = None,
         cwd: Path | None = None,
-        program: Sequence[str] = (sys.executable, "-m", "holdfast.cli"),
+        program: Sequence[str] = (sys.executable, "-m", "holdfast"),
         **options: Any,
     ) -> subprocess.Popen[bytes]:
         """A command in a process group of its own, which listens to Ctrl-C whatever started the tests."""
@@ -184,15 +191,18 @@ class Workspace:
         db = sqlite3.connect(f"{(where / 'trials.sqlite').as_uri()}?mode=ro&immutable=1", uri=True)
         rows = db.execute("SELECT key, status, record FROM trials").fetchall()
         db.close()
-        records = {}
+        records: dict[str, Any] = {}
+        failed: list[str] = []
         for key, status, text in rows:
             check(f"a trial is there twice: {key}", key not in records)
-            check(f"a trial that did not end well: {text[:300]}", status == "ok")
             record = json.loads(text)
+            if status != "ok":
+                failed.append(key)
+                continue
             record["cost"] = {k: v for k, v in record["cost"].items() if k == "guesses"}
             records[key] = record
         results = json.loads((where / "results.json").read_text(encoding="utf-8"))
-        return Numbers(records, results["verdicts"], _files(where))
+        return Numbers(records, results["verdicts"], _files(where), failed)
 
     def same(self, as_in: Numbers, folder: Path | str = "out", *, second_look: bool = False) -> None:
         """Every finished trial exactly once, all numbers bit-equal, every file whole, and none left over.
@@ -201,6 +211,7 @@ class Workspace:
             second_look: trials failed at first, so that claims may have asked for further replicates.
         """
         found = self.numbers(folder)
+        check(f"trials that did not end well: {found.failed[:3]}", second_look or not found.failed)
         for name in ("records", "files"):
             ours, theirs = getattr(found, name), getattr(as_in, name)
             more, fewer = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import strategies as st
 
@@ -105,14 +106,28 @@ def _showing(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
                 render(catalogue.find())
             return "accepted"
 
-        yield changed({**VALID, "id": toy.name}), attempt
+        valid = {**VALID, "id": toy.name}
+        said = st.builds(_with_texts, st.just(valid), st.lists(texts, min_size=12))
+        yield st.one_of(said, said, changed(valid)), attempt
+
+
+def _with_texts(card: Any, said: list[str]) -> Any:
+    """The card with other free texts, one after the other."""
+    left = [f"{text} x" for text in said]
+
+    def other(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {k: other(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [other(v, key) for v in value]
+        return left.pop() if isinstance(value, str) and key not in ("id", "areas") and left else value
+
+    return other(card)
 
 
 @contextlib.contextmanager
 def _only(system: System) -> Iterator[None]:
-    from unittest import mock
-
-    with mock.patch.object(catalogue, "find", lambda: Catalogue({system.id: system})):
+    with mock.patch.object(catalogue, "find", return_value=Catalogue({system.id: system})):
         yield
 
 

@@ -116,8 +116,10 @@ def _lists(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         st.tuples(texts, st.sampled_from(["0", "1", "²", "٣", str(10**30), "1.0", ""])).map(" ".join),
         texts,
     )
-    content = st.one_of(st.lists(line, max_size=4).map("\n".join).map(_utf8), st.binary(max_size=60))
-    where = st.one_of(st.just("list.txt"), texts)
+    good = st.sampled_from(["real/cat/1.png 0", "real/cat/1.png 1", ""])
+    lines = st.lists(st.one_of(good, good, line), min_size=1, max_size=3)
+    content = st.one_of(lines.map("\n".join).map(_utf8), st.binary(max_size=60))
+    where = st.integers(0, 5).flatmap(lambda n: texts if n == 5 else st.just("list.txt"))
 
     def attempt(case: tuple[bytes, str]) -> Outcome:
         (folder / "list.txt").write_bytes(case[0])

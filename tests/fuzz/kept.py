@@ -1,4 +1,4 @@
-"""What runs keep: plans, ledgers, run.json, stores, stages and checkpoints, changed or damaged, with seals made right."""
+"""What runs keep: plans, ledgers, run.json, stores, stages and checkpoints, damaged or changed and sealed again."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def toy_in(folder: Path) -> Iterator[ToySystem]:
         working_in(folder),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.object(sys, "dont_write_bytecode", True),
-        mock.patch.object(catalogue, "find", lambda: everything),
+        mock.patch.object(catalogue, "find", return_value=everything),
         mock.patch.object(commands, "LocalProcesses", InThisProcess),
     ):
         try:

@@ -59,11 +59,11 @@ def trial(run: Run) -> Iterator[Any]:
 
 experiment = Experiment(
     question="Does it stay inside?",
-    problems={name: Numbers() for name in NAMES[:2]},
+    problems={NAMES[0]: Numbers()},
     arms={name: Arm(Method(i)) for i, name in enumerate(NAMES)},
     metrics={"score": Metric()},
     scales={"smoke": Scale(replicates=1), NAMES[0]: Scale(replicates=1)},
     claims=[Better(NAMES[1], than=NAMES[0], metric="score", on=NAMES[0], role="headline")],
     trial=trial,
-    points={NAMES[8]: (NAMES[0], 1)},
+    points={NAMES[8]: (NAMES[0],)},
 )

@@ -129,7 +129,7 @@ def _sqlite(marker: Path) -> bytes:
         db = sqlite3.connect(path)
         db.execute("CREATE TABLE t (a)")
         db.execute("CREATE VIEW trials AS SELECT load_extension('x') AS key, 'ok' AS status, a AS record FROM t")
-        db.execute("CREATE TRIGGER go INSTEAD OF INSERT ON trials BEGIN SELECT writefile('%s', 'x'); END" % marker)
+        db.execute(f"CREATE TRIGGER go INSTEAD OF INSERT ON trials BEGIN SELECT writefile('{marker}', 'x'); END")
         db.commit()
         db.close()
         return path.read_bytes()

@@ -15,26 +15,10 @@ PAYLOAD = (
 )
 # Words with a meaning to holdfast, or names of files: not free text.
 WORDS = {"role", "verdict", "status", "kind", "direction", "file", "key", "source", "id", "arxiv", "url", "areas"}
-KEYS = {
-    *WORDS,
-    *[
-        "x",
-        "y",
-        "x_label",
-        "values",
-        "units",
-        "name",
-        "caption",
-        "arm",
-        "configuration",
-        "pilots",
-        "mean",
-        "chosen",
-        "problem",
-        "type",
-    ],
+KEYS = WORDS | {
+    *("x", "y", "x_label", "values", "units", "name", "caption", "arm", "configuration", "pilots", "mean", "chosen"),
+    *("problem", "type", "tuned", "tuning", "frozen_at", "looks", "seconds", "peak_bytes", "question", "arms"),
 }
-KEYS |= set(["tuned", "tuning", "frozen_at", "looks", "seconds", "peak_bytes", "question", "arms"])
 ANYWHERE = {"script", "img", "iframe", "object", "embed", "form", "link", "base", "meta", "a", "input", "button"}
 
 

@@ -180,7 +180,7 @@ _SAFE = {"torch.load": "weights_only", "np.load": "allow_pickle", "numpy.load": 
 def test_no_module_calls_what_runs_files(attack: Any) -> None:
     counted = attack(
         "Code that would run files",
-        "every module of the package: calls of unpicklers, `eval`, shells, `torch.load` and `np.load` without their guard",
+        "every module of the package: calls of unpicklers, `eval`, shells, `torch.load`, `np.load` without their guard",
         "there is none",
     )
     for path in sorted(SOURCE.rglob("*.py")):

@@ -31,7 +31,7 @@ from holdfast.report.page import render
 from holdfast.report.results import Results
 from holdfast.report.tables import print_results, to_json
 from holdfast.trials.display import Plain
-from report.conftest import PROBLEMS, make_results, make_verdict, realistic_verdicts
+from report.conftest import ARMS, PROBLEMS, make_results, make_verdict, realistic_verdicts
 from security.poison import PAYLOAD, Poison, assert_no_controls, assert_same_shape, texts_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
@@ -43,7 +43,7 @@ def rich_results(folder: Path) -> Results:
     (folder / "artifacts").mkdir(exist_ok=True)
     (folder / "artifacts" / "a.png").write_bytes(PNG)
     (folder / "artifacts" / "a.txt").write_text(f"text {PAYLOAD.encode(errors='replace').decode()}")
-    results = make_results(folder, replicates=4, points={"width": (1, 2)})
+    results = make_results(folder, replicates=2, arms=ARMS[:5], points={"width": (1, 2)})
     files = [("a.png", "image"), ("a.txt", "text"), ("a.txt", "file"), ("../x", "text")]
     artifacts = [{"name": "n", "file": f"artifacts/{f}", "kind": k, "caption": "said of it"} for f, k in files]
     first = dataclasses.replace(
@@ -73,7 +73,7 @@ def rich_results(folder: Path) -> Results:
 def poisoned(results: Results) -> tuple[Results, Poison]:
     poison = Poison()
     keep = {"folder": results.folder, "card": results.card, "experiment": results.experiment}
-    with mock.patch.object(Experiment, "__post_init__", lambda self: None):
+    with mock.patch.object(Experiment, "__post_init__", return_value=None):
         experiment = poison(results.experiment)
     card = SimpleNamespace(**{name: poison(value) for name, value in vars(results.card).items()})
     slim = dataclasses.replace(results, folder=Path(), card=None, experiment=None)  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ def test_the_page_stays_what_it_is(both: tuple[Results, Results, Poison], attack
     clean, bad, poison = both
     counted = attack(
         "Markup in every text of a run's page",
-        "elements, closing tags, attributes, comments, CDATA, template code, links and terminal escapes in every text of"
+        "elements, closing tags, attributes, comments, CDATA, template code, links, terminal escapes in every text of"
         " experiment, arms, problems, metrics, claims, verdicts, records, artifacts, errors, card and plan",
         "shown as text: no new element or attribute",
     )
@@ -229,7 +229,7 @@ def test_commands_print_cards_and_ledgers_as_text(tmp_path: Path, attack: Any) -
     )
     bad = Catalogue({"kelp": a_plugin(tmp_path, short)}, {short("wreck"): short("ImportError")})
     (tmp_path / "kelp" / "cli.py").write_text("")
-    with mock.patch.object(catalogue, "find", lambda: bad):
+    with mock.patch.object(catalogue, "find", return_value=bad):
         for line in (["list"], ["list", "--json"], ["show", "kelp"], ["verdicts"], ["--help"], ["doctor"],
                      ["digest", "--out", str(tmp_path / "site")], ["show", "wreck"], ["run", "kelp"]):  # fmt: skip
             printed = call(line)
@@ -296,5 +296,5 @@ def test_tables_and_ledgers_are_read_back_as_they_were(both: tuple[Results, Resu
     """The walk has not made the records something else than records."""
     _, bad, _ = both
     table = Table(bad.records, bad.experiment)
-    assert table.replicates == [1000, 1001, 1002, 1003]
+    assert table.replicates == [1000, 1001]
     assert ledger.headline_of(bad.verdicts) is not None

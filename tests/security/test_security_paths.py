@@ -97,7 +97,7 @@ def test_names_of_everything_in_an_experiment_stay_names(tmp_path: Path, attack:
         title="x", command="x"
     )
     assert not results.failed, results.failed[0].error
-    assert len(results.finished) == 2 * 2 * len(NAMES)
+    assert len(results.finished) == len(NAMES)
     keep(results, Source("adamatch"))
     write_page(results, folder / "page.html")
     inside = set(tree(folder))

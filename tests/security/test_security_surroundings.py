@@ -48,7 +48,7 @@ def test_pages_hold_no_secrets(fails: bool, home: Path, attack: Any) -> None:
         "Secrets on pages",
         "home folder, user name and tokens in the environment, while trials end well or fail with a traceback; in every"
         " file of a run",
-        "none of them is on a page, in the numbers or in the ledger's records; run.json and the command name the folders"
+        "none of them is on a page, in the numbers or in the records; run.json and the command name the folders"
         " that were asked for",
     )
     with toy_in(home) as toy:
@@ -96,14 +96,15 @@ def test_variables_of_nonsense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     counted = attack(
         "Environment variables of nonsense", "HOLDFAST_DATA, COLUMNS, TERM, LANG", "shown as text, or data is missing"
     )
-    for text in NASTY:
+    for i, text in enumerate(NASTY):
         if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
             continue  # no environment can hold them
         monkeypatch.setenv("HOLDFAST_DATA", text)
         assert obey(lambda: DomainNet().available()) == "accepted"
         assert obey(lambda: data_folder("x")) == "accepted"
-        monkeypatch.setenv("TERM", text)
-        assert obey_on_terminal(["doctor"]) == "accepted"
+        if i % 6 == 0:
+            monkeypatch.setenv("TERM", text)
+            assert obey_on_terminal(["doctor"]) == "accepted"
         counted.again()
 
 
@@ -151,7 +152,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_plugins_with_odd_ids_hide_nobody_and_lead_nowhere(plugin: Any, tmp_path: Path, attack: Any) -> None:
     counted = attack(
         "Plugins with odd ids and packages",
-        "entry points called `../x`, `list`, `adamatch`, with escapes, that name `os`, no package, a module, another id",
+        "entry points called `../x`, `list`, `adamatch`, with escapes; that name `os`, no package, another id",
         "named as unusable in one line; the other systems are there",
     )
     cases = [(name, "ocean_package", CARD.replace("NAME", "ocean")) for name in NAMES]
@@ -202,7 +203,7 @@ def test_a_plugin_whose_parts_raise_is_one_line(tmp_path: Path, attack: Any) -> 
                 [toy.name],
                 [toy.name, "fit"],
                 ["freeze", toy.name],
-                ["verdicts", "--check"],
+                ["verdicts", toy.name, "--check"],
             ):
                 with mock.patch.dict(sys.modules):
                     assert obey_on_terminal(line) in ("accepted", "refused")

@@ -48,7 +48,9 @@ def cost_benefit(
         return None
     declared = results.metric(metric)
     front = pareto_front(both, higher_is_better=declared.higher_is_better)
-    title = _front_title(front, len(both), metric, problem)
+    counts = sorted({rows[arm].metrics[metric].n for arm in both})
+    many = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    title = f"{_front_title(front, len(both), metric, problem)}; {many}"
     label = labelled(metric, declared.unit, declared.higher_is_better)
     figure, axes = chart(palette, label, len(both), title=title if titled else "", grid="both")
     entries = _arms(axes, results, both, {arm: rows[arm].metrics[metric] for arm in both}, palette)

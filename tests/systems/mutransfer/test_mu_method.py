@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.distributed import fsdp
+from torch.distributed.device_mesh import init_device_mesh
 from torch.nn import functional
 
 from holdfast.errors import InputError
@@ -277,15 +280,36 @@ def test_multipliers_and_groups_survive(how: str) -> None:
     assert mults == {"0.weight": 1.0, "2.weight": 0.25, "4.weight": 0.25, "6.weight": 1.0}
 
 
-def test_groups_are_found_under_data_parallel_wrappers() -> None:
-    class Wrapper(nn.Module):  # what DistributedDataParallel and FSDP do to names
-        def __init__(self, inner: nn.Module) -> None:
-            super().__init__()
-            self.module = inner
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
 
+
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "fsdp2"])
+@pytest.mark.filterwarnings("ignore")
+def test_data_parallel_wrappers_keep_multipliers_and_groups(how: str, one_process: None) -> None:
     model = MLP(64)
     report = parametrize(model, BASE, build=MLP)
-    assert sorted(n for g in report.param_groups(Wrapper(model), 1.0) for n in g["names"]) == sorted(report.infos)
+    x = torch.randn(3, 64)
+    want = model(x).detach()
+    wrapped: nn.Module = model
+    if how == "ddp":
+        wrapped = nn.parallel.DistributedDataParallel(model)
+    elif how == "fsdp":
+        wrapped = fsdp.FullyShardedDataParallel(model, use_orig_params=True, device_id=torch.device("cpu"))
+    else:
+        fsdp.fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    optimizer = report.optimizer(torch.optim.Adam, wrapped, lr=0.01)
+    mults = {name: group["lr_mult"] for group in optimizer.param_groups for name in group["names"]}
+    assert mults == {"0.weight": 1.0, "2.weight": 0.25, "4.weight": 0.25, "6.weight": 1.0}
+    out = wrapped(x)
+    torch.testing.assert_close(out, want)
+    out.sum().backward()
+    optimizer.step()
+    assert not torch.equal(wrapped(x), want)
 
 
 def test_tied_embeddings_keep_their_size_and_are_multiplied_at_the_output() -> None:

@@ -28,7 +28,7 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 TABLES = (nn.Embedding, nn.EmbeddingBag)
 # A raw parameter with one infinite dimension, its last, is a table of vectors unless somebody says otherwise.
 VECTORS = ("pos", "emb", "cls", "token", "query", "queries", "latent", "register", "prompt", "bias")
-WRAPPERS = ("module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,10 @@ def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
 def plain(name: str) -> str:
     """A parameter's name without what DistributedDataParallel, FSDP, torch.compile and checkpointing put before it.
 
-    >>> plain("_orig_mod.module.fc.weight")
-    'fc.weight'
+    >>> plain("_orig_mod.module.fc.weight"), plain("my_module.weight")
+    ('fc.weight', 'my_module.weight')
     """
-    for prefix in WRAPPERS:
-        name = name.replace(prefix, "")
-    return name
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
 def describe(
