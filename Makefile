@@ -1,7 +1,7 @@
 # Everything runs in .venv, made on first use and kept until pyproject.toml or constraints.txt change.
 # Paths are relative throughout, so the folder's name may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench faults clean
+.PHONY: help demo test test-all bench faults docs browser clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -17,6 +17,8 @@ help:
 	@echo "make test-all  the same with the slow tests and the examples in docstrings"
 	@echo "make bench     every benchmark: time as a ratio to a named peer"
 	@echo "make faults    kill, starve and damage runs in every way, and look whether anything is lost; minutes"
+	@echo "make docs      the documentation as a site in site/, checked; nothing is fetched"
+	@echo "make browser   that site, pages of runs, comparisons and the digest in a headless Chromium; minutes"
 	@echo "make clean     remove $(VENV)"
 	@echo
 	@echo "Python 3.11 or newer is needed; to choose one: make demo PYTHON=/path/to/python3.12"
@@ -53,6 +55,13 @@ bench: $(VENV)/.dev
 faults: $(VENV)/.dev
 	$(RUN) -m tests.faults $(FAULTS)
 
+docs: $(VENV)/.docs
+	$(RUN) docs/generator/build.py
+
+# BROWSER="-k keyboard" runs some of the checks; pictures of the pages go to build/browser/.
+browser: $(VENV)/.browser docs
+	$(RUN) -m tests.browser $(BROWSER)
+
 clean:
 	rm -rf $(VENV)
 
@@ -66,6 +75,16 @@ $(VENV)/.dev: $(VENV)/.place pyproject.toml constraints.txt
 	@echo "== install holdfast and what its tests need into $(VENV) (PyTorch alone is 200 MB, with CUDA several GB: see README.md)"
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.base $@
+
+$(VENV)/.docs: $(VENV)/.base
+	@echo "== install what builds the documentation into $(VENV)"
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	@echo "== install what drives a browser into $(VENV)"
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@touch $@
 
 $(VENV)/.place: $(if $(MOVED),.moved)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
