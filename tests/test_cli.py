@@ -333,3 +333,28 @@ def test_metadata_of_others_that_cannot_be_read_does_not_keep_it_from_starting(t
     assert done.returncode == 0, done.stderr
     assert {"adamatch", toy.name} <= {line.split()[0] for line in done.stdout.splitlines()}
     assert "other-1.dist-info: its metadata cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["lst"], "No such command 'lst'"),
+        (["run"], "Missing argument 'system' (see `holdfast run --help`)"),
+        (["run", "adamatch", "--jobs", "x"], "'--jobs'"),
+        (["run", "adamatch", "--replicates", "1001"], "'--replicates'"),  # pilots must not reach the final replicates
+        (["run", "adamatch", "--nope"], "No such option: --nope"),
+        (["run", "adamatch", "--device", "toaster"], "--device: must be cpu, cuda, cuda:1"),
+        (["run", "adamatch", "--scale", "../adamatch/small"], "--scale: must be one of"),
+        (["adamatch", "fit"], "Missing option '--source' (see `holdfast adamatch fit --help`)"),
+        (["show", "a\udcffb"], "must be text in UTF-8"),
+        (["show", "\x1b[31m"], "must be one of the systems"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(holdfast, line: list[str], said: str) -> None:
+    assert said in one_line(holdfast(*line))
+
+
+def test_without_arguments_the_help_is_printed(holdfast) -> None:
+    result = holdfast()
+    assert "Usage: holdfast" in result.out
+    assert result.err.strip() == ""

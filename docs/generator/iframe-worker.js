@@ -12,8 +12,8 @@ if (location.protocol === "file:") {
       this.#frame.hidden = true;
       document.body.append(this.#frame);
       const inside = this.#frame.contentWindow;
-      inside.postMessage = data => setTimeout(() => {
-        const message = new MessageEvent("message", { data });
+      inside.postMessage = answer => setTimeout(() => {
+        const message = new MessageEvent("message", { data: structuredClone(answer) });
         this.onmessage?.(message);
         this.dispatchEvent(message);
       });
@@ -27,7 +27,8 @@ if (location.protocol === "file:") {
       inside.document.body.append(script);
     }
 
-    postMessage(data) {
+    postMessage(sent) {
+      const data = structuredClone(sent); // a worker gets copies, which it may change
       if (!this.#ready) { this.#waiting.push(data); return; }
       const inside = this.#frame.contentWindow;
       setTimeout(() => inside.dispatchEvent(new inside.MessageEvent("message", { data })));

@@ -61,7 +61,8 @@ def _room(module: griffe.Module) -> Room:
 
 def _text(module: griffe.Module) -> str:
     exported = _exported(module)
-    parts = [f"# {module.path}", ""] if not module.docstring else []
+    parts = ["---", f"title: {module.path}", "---", ""]
+    parts += [f"# {module.path}", ""] if not module.docstring else []
     parts += [f"::: {module.path}", "    options:", "      heading_level: 1"]
     if module.is_init_module:
         own = [name for name, m in module.members.items() if not m.is_alias and not isinstance(m, griffe.Module)]

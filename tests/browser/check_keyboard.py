@@ -190,10 +190,14 @@ def search_by_keyboard(page: Watched) -> None:
     """From the start page to a page found by its words."""
     keys = page.page.keyboard
     keys.press("Control+k")
-    keys.type("DistributionAligner", delay=20)
-    hits = page.page.locator(".md-search ol a, .md-search li a, [role=dialog] a").filter(has_text="Aligner")
-    hits.first.wait_for()
+    field = page.page.get_by_role("combobox", name="Search")
+    field.wait_for()
+    keys.type("DistributionAligner")
+    hits = page.page.get_by_role("listbox", name="Search results").get_by_role("option")
+    hits.filter(has_text="DistributionAligner").first.wait_for()
+    assert field.input_value() == "DistributionAligner"
     keys.press("ArrowDown")
+    keys.press("ArrowUp")
     with page.page.expect_navigation():
         keys.press("Enter")
     assert "Aligner" in page.page.locator("article").inner_text()

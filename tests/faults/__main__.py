@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tests import reliability
 from tests.faults.campaign import FAULTS, Campaign, Fault, Found
+from tests.reliability import Row
 
 from holdfast.files import write_text
 
@@ -40,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of random moments and places")
     parser.add_argument("--share", type=float, default=1.0, help="of the tries; at least one of each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tries at a time")
-    parser.add_argument("--record", action="store_true", help="write docs/reliability/faults.json")
+    parser.add_argument("--record", action="store_true", help="keep what was found in docs/reliability")
     return parser.parse_args()
 
 
@@ -74,10 +75,21 @@ def main() -> int:
         f"{tried} faults in {campaign.seconds:.0f} s: {f'{lost} promises broken' if lost else 'nothing lost'}"
     )
     if wanted.record:
-        print(reliability.write("faults", reliability.finished([f.row for f in found], campaign.seconds)))
-        page = reliability.ROOT / "docs" / "reliability.md"
-        write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
+        record([one.row for one in found], campaign.seconds)
     return 1 if lost else 0
+
+
+def record(rows: list[Row], seconds: float) -> None:
+    """Keep what was found, and what an earlier campaign found of the faults that were not tried this time."""
+    kept: dict[str, Row] = {}
+    if (reliability.RECORDS / "faults.json").is_file() and len(rows) < len(FAULTS):
+        before = reliability.read("faults")
+        kept, seconds = {row.fault: row for row in before.rows}, seconds + before.seconds
+    kept |= {row.fault: row for row in rows}
+    ordered = [kept[f.what] for f in FAULTS.values() if f.what in kept]
+    print(reliability.write("faults", reliability.finished(ordered, seconds)))
+    page = reliability.ROOT / "docs" / "reliability.md"
+    write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
 
 
 def told(console: Console, one: Found) -> None:
