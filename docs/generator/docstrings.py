@@ -91,7 +91,9 @@ class Docstrings(griffe.Extension):
         if obj.docstring:
             obj.docstring.value = mended(obj.docstring.value)
             if obj.is_class:  # griffe looks for the type of what is yielded in a signature, and a class has none
-                obj.docstring.value = YIELDS.sub(lambda text: f"Yields {' '.join(text[1].split())}", obj.docstring.value)
+                obj.docstring.value = YIELDS.sub(
+                    lambda text: f"Yields {' '.join(text[1].split())}", obj.docstring.value
+                )
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Called by griffe for the package itself."""

@@ -83,7 +83,9 @@ def _exported(module: griffe.Module) -> dict[str, griffe.Object]:
         return {}
     found = {}
     for name, member in module.members.items():
-        listed = name in (module.exports or ()) or (member.is_alias and member.target_path.startswith(f"{module.path}."))
+        listed = name in (module.exports or ()) or (
+            member.is_alias and member.target_path.startswith(f"{module.path}.")
+        )
         if listed and member.is_alias and not name.startswith("_"):
             found[name] = member.final_target
     return found

@@ -1,6 +1,6 @@
 """Checks of the built site: every link and anchor inside it is alive, nothing is loaded from another host.
 
-    python docs/generator/site_check.py site/
+python docs/generator/site_check.py site/
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "object": "data", "use": "href"}
+LOADS = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "object": "data",
+    "use": "href",
+}
 LOADING_LINKS = {"stylesheet", "icon", "preload", "preconnect", "modulepreload", "manifest", "dns-prefetch"}
 STYLE_LOADS = re.compile(r"(?:@import\s+(?:url\()?|url\()\s*[\"']?([^\"')\s]+)")
 

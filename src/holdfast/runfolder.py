@@ -107,7 +107,7 @@ def read(folder: Path) -> Results:
             pilot=content["pilot"],
             interrupted=content["interrupted"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, HoldfastError):
             raise
         raise InputError(str(path), "must be as holdfast wrote it; run again to restore it", repr(error)) from error

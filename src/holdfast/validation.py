@@ -261,7 +261,12 @@ def check_number(value: Any, name: str, *, low: float | None = None, high: float
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _bounds(low: float | None, high: float | None) -> str:

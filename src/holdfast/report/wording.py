@@ -24,7 +24,12 @@ SIGNS = {
 
 def is_finite(value: Any) -> bool:
     """Whether the value is a number one can print."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def number(value: Any, *, signed: bool = False) -> str:
