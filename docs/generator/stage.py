@@ -104,7 +104,8 @@ def style() -> str:
     blocks = re.findall(r":root \{(.*?)\}", THEME.read_text(encoding="utf-8"), re.DOTALL)
     if len(blocks) != 2:
         raise ValueError(f"{THEME}: must define its colours in two blocks, light and dark; found {len(blocks)}")
-    colours = [f'[data-md-color-scheme="{scheme}"] {{{block}}}' for scheme, block in zip(("default", "slate"), blocks)]
+    schemes = zip(("default", "slate"), blocks, strict=True)
+    colours = [f'[data-md-color-scheme="{scheme}"] {{{block}}}' for scheme, block in schemes]
     return "\n".join([*colours, (HERE / "site.css").read_text(encoding="utf-8")])
 
 

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.browser.browsing import GET_IT, chromium
 
 

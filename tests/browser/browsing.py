@@ -59,7 +59,7 @@ class Watched:
     """A page with everything that went wrong in it so far.
 
     Attributes:
-        errors: uncaught exceptions, and what the browser or the page wrote to the console.
+        errors: uncaught exceptions, and the errors and warnings on the console.
         requests: addresses outside of this machine that the page asked for.
     """
 
@@ -69,8 +69,12 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda message: self.errors.append(f"console, {message.type}: {message.text}"))
+        self.page.on("console", lambda message: self._hear(message.type, message.text))
         self.page.on("request", lambda request: self._note(request.url))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning", "assert"):
+            self.errors.append(f"console, {kind}: {text}")
 
     def _note(self, address: str) -> None:
         if not address.startswith(LOCAL):

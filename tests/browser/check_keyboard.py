@@ -22,7 +22,7 @@ AROUND = 6  # px around an element, for what shows the focus
 AT = """() => {
     const at = document.activeElement;
     if (!at || at === document.body) return null;
-    const shown = at.matches('input[type=radio]') ? at.closest('label') : at;  // the input itself is transparent
+    const shown = at.matches('input[type=radio]') ? at.closest('label') ?? at : at;  // the input itself is transparent
     const { x, y, width, height } = shown.getBoundingClientRect();
     const words = at.getAttribute('aria-label') || at.innerText || at.labels?.[0]?.innerText || at.id;
     return { name: `${at.localName}: ${(words || '').slice(0, 40)}`, box: { x, y, width, height } };
@@ -53,8 +53,8 @@ def stops(page: Page) -> Iterator[tuple[str, bytes, bytes]]:
         yield at["name"], focused, blurred
 
 
-@pytest.mark.parametrize("look", (WIDE, PHONE), ids=str)
-@pytest.mark.parametrize("name", ("run", "comparison", "digest", "docs"))
+@pytest.mark.parametrize("look", [WIDE, PHONE], ids=str)
+@pytest.mark.parametrize("name", ["run", "comparison", "digest", "docs"])
 def test_the_focus_can_be_seen(name: str, look: Look, browser: Browser, subjects: Subjects) -> None:
     target = SITE / "index.html" if name == "docs" else subjects.reports[name]
     with watched(browser, look, locale="en-GB") as page:
@@ -83,7 +83,7 @@ def column(page: Page) -> list[float]:
     }""")
 
 
-@pytest.mark.parametrize("name", ("run", "comparison"))
+@pytest.mark.parametrize("name", ["run", "comparison"])
 def test_tables_sort_by_keyboard(name: str, browser: Browser, subjects: Subjects) -> None:
     with watched(browser, WIDE) as page:
         page.open(subjects.reports[name])
@@ -188,6 +188,7 @@ def served() -> Iterator[str]:
 
 def search_by_keyboard(page: Watched) -> None:
     """From the start page to a page found by its words."""
+    page.page.wait_for_load_state("networkidle")
     keys = page.page.keyboard
     keys.press("Control+k")
     field = page.page.get_by_role("combobox", name="Search")

@@ -69,7 +69,7 @@ def test_documentation(name: str, look: Look, browser: Browser, shot: Callable[[
         assert problems(page) == {}
 
 
-@pytest.mark.parametrize("look", (LOOKS[0], LOOKS[3]), ids=str)
+@pytest.mark.parametrize("look", [LOOKS[0], LOOKS[3]], ids=str)
 def test_every_page_of_the_documentation(look: Look, browser: Browser) -> None:
     wrong = {}
     with watched(browser, look) as page:
