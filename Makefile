@@ -54,6 +54,8 @@ bench: $(VENV)/.dev
 # FAULTS="--list" names them; FAULTS="run-killed disk-full" tries only these; FAULTS=--record keeps what came of it.
 faults: $(VENV)/.dev
 	$(RUN) -m tests.faults $(FAULTS)
+	$(if $(FAULTS),,$(RUN) -m tests.fuzz)
+	$(if $(FAULTS),,$(RUN) -m tests.security)
 
 docs: $(VENV)/.docs
 	$(RUN) docs/generator/build.py

@@ -156,11 +156,13 @@ def stage_replaced(scene: Scene) -> str:
         path.write_text("a file")
     elif scene.number == 1:
         path.symlink_to("/nowhere/at/all")
+        scene.work.run().refused(str(path), "link")  # what is written must not leave the folder
+        path.unlink()
     else:
         path.mkdir()
     scene.work.run().completed()
     scene.work.same(scene.undisturbed)
-    return f"it is computed again; {AGAIN}"
+    return f"a link is named in one line; else it is computed again; {AGAIN}"
 
 
 @fault("run.json, results.json or the page is damaged", HOW, tries=9)

@@ -1,4 +1,4 @@
-"""A small part of every fuzz, the same inputs every time; `python -m tests.fuzz` runs the campaign."""
+"""A small part of every fuzz, the same inputs every time; `python -m tests.fuzz` runs the whole campaign."""
 
 from __future__ import annotations
 

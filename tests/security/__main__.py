@@ -1,6 +1,7 @@
-"""Runs the tests of this folder and keeps what was attacked how often, docs/reliability/security.json.
+"""Attacks: the tests of this folder, and a count of what they tried.
 
-    python -m tests.security
+    python -m tests.security              run them
+    python -m tests.security --record     write docs/reliability/security.json and the tables made from it
 
 Exit code 1, and nothing kept, if a test fails or is skipped.
 """
@@ -15,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pytest
 
-from reliability import ROOT, Row, finished, write
+import reliability
+from holdfast.files import write_text
+from reliability import ROOT, Row
 
 
 class Collected:
@@ -46,9 +49,12 @@ def main() -> int:
     rows = list(collected.rows.values())
     print(f"{sum(row.tried for row in rows):,} attacks of {len(rows)} kinds")
     if code or collected.others or not rows:
-        print(f"nothing kept: {', '.join(collected.others) or code}")
+        print(f"did not pass: {', '.join(collected.others) or code}")
         return 1
-    print(write("security", finished(rows, time.perf_counter() - start)))
+    if "--record" in sys.argv[1:]:
+        print(reliability.write("security", reliability.finished(rows, time.perf_counter() - start)))
+        page = ROOT / "docs" / "reliability.md"
+        write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
     return 0
 
 
