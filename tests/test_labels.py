@@ -38,6 +38,7 @@ def test_label_kinds():
         ([0.5, 1.0], "whole numbers or strings"),
         (torch.tensor([0.5, 1.0]).bfloat16(), "whole numbers or strings"),
         ([[0], [1]], "shape"),
+        (torch.tensor([0, 1]).to_sparse(), "dense"),
         ([], "empty"),
         ([1, 1], "at least 2 different classes"),
     ):

@@ -96,9 +96,10 @@ def test_folders_that_are_none_or_damaged_are_named(toy: ToySystem, folder: Path
     del content["declaration"]  # as earlier versions wrote it
     (folder / runfolder.RUN).write_text(json.dumps(content))
     assert runfolder.read(folder).declaration == {}
-    (folder / runfolder.RUN).write_text(json.dumps({**content, "keys": 3}))
-    with pytest.raises(InputError, match="must be as holdfast wrote it"):
-        runfolder.read(folder)
+    for wrong in ({"keys": 3}, {"scale": ["smoke", "smoke"]}, {"scale": "absent"}):
+        (folder / runfolder.RUN).write_text(json.dumps({**content, **wrong}))
+        with pytest.raises(InputError, match="must be as holdfast wrote it"):
+            runfolder.read(folder)
     (folder / runfolder.RUN).write_text(json.dumps({**content, "source": ["gone", []]}))
     with pytest.raises(HoldfastError, match="must be one of the systems"):
         runfolder.read(folder)

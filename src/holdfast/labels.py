@@ -33,9 +33,9 @@ def encode_labels(
         >>> indices.tolist(), classes.tolist()
         ([0, 1, 0], ['cat', 'dog'])
     """
-    if is_tensor(y):
-        y = (y.detach().double() if y.is_floating_point() else y).cpu().numpy()
     array = as_array(y, name)
+    if is_tensor(array):
+        y = array = (array.detach().double() if array.is_floating_point() else array).cpu().numpy()
     if array.ndim != 1:
         raise InputError(name, "must have shape (N)", f"shape {array.shape}")
     if array.size == 0:

@@ -90,6 +90,7 @@ def read(folder: Path) -> Results:
         reference, own = content["source"]
         system = catalogue.load(reference)
         experiment = _experiment(Source(reference, tuple(own)))
+        experiment.scales[content["scale"]]  # raises unless it is the name of one
         records = _records(folder, content["keys"])
         return Results(
             system=system.id,

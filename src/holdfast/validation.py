@@ -91,8 +91,10 @@ def check_array(
 
 
 def as_array(x: Any, name: str) -> Any:
-    """x as it is if it is a tensor, else as a numpy array; ragged and masked input is refused."""
+    """x as it is if it is a tensor, else as a numpy array; ragged, masked and sparse input is refused."""
     if is_tensor(x):
+        if str(x.layout) != "torch.strided":
+            raise InputError(name, "must be dense", f"a tensor of layout {x.layout}")
         return x
     if np.ma.is_masked(x):
         raise InputError(name, "must have no masked values", f"{np.ma.count_masked(x)} masked")

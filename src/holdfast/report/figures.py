@@ -12,6 +12,7 @@ from holdfast.files import replacing
 from holdfast.report.canvas import Drawing, quiet
 from holdfast.report.curves import curve_names, learning_curves
 from holdfast.report.forest import by_unit, forest
+from holdfast.report.optima import headline_sweep, optima, sweeps
 from holdfast.report.results import Results
 from holdfast.report.strips import strip
 from holdfast.report.svg import LIGHT, THEMED, Palette, Picture
@@ -42,17 +43,23 @@ def draw(results: Results) -> Figures:
 
 
 def headline_figure(results: Results, palette: Palette = THEMED) -> Drawing | None:
-    """The figure that stands for the run: every replicate on the headline's problem; None before any value exists.
+    """The figure that stands for the run; None before any value exists.
 
-    Where the headline speaks of several problems, the first one it names; without a headline, the first problem.
+    The sweep where the headline is about one, else every replicate on the headline's problem. Where the headline
+    speaks of several problems, the first one it names; without a headline, the first problem.
     """
+    sweep, name = headline_sweep(results), f"headline-{results.system}"
+    with quiet():
+        drawing = None if sweep is None else optima(results, sweep, name, palette, titled=True)
+    if drawing is not None:
+        return drawing
     metric = next(iter(results.named_in_headline(results.metrics)), None) or results.benefit
     measured = [p for p in results.problems if any(r.problem == p and metric in r.scalars for r in results.finished)]
     if metric is None or not measured:
         return None
     problem = (results.named_in_headline(measured) or measured)[0]
     with quiet():
-        return strip(results, problem, metric, f"headline-{results.system}", palette, titled=True)
+        return strip(results, problem, metric, name, palette, titled=True)
 
 
 def write_figure(results: Results, path: Path) -> Path:
@@ -105,7 +112,12 @@ def _costs(results: Results) -> Iterator[Drawing]:
 
 
 def _points(results: Results) -> Iterator[Drawing]:
-    """Along the parameter with the most values; one figure for each combination of the others."""
+    """The sweeps of claims on optima; without any, along the parameter with the most values, for each combination of
+    the others."""
+    drawn = [optima(results, sweep, f"optima-{i}") for i, sweep in enumerate(sweeps(results))]
+    if any(drawn):
+        yield from (drawing for drawing in drawn if drawing is not None)
+        return
     parameters = results.experiment.points
     if not parameters:
         return

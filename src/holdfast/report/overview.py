@@ -72,7 +72,7 @@ def headline_of(system: System, beside: Path = CHECKOUT) -> str:
     figure = figure_file(system)
     if figure is not None:
         title = system.card.texts.en.title
-        lines += ["", f"![Every replicate of {plain(title)} and of what it is compared with]({_link(figure, beside)})"]
+        lines += ["", f"![{plain(title)} and what it is compared with]({_link(figure, beside)})"]
     return "\n".join(lines)
 
 

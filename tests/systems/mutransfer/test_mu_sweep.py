@@ -209,6 +209,24 @@ def test_sweep_trains_every_combination_on_the_same_batches() -> None:
         transfer_sweep(build, [8, 16], [0.1], train=train)
 
 
+def test_sweep_over_processes_gives_the_same() -> None:
+    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    build = lambda w: nn.Sequential(nn.Linear(3, w), nn.ReLU(), nn.Linear(w, 2))  # noqa: E731
+    done: list[tuple[int, int]] = []
+
+    def sweep(jobs: int) -> Any:
+        data = (x, (x[:, 0] > 0).long())
+        progress = lambda *each: done.append(each)  # noqa: E731
+        return transfer_sweep(build, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2, jobs=jobs, progress=progress)
+
+    one, two = sweep(1).frame, sweep(2).frame
+    assert one.drop(columns="loss").equals(two.drop(columns="loss"))
+    assert torch.allclose(torch.tensor(one["loss"]), torch.tensor(two["loss"]), rtol=1e-6)
+    assert done == [(i, 24) for i in range(1, 25)] * 2
+    with pytest.raises(InputError, match="jobs"):
+        sweep(0)
+
+
 def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> None:
     spec = tmp_path / "model.json"
     content = {"builder": f"{models}:build", "batch": f"{models}:batch", "widths": [8, 16], "rates": [0.01, 0.1, 1.0]}
@@ -245,12 +263,16 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "coord_check").iterdir()} == {
         "slopes.csv",
         "activations.csv",
+        "check.html",
         "check.svg",
         "check.png",
     }
     failed = call("check", f"{models}:wrong", *common, "--out", "failed")
     assert failed.exit_code == 1
     assert "failed at 2" in failed.output
+    page = (tmp_path / "failed" / "check.html").read_text(encoding="utf-8")
+    assert page.count('class="marked"') >= 1
+    assert "layer 2: its size" in page
 
 
 @pytest.mark.parametrize(

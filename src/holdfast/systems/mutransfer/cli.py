@@ -67,9 +67,9 @@ def check(
     lr: Annotated[float, typer.Option(help="A large rate shows mistakes sooner.")] = 0.01,
     steps: Annotated[int, typer.Option(min=2, help="Forward passes.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, help="Models per width.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder for slopes.csv, activations.csv, check.svg and check.png.")] = Path(
-        "coord_check"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for check.html, check.svg, check.png, slopes.csv, activations.csv.")
+    ] = Path("coord_check"),
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
 ) -> None:
     """Train a few steps at several widths and see whether activations keep their size. Exit code 1 if they do not.
@@ -77,6 +77,7 @@ def check(
     Example: `holdfast mutransfer check models:build --widths 64,128,256,512 --batch models:batch`
     """
     from holdfast.systems.mutransfer.coordcheck import coord_check
+    from holdfast.systems.mutransfer.pages import check_page
     from holdfast.systems.mutransfer.problems import random_batch
 
     sizes = _numbers(widths, "--widths", int)
@@ -91,10 +92,13 @@ def check(
     _write(found.slopes, out / "slopes.csv")
     _write(found.frame, out / "activations.csv")
     _figures(found.figure(), out / "check")
+    repeat = f"holdfast mutransfer check {builder} --widths {','.join(map(str, sizes))} --rule {rule} --lr {lr:g}"
+    repeat += f" --steps {steps} --seeds {seeds}" + (f" --batch {batch}" if batch else "")
+    check_page(found, out / "check.html", subject=f"{builder} under {rule}", command=repeat)
     last = found.slopes[found.slopes["step"] == steps]
     _print(last[last["leaf"]][["layer", "size", "change"]], f"slopes over log width after {steps - 1} steps")
     typer.echo(found.verdict)
-    _say(f"figure: {out / 'check.svg'}")
+    _say(f"page: {out / 'check.html'}; figure: {out / 'check.svg'}")
     if not found.passed:
         raise typer.Exit(1)
 

@@ -97,9 +97,9 @@ class CoordCheck:
 
     def figure(self) -> Any:
         """Matplotlib figure: size of every layer's output over the width, one panel per step."""
-        from holdfast.systems.mutransfer.figures import coordinate_figure
+        from holdfast.systems.mutransfer.figures import coordinates
 
-        return coordinate_figure(self)
+        return coordinates(self).figure
 
 
 def coord_check(

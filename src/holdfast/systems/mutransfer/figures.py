@@ -6,41 +6,57 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.report.canvas import Drawing, logarithmic, mark_at
+from holdfast.report.panels import entitle, finish, panels
+from holdfast.report.svg import LIGHT, Palette
+
 if TYPE_CHECKING:
     from holdfast.systems.mutransfer.coordcheck import CoordCheck
     from holdfast.systems.mutransfer.sweep import TransferSweep
 
 MARKERS = "osD^vP*X<>"
-INK = "#555555"
+MOST = 12  # layers in one figure; beyond, those whose size changes most
 
 
-def coordinate_figure(check: CoordCheck) -> Any:
-    """Mean |x| of every layer's output over the width, both logarithmic, one panel per step; slopes in the legend."""
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
+def coordinates(check: CoordCheck, palette: Palette = LIGHT, *, titled: bool = True) -> Drawing:
+    """Mean |x| of every layer's output over the width, both logarithmic, one panel per step.
 
+    Args:
+        titled: print the verdict inside, for a figure that stands alone.
+    """
     leaves = check.frame[check.frame["leaf"]]
     steps = sorted(leaves["step"].unique())
     layers = list(dict.fromkeys(leaves.sort_values("order")["layer"]))
-    shown = layers if len(layers) <= 12 else _worst(check, layers, 12)
-    figure = Figure(figsize=(3.1 * len(steps) + 1.8, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(steps), sharey=True, squeeze=False)[0]
-    colours = colormaps["viridis"](np.linspace(0, 0.9, len(shown)))
+    shown = layers if len(layers) <= MOST else _worst(check, layers, MOST)
     wrong = {finding.layer for finding in check.findings}
-    for axis, step in zip(axes, steps, strict=True):
+    entries = [layer + (" (!)" if layer in wrong else "") for layer in shown]
+    names = [f"after {step - 1} step{'' if step == 2 else 's'}" for step in steps]
+    title = f"Coordinate check {check.verdict}"
+    size = leaves["size"].clip(lower=1e-30)
+    low, high = float(size.min()), float(size.max())
+    figure, axes = panels(palette, "mean |activation|", names, entries, title=title if titled else "", columns=2)
+    for axis, step, name in zip(axes, steps, names, strict=True):
         for i, layer in enumerate(shown):
             cell = leaves[(leaves["step"] == step) & (leaves["layer"] == layer)]
             mean = np.exp(np.log(cell["size"].clip(lower=1e-30)).groupby(cell["width"]).mean())
-            style = {"linewidth": 2.2, "linestyle": "--"} if layer in wrong else {"linewidth": 1.2}
-            name = layer + (" (!)" if layer in wrong else "")
+            look = mark_at(i, palette)
+            heavy = 2.2 if layer in wrong else 1.2
             axis.plot(
-                mean.index, mean, color=colours[i], marker=MARKERS[i % len(MARKERS)], markersize=4, label=name, **style
-            )
-        axis.set(xscale="log", yscale="log", xlabel="width", title=f"after {step - 1} step{'' if step == 2 else 's'}")
-        _width_ticks(axis, sorted(leaves["width"].unique()))
-    axes[0].set_ylabel("mean |activation|")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=7, frameon=False)
-    return figure
+                mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.dashes, markersize=3.5,
+                linewidth=heavy,
+            )  # fmt: skip
+        axis.set_xscale("log")
+        logarithmic(axis, "y", low / 1.5, high * 1.5)
+        entitle(axis, name, "", palette)
+        widths = sorted(leaves["width"].unique())
+        axis.set_xticks(widths[:: max(1, -(-len(widths) // 5))])
+        axis.set_xticklabels([str(width) for width in axis.get_xticks()])
+        axis.minorticks_off()
+    finish(axes, "width")
+    slopes = check.slopes[check.slopes["leaf"] & (check.slopes["step"] == steps[-1])]
+    said = "; ".join(f"{row.layer} {row.size:+.2f}" for row in slopes.itertuples())
+    alt = f"{title}. Mean |activation| over width, a line per layer; slopes of logarithms {names[-1]}: {said}."
+    return Drawing("coordinates", title, alt, figure)
 
 
 def sweep_figure(sweep: TransferSweep) -> Any:
@@ -85,10 +101,4 @@ def _worst(check: CoordCheck, layers: list[str], n: int) -> list[str]:
     return [layer for layer in layers if layer in chosen]
 
 
-def _width_ticks(axis: Any, widths: list[int]) -> None:
-    axis.set_xticks(widths, [str(width) for width in widths], fontsize=7)
-    axis.minorticks_off()
-    axis.grid(color=INK, alpha=0.15)
-
-
-__all__ = ["coordinate_figure", "sweep_figure"]
+__all__ = ["coordinates", "sweep_figure"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -102,6 +104,7 @@ def transfer_sweep(
     steps: int = 100,
     batch: int = 32,
     seeds: int = 2,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> TransferSweep:
@@ -117,11 +120,13 @@ def transfer_sweep(
         train: (model, optimiser, seed) -> final loss, in place of the built-in loop.
         rules: name -> parametrization; None = {"SP": SP(), "muP": MuP()}.
         optimizer, steps, batch, seeds: of the runs.
+        jobs: runs at a time, each in a process with one thread. Builder, data and `train` are copied to them; results
+            equal those of one process up to the order of sums in threads.
         progress: called with (done, total).
         options: of `MuParametrization`.
 
     Raises:
-        InputError: fewer than two widths or three rates, neither or both of data and train.
+        InputError: fewer than two widths or three rates, neither or both of data and train, no job.
 
     Example:
         >>> x = torch.randn(256, 8)
@@ -140,25 +145,59 @@ def transfer_sweep(
         raise InputError("lrs", "must be at least three positive rates", lrs)
     if (data is None) == (train is None):
         raise InputError("data or train", "must be given, one of the two")
+    if jobs < 1:
+        raise InputError("jobs", "must be at least 1", jobs)
     train = train or _loop(*pair(data, "data"), steps, batch)
     rules = rules or {"SP": SP(), "muP": MuP()}
-    rows, total = [], len(rules) * len(widths) * len(lrs) * seeds
-    for arm, rule in rules.items():
-        mu = MuParametrization.from_builder(build, widths[0], rule=rule, **options)
-        for width in widths:
-            for lr in lrs:
-                for seed in range(seeds):
-                    with seeded(seed):
-                        model = built(build, width)
-                        report = mu.apply(model)
-                        loss = train(model, report.optimizer(optimizer, model, lr), seed)
-                    rows.append({"arm": arm, "width": width, "rate": lr, "seed": seed, "loss": loss})
-                    if progress is not None:
-                        progress(len(rows), total)
-    frame = pd.DataFrame(rows)
+    cells = list(itertools.product(rules, widths, lrs, range(seeds)))
+    setups = {
+        arm: MuParametrization.from_builder(build, widths[0], rule=rule, **options) for arm, rule in rules.items()
+    }
+    work = (partial(_run, build, setups[arm], width, lr, seed, optimizer, train) for arm, width, lr, seed in cells)
+    losses = []
+    for loss in _each(work, min(jobs, len(cells))):
+        losses.append(loss)
+        if progress is not None:
+            progress(len(losses), len(cells))
+    frame = pd.DataFrame(cells, columns=["arm", "width", "rate", "seed"]).assign(loss=losses)
     worst = frame["loss"][frame["loss"].notna() & (frame["loss"] < float("inf"))].max()
     frame["loss"] = frame["loss"].fillna(worst).clip(upper=worst)  # a run that diverged is as bad as the worst
     return TransferSweep.of(frame)
+
+
+def _run(
+    build: Callable[[int], nn.Module],
+    mu: MuParametrization,
+    width: int,
+    lr: float,
+    seed: int,
+    optimizer: type[Optimizer],
+    train: Train,
+) -> float:
+    """The final loss of one run."""
+    with seeded(seed):
+        model = built(build, width)
+        report = mu.apply(model)
+        return train(model, report.optimizer(optimizer, model, lr), seed)
+
+
+def _each(work: Iterable[Callable[[], float]], jobs: int) -> Iterator[float]:
+    """The results in order, as they come; in other processes if there are to be several at a time.
+
+    Builders are often closures of a notebook, which only joblib's default processes can be sent.
+    """
+    if jobs == 1:
+        yield from (run() for run in work)
+        return
+    from joblib import Parallel, delayed
+
+    yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(_alone)(run) for run in work)
+
+
+def _alone(run: Callable[[], float]) -> float:
+    """In a process among others, each on its own core."""
+    torch.set_num_threads(1)
+    return run()
 
 
 def _loop(x: Tensor, y: Tensor, steps: int, batch: int) -> Train:
