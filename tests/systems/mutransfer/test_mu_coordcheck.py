@@ -156,7 +156,8 @@ def test_figure_shows_every_step_and_marks_what_is_wrong() -> None:
     figure = found.figure()
     panels = [axes for axes in figure.axes if axes.get_xscale() == "log"]
     assert len(panels) == 3
-    assert {len(axes.lines) for axes in panels} == {5}
+    layers = found.frame[found.frame["leaf"]]["layer"].nunique()
+    assert {len(axes.lines) for axes in panels} == {layers}
     wrong = [text.get_text() for text in figure.texts if text.get_text().endswith("(!)")]
     assert [name.removesuffix(" (!)") for name in wrong] == list(dict.fromkeys(f.layer for f in found.findings))
 
