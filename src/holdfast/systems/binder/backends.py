@@ -1,0 +1,84 @@
+"""From the options of the command line to a language model, a mapper and an answerer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.errors import InputError
+
+if TYPE_CHECKING:
+    from holdfast.systems.binder.calls import Answerer, Mapper
+    from holdfast.systems.binder.models import LanguageModel
+    from holdfast.systems.binder.options import Models
+
+LOCAL_MAPPER = "minilm"
+
+
+def language_model(options: Models) -> LanguageModel | None:
+    """The model that the options name, recorded if asked for; None = none.
+
+    Raises:
+        InputError: options that exclude each other, or half of a pair.
+    """
+    from holdfast.systems.binder.models import LocalModel, Recorder, Replayed
+
+    named = {"--endpoint": options.endpoint, "--local": options.local, "--replay": options.replay}
+    given = [option for option, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise InputError(given[1], f"cannot be combined with {given[0]}")
+    if options.endpoint is None and options.model is not None:
+        raise InputError("--model", "needs --endpoint, the address of the model", options.model)
+    if options.record is not None and given in ([], ["--replay"]):
+        raise InputError("--record", "needs a model to record: --endpoint or --local")
+    model: LanguageModel | None = None
+    if options.replay is not None:
+        model = Replayed(options.replay)
+    elif options.endpoint is not None:
+        model = _endpoint(options, options.endpoint)
+    elif options.local is not None:
+        model = LocalModel(options.local)
+    return Recorder(model, options.record) if model is not None and options.record is not None else model
+
+
+def _endpoint(options: Models, url: str) -> LanguageModel:
+    from holdfast.systems.binder.models import OpenAICompatible
+    from holdfast.systems.binder.models.endpoint import Prices
+    from holdfast.systems.binder.models.transport import Patience
+
+    if options.model is None:
+        raise InputError("--endpoint", "needs --model, the name of the model there", url)
+    if options.style not in ("chat", "completions"):
+        raise InputError("--style", "must be chat or completions", options.style)
+    return OpenAICompatible(
+        url,
+        options.model,
+        options.key_env,
+        style="chat" if options.style == "chat" else "completions",
+        patience=Patience(timeout_s=options.request_timeout, retries=options.retries),
+        requests_per_minute=options.per_minute,
+        prices=Prices(*options.prices),
+    )
+
+
+def call_backends(options: Models, lm: LanguageModel | None) -> tuple[Mapper, Answerer | None]:
+    """What answers the calls of programs: the language model; without one, or for `minilm`, the sentence encoder."""
+    from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
+    from holdfast.systems.binder.embedding import EmbeddingMapper
+    from holdfast.systems.binder.mappers import ReplayMapper
+
+    labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
+    answerer = None if lm is None else LanguageModelAnswerer(lm)
+    if options.mapper == LOCAL_MAPPER or (options.mapper is None and lm is None):
+        return EmbeddingMapper(labels=labels or None), answerer
+    if labels:
+        raise InputError("--labels", "are for the sentence encoder; add --mapper minilm", options.labels)
+    if options.mapper is None and lm is not None:
+        return LanguageModelMapper(lm), answerer
+    path = Path(str(options.mapper))
+    if not path.is_file():
+        raise InputError("--mapper", "must be minilm, or a JSON file of known answers", str(path))
+    return ReplayMapper.from_file(path), answerer
+
+
+__all__ = ["LOCAL_MAPPER", "call_backends", "language_model"]

