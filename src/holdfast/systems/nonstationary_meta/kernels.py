@@ -8,6 +8,9 @@ Weights are scaled: each node of the tree keeps the posterior probabilities of "
 in [0, 1] however long the sequence is. No logarithm is needed, and the prediction is a short sum of positive terms
 instead of the difference of two large log-marginals. `FLOOR` keeps weights out of the denormal range; `safety` says
 when that is harmless.
+
+Arrays are set and computed element by element: slices and array expressions make the compiler work several times as
+long, for loops that are no faster.
 """
 
 from __future__ import annotations
@@ -55,9 +58,10 @@ def _begin_lanes(t: int, top: int, ones: np.ndarray, stay: np.ndarray, cut: np.n
         top += 1
     h = 0
     while h <= top and (t & ((1 << h) - 1)) == 0:  # these nodes begin here
-        ones[h, :] = 0.0
-        stay[h, :] = 0.5
-        cut[h, :] = 0.5
+        for i in range(LANES):
+            ones[h, i] = 0.0
+            stay[h, i] = 0.5
+            cut[h, i] = 0.5
         h += 1
     return top
 
@@ -112,21 +116,24 @@ def ptw_binary(x: np.ndarray, depth: int, out: np.ndarray) -> None:
     for block in range(0, rows, LANES):
         width = min(LANES, rows - block)
         top = 0
-        ones[0, :] = 0.0
-        stay[0, :] = 0.5
-        cut[0, :] = 0.5
+        for i in range(LANES):
+            ones[0, i] = 0.0
+            stay[0, i] = 0.5
+            cut[0, i] = 0.5
         for t in range(length):
             for i in range(width):
                 symbol[i] = x[block + i, t]
             if t > 0:
                 top = _begin_lanes(t, top, ones, stay, cut)
-            p[:] = 0.5
-            other[:] = 0.5
+            for i in range(LANES):
+                p[i] = 0.5
+                other[i] = 0.5
             share = 2.0 ** (top - depth) if depth > top else 0.0
             for h in range(1, top + 1):
                 above = share if h == top else 0.0
                 _level_lanes(float(t & ((1 << h) - 1)), above, symbol, ones[h], stay[h], cut[h], p, other)
-            ones[0, :] = symbol
+            for i in range(LANES):
+                ones[0, i] = symbol[i]
             for i in range(width):
                 if out.shape[2] > 1:
                     out[block + i, t, x[block + i, t]] = p[i]
@@ -140,14 +147,16 @@ def ptw_binary(x: np.ndarray, depth: int, out: np.ndarray) -> None:
 def _begin(t: int, top: int, counts: np.ndarray, stay: np.ndarray, cut: np.ndarray, log_odds: np.ndarray) -> int:
     """Prepare the nodes (levels,) for symbol t > 0 and return the level of the root."""
     if t == 1 << top:  # the tree is full: it becomes the left child of a new root
-        counts[top + 1, :] = counts[top, :]
+        for s in range(counts.shape[1]):
+            counts[top + 1, s] = counts[top, s]
         cut[top + 1] = 1.0 / (2.0 * stay[top] + 1.0)
         stay[top + 1] = 2.0 * stay[top] * cut[top + 1]
         log_odds[top + 1] = np.logaddexp(log_odds[top], 0.0) - np.log(2.0)
         top += 1
     h = 0
     while h <= top and (t & ((1 << h) - 1)) == 0:  # these nodes begin here
-        counts[h, :] = 0
+        for s in range(counts.shape[1]):
+            counts[h, s] = 0
         stay[h] = 0.5
         cut[h] = 0.5
         log_odds[h] = 0.0
@@ -175,8 +184,12 @@ def ptw_steps(
     full, alphabet, top = out.shape[1] > 1, counts.shape[1], 0
     while (1 << top) < start:
         top += 1
-    stay, cut = 1.0 / (1.0 + np.exp(log_odds)), 1.0 / (1.0 + np.exp(-log_odds))
-    p, kt = np.empty(alphabet), np.full(alphabet, 1.0 / alphabet)
+    stay, cut = np.empty(len(log_odds)), np.empty(len(log_odds))
+    for h in range(len(log_odds)):
+        stay[h], cut[h] = 1.0 / (1.0 + np.exp(log_odds[h])), 1.0 / (1.0 + np.exp(-log_odds[h]))
+    p, kt = np.empty(alphabet), np.empty(alphabet)
+    for s in range(alphabet):
+        kt[s] = 1.0 / alphabet
     for step in range(len(x)):
         t, symbol = start + step, x[step]
         first, last = (0, alphabet) if full else (symbol, symbol + 1)
@@ -184,7 +197,8 @@ def ptw_steps(
             top = _begin(t, top, counts, stay, cut, log_odds)
         share = 2.0 ** (top - depth) if depth > top else 0.0
         odds = share / (1.0 - share) / (2.0 * stay[top])
-        p[:] = 1.0 / alphabet
+        for s in range(alphabet):
+            p[s] = 1.0 / alphabet
         moved = 1.0  # probability that this symbol starts a segment
         for h in range(1, top + 1):
             seen = t & ((1 << h) - 1)
@@ -206,27 +220,29 @@ def ptw_steps(
                 p[s] = (kt[s] + odds * p[s]) / (1.0 + odds)
             odds = share / (1.0 - share) / (2.0 * stay[top])
             moved *= odds / (1.0 + odds)
-        counts[0, :] = 0
+        for s in range(alphabet):
+            counts[0, s] = 0
         counts[0, symbol] = 1
         if len(change) > 0:
             change[step] = moved
         for s in range(first, last):
             out[step, s if full else 0] = p[s]
     if not logs:
-        log_odds[: top + 1] = np.log(cut[: top + 1]) - np.log(stay[: top + 1])
+        for h in range(top + 1):
+            log_odds[h] = np.log(cut[h]) - np.log(stay[h])
 
 
-@_compiled
 def ptw_rows(x: np.ndarray, depth: int, alphabet: int, logs: bool, out: np.ndarray) -> None:
-    """`ptw_steps` for fresh sequences x (B, T); out (B, T, A), or (B, T, 1) for the symbols of x alone."""
-    levels = 2
-    while (1 << levels) < x.shape[1]:
-        levels += 1
-    counts, log_odds, nothing = np.empty((levels + 1, alphabet), np.int64), np.empty(levels + 1), np.empty(0)
-    for row in range(x.shape[0]):
+    """`ptw_steps` for fresh sequences x (B, T); out (B, T, A), or (B, T, 1) for the symbols of x alone.
+
+    The loop over sequences is not compiled: that would save a microsecond each.
+    """
+    levels = max(x.shape[1] - 1, 1).bit_length() + 1
+    counts, log_odds, nothing = np.empty((levels, alphabet), np.int64), np.empty(levels), np.empty(0)
+    for row, result in zip(x, out, strict=True):
         counts[:] = 0
         log_odds[:] = 0.0
-        ptw_steps(x[row], 0, depth, logs, counts, log_odds, out[row], nothing)
+        ptw_steps(row, 0, depth, logs, counts, log_odds, result, nothing)
 
 
 # --------------------------------------------------------------------------------------------------------- LIN
@@ -294,25 +310,25 @@ def lin_steps(
             heaviest = max(heaviest, weight[r])
         if ratio > 0.0 and (start + step + 1) % PRUNE_EVERY == 0:
             live, mass = _drop_light(live, ratio * heaviest, ended, counts, length, weight)
-            weight[:live] /= mass
             ended /= mass
-        counts[:, live] = 0.0
+            for r in range(live):
+                weight[r] /= mass
+        for s in range(alphabet):
+            counts[s, live] = 0.0
         length[live] = 0.0
         weight[live] = ended
         live += 1
     return live
 
 
-@_compiled
 def lin_rows(x: np.ndarray, alphabet: int, ratio: float, out: np.ndarray) -> None:
     """`lin_steps` for fresh sequences x (B, T); out (B, T, A), or (B, T, 1) for the symbols of x alone."""
     room = x.shape[1] + 1
     counts, length, weight, nothing = np.empty((alphabet, room)), np.empty(room), np.empty(room), np.empty(0)
-    for row in range(x.shape[0]):
-        counts[:, 0] = 0.0
-        length[0] = 0.0
+    for row, result in zip(x, out, strict=True):
+        counts[:, 0] = length[0] = 0.0
         weight[0] = 1.0
-        lin_steps(x[row], 0, 1, ratio, counts, length, weight, out[row], nothing)
+        lin_steps(row, 0, 1, ratio, counts, length, weight, result, nothing)
 
 
 __all__ = ["lin_rows", "lin_steps", "ptw_binary", "ptw_rows", "ptw_steps"]

@@ -113,7 +113,8 @@ class LIN(Stream):
 
     def _run_part(self, kernel: object, x: np.ndarray, start: int, ratio: float, steps: Steps) -> None:
         room, live = len(x), self.records
-        counts = np.concatenate([self._counts.T.astype(np.float64), np.empty((self.alphabet, room))], axis=1)
+        counts = np.empty((self.alphabet, live + room))
+        counts[:, :live] = self._counts.T
         length = np.concatenate([self._length.astype(np.float64), np.empty(room)])
         weight = np.concatenate([np.exp(self._log_weight), np.empty(room)])
         live = kernel(x, start, live, ratio, counts, length, weight, *steps)  # type: ignore[operator]
