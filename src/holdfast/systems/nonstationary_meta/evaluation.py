@@ -80,8 +80,9 @@ class Judged:
         return distance(self.log_probs, self.optimum)
 
     def log_odds_correlation(self) -> float:
-        """Pearson correlation with the log-odds of the optimum over all predictions."""
-        return float(np.corrcoef(log_odds(self.log_probs), log_odds(self.optimum))[0, 1])
+        """Pearson correlation with the log-odds of the optimum over all predictions; 0 if they are all the same."""
+        mine = log_odds(self.log_probs)
+        return float(np.corrcoef(mine, log_odds(self.optimum))[0, 1]) if np.ptp(mine) > 0 else 0.0
 
     def leaning(self) -> float:
         """How much nearer the predictions are to the mixture of its own prior than to that of the data's prior."""
