@@ -181,35 +181,39 @@ def _status(name: str) -> float:
 
 
 def draw(path: Path) -> None:
-    """Time per symbol against t for four streams, and memory against the batch."""
+    """Time per symbol against t for several streams, and memory against the batch."""
     from matplotlib.figure import Figure
 
     from holdfast.files import replacing
 
-    x = changing((1 << 20) + 4096, np.random.default_rng(2))
+    rng = np.random.default_rng(2)
+    x = changing((1 << 20) + 4096, rng)
+    still = (rng.random(len(x)) < 0.3).astype(np.int64)
     marks = [1 << k for k in range(12, 21)]
     extend = lambda stream, part: stream.extend(part)  # noqa: E731
     lines = {
         "PTW, one by one": along(PTW(), x, marks, one_by_one),
         "PTW, extend": along(PTW(), x, marks, extend),
         "LIN, change every 200 symbols": along(LIN(), x, marks, extend),
+        "LIN, no change, limit 4,096": along(LIN(limit=4096), still, marks, extend),
+        "LIN, no change": along(LIN(), still, marks[:5], extend),
         "decayed KT, one by one": along(DecayedKT(), x, marks, one_by_one),
     }
     sizes = [1 << k for k in range(8, 15)]
     memory = [extra_memory(rows) for rows in sizes]
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, values in lines.items():
-        left.plot(marks, values, "o-", markersize=3, label=name)
+        left.plot(marks[: len(values)], values, "o-", markersize=3, label=name)
         print(f"  {name:<32} " + " ".join(f"{v:8.3f}" for v in values))
     left.set(xscale="log", yscale="log", xlabel="symbols seen", ylabel="microseconds per symbol", ylim=(0.02, None))
     left.set_xscale("log", base=2)
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     right.plot(sizes, memory, "o-", markersize=3, label="ptw_log_probs beyond its result")
     right.plot(sizes, [rows * LENGTH * 8 / 2**20 for rows in sizes], "--", color="#6b7280", label="the result itself")
     right.set(xlabel=f"sequences of {LENGTH} bits", ylabel="MiB", ylim=(-1, None))
     right.set_xscale("log", base=2)
-    right.legend(frameon=False, fontsize=8)
+    right.legend(frameon=False, fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     print("  memory beyond the result, MiB     " + " ".join(f"{m:8.2f}" for m in memory))

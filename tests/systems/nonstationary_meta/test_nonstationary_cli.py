@@ -84,6 +84,9 @@ def test_an_empty_input_gives_the_header_alone():
         ("01", ["--depth", "far"], "--depth: must be a whole number"),
         ("01", ["--model", "ctw"], "--model: must be one of ptw, lin"),
         ("01", ["--prune", "3"], "--prune: must be a setting of ptw"),
+        ("01", ["--limit", "3"], "--limit: must not be given with any model but lin"),
+        ("01", ["--model", "lin", "--limit", "1"], "--limit: must be a whole number"),
+        ("01", ["--out", "probs.parquet"], "--out: must end in .csv, or be -"),
         ("01", ["--model", "lin", "--prune", "-1"], "--prune: must be a finite number of at least 0"),
         ("01", ["--model", "decayed-kt", "--decay", "2"], r"--decay: must be a number in \(0, 1\]"),
         ("01", ["--alphabet", "1"], "--alphabet: must be a whole number"),
@@ -98,6 +101,21 @@ def test_predict_refuses_in_one_line(content, options, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_missing_file_is_named_before_anything_is_written(tmp_path):
+    result = CliRunner().invoke(app, ["predict", str(tmp_path / "bits.txt")])
+    assert isinstance(result.exception, InputError)
+    assert "must be a readable file" in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_without_numba_a_hint_is_given(bits, monkeypatch):
+    from holdfast.systems.nonstationary_meta import compiled as access
+
+    assert "hint" not in run("predict", bits).stderr
+    monkeypatch.setattr(access, "compiled", lambda: None)
+    assert "pip install 'holdfast[fast]'" in run("predict", bits).stderr
+
+
 def test_a_failed_run_leaves_no_file(tmp_path):
     out = tmp_path / "probs.csv"
     with pytest.raises(InputError):
@@ -106,8 +124,7 @@ def test_a_failed_run_leaves_no_file(tmp_path):
 
 
 # ----------------------------------------------------------------------------------------------------------- changes
-@pytest.mark.parametrize("model", ["lin", "ptw"])
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize(("model", "suffix"), [("lin", ".png"), ("ptw", ".svg")])
 def test_changes_writes_segments_posterior_and_a_figure(bits, tmp_path, model, suffix):
     table, probs, figure = tmp_path / "segments.csv", tmp_path / "starts.csv", tmp_path / f"changes{suffix}"
     run("changes", bits, "--model", model, "--out", table, "--posterior", probs, "--figure", figure)

@@ -135,3 +135,17 @@ def test_wrong_input_is_named():
         SegmentPosterior.ptw([0], "auto")
     with pytest.raises(InputError, match="prune"):
         SegmentPosterior.lin([0], prune=-2)
+
+
+def test_a_limit_keeps_the_changes_and_tells_of_progress():
+    rng = np.random.default_rng(3)
+    x = (rng.random(1300) < np.repeat([0.3, 0.8], [900, 400])).astype(int)
+    calls = []
+    limited = SegmentPosterior.lin(x, limit=200, progress=lambda done, steps: calls.append((done, steps)))
+    assert calls == [(i, 3900) for i in range(1, 3901)]
+    full = SegmentPosterior.lin(x)
+    assert limited.best.tolist() == full.best.tolist()
+    assert np.abs(limited.start_probs - full.start_probs).max() < 0.02
+    assert limited.log_marginal != full.log_marginal  # something was dropped
+    with pytest.raises(InputError, match="limit: must be a whole number"):
+        SegmentPosterior.lin(x, limit=1)

@@ -226,6 +226,34 @@ def test_lin_forgets_starts_before_a_change():
     assert probability.sum() == pytest.approx(1)
 
 
+def test_a_limit_bounds_lin_where_nothing_changes():
+    x = (np.random.default_rng(0).random(5000) < 0.3).astype(np.int64)
+    exact, limited, in_parts = LIN(prune=None), LIN(limit=500), LIN(limit=500)
+    exact.extend(x)
+    steps = limited.extend(x)
+    assert limited.records < 500 + 1024 < 4000 < exact.records
+    assert 0 < limited.dropped < 0.1
+    assert abs(exact.log_marginal - limited.log_marginal) < 0.05
+    np.testing.assert_allclose(np.exp(steps.log_probs).sum(1), 1, rtol=0, atol=1e-12)
+    for part in (x[:1000], x[1000:1030], x[1030:]):  # pieces that end on neither side of 1,024
+        in_parts.extend(part)
+    np.testing.assert_allclose(in_parts.prob(), limited.prob(), rtol=0, atol=1e-12)
+    assert in_parts.records == limited.records
+    assert exact.dropped == 0
+
+
+def test_the_limit_of_one_by_one_is_that_of_many_at_once():
+    x = (np.random.default_rng(1).random(1100) < 0.3).astype(np.int64)
+    many, single = LIN(limit=300), LIN(limit=300)
+    many.extend(x)
+    for symbol in x.tolist():
+        single.update(symbol)
+    equal_states(many, single)
+    assert many.records == 300 + 1100 - 1024
+    with pytest.raises(InputError, match="limit: must be a whole number"):
+        LIN(limit=1)
+
+
 def test_long_equal_stretches_do_not_wrap_a_counter():
     """The reference's 8-bit counters do after 255 symbols."""
     stream = LIN(prune=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Predict streams of symbols whose frequencies change: probabilities, code lengths, change points.",
 )
-OPTIONS = {name: f"--{name}" for name in ("model", "alphabet", "depth", "prune", "decay", "window", "column", "kind")}
+OPTIONS = {
+    name: f"--{name}" for name in ("model", "alphabet", "depth", "prune", "limit", "decay", "window", "column", "kind")
+}
 OPTIONS |= {"T": "--length", "B": "--count", "beta": "--beta", "series": "INPUT"}
 
 Input = Annotated[str, typer.Argument(help="Text (digits, or symbols with separators), csv or npy; - is the input.")]
@@ -29,6 +32,7 @@ Column = Annotated[str | None, typer.Option(help="Column of a csv with header.")
 Alphabet = Annotated[int, typer.Option(help="Number of symbols: 0 ... alphabet - 1.")]
 Depth = Annotated[str | None, typer.Option(help="ptw: horizon of 2^depth symbols; auto = unlimited.")]
 Prune = Annotated[float | None, typer.Option(help="lin: drop starts below e^-prune of the heaviest; default 30.")]
+Limit = Annotated[int | None, typer.Option(help="lin: starts kept at most; default 4096.")]
 Decay = Annotated[float | None, typer.Option(help="decayed-kt: factor of the counts per symbol; default 0.95.")]
 Window = Annotated[int | None, typer.Option(help="window-kt: symbols remembered; default 32.")]
 
@@ -42,6 +46,7 @@ def predict(
     alphabet: Alphabet = 2,
     depth: Depth = None,
     prune: Prune = None,
+    limit: Limit = None,
     decay: Decay = None,
     window: Window = None,
 ) -> None:
@@ -50,25 +55,33 @@ def predict(
     Writes t (from 1), p1 (probability of a 1, before it was seen), code_length_bits, and p_change (probability that the
     symbol starts a segment, given it and all before). Memory does not grow with the input.
 
-    Examples: `holdfast ptw predict bits.txt --out probs.csv` |
-    `tail -f events | holdfast ptw predict - --model lin`
+    Examples:
+
+    - `holdfast ptw predict bits.txt --out probs.csv`
+
+    - `tail -f events | holdfast ptw predict - --model lin`
     """
-    from holdfast.systems.nonstationary_meta.predictor import open_predictor
+    from holdfast.systems.nonstationary_meta.predictor import open_stream
     from holdfast.systems.nonstationary_meta.reading import read_symbols
 
+    if out != "-" and Path(out).suffix.lower() != ".csv":
+        raise InputError("--out", "must end in .csv, or be -", out)
     with _options():
         settings = {"depth": _depth(depth), "prune": prune, "decay": decay, "window": window}
-        predictor = open_predictor(model, alphabet=alphabet, **settings)
-        stream = predictor.stream()
+        stream = open_stream(model, limit=_limit(model, limit), alphabet=alphabet, **settings)
+        pieces = read_symbols(input_, stream.alphabet, column=column)
+        if input_ != "-":
+            pieces = _begun(pieces)  # a file that cannot be read is no reason for a header
+        _hint()
         with _writer(out) as write, _bar("Predicting", input_) as progress:
             _header(write, stream.alphabet)
-            for x in read_symbols(input_, stream.alphabet, column=column):
+            for x in pieces:
                 for begin in range(0, len(x), 4096):
                     _rows(write, stream, x[begin : begin + 4096])
                 progress(stream.t)
     bits = -stream.log_marginal / 0.6931471805599453
     rate = f", {bits / stream.t:.4g} per symbol" if stream.t else ""
-    _say(f"{stream.t:,} symbols, {bits:,.6g} bits{rate}")
+    _say(f"{_count(stream.t, 'symbol')}, {bits:,.6g} bits{rate}")
 
 
 @app.command()
@@ -84,6 +97,7 @@ def changes(
     alphabet: Alphabet = 2,
     depth: Annotated[int | None, typer.Option(help="ptw: horizon of 2^depth symbols.")] = None,
     prune: Prune = None,
+    limit: Limit = None,
 ) -> None:
     """Find where a finished sequence changed: the most probable segments, and how sure each start is.
 
@@ -101,8 +115,11 @@ def changes(
     with _options():
         pieces = list(read_symbols(input_, alphabet, column=column))
         x = np.concatenate([np.empty(0, np.int64), *pieces])
-        with _bar("Segmenting", input_):
-            found = segment_posterior(x, model, alphabet=alphabet, depth=depth, prune=prune)
+        with _bar("Segmenting", input_) as progress:
+            settings: dict[str, Any] = {"depth": depth, "prune": prune, "limit": _limit(model, limit)}
+            if model == "lin":
+                settings["progress"] = lambda done, steps: progress(done // 3) if done % 3000 == 0 else None
+            found = segment_posterior(x, model, alphabet=alphabet, **settings)
     table = segment_table(found)
     if out is None:
         typer.echo(table.to_string(index=False, float_format=lambda v: f"{v:.4g}") if len(table) else "no symbols")
@@ -112,7 +129,7 @@ def changes(
         _write_table(pd.DataFrame({"t": np.arange(1, len(x) + 1), "p_start": found.start_probs}), posterior)
     if figure is not None:
         draw_changes(figure, found)
-    _say(f"{len(x):,} symbols in {len(table)} segments")
+    _say(f"{_count(len(x), 'symbol')} in {_count(len(table), 'segment')}")
 
 
 @app.command()
@@ -134,7 +151,7 @@ def simulate(
     with _options():
         x, theta = PiecewiseBernoulli(kind, length, beta, seed).sample(count)
         write_sequences(out, x, theta)
-    _say(f"{out}: {count} sequences of {length} symbols")
+    _say(f"{out}: {_count(count, 'sequence')} of {_count(length, 'symbol')}")
 
 
 @app.command()
@@ -227,7 +244,29 @@ def _write_table(table: Any, out: Path) -> None:
             table.to_parquet(temporary, index=False)
 
 
+def _begun(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same pieces, the first of which has been read."""
+    first = list(itertools.islice(pieces, 1))
+    return itertools.chain(first, pieces)
+
+
 # ------------------------------------------------------------------------------------------------------------- speaking
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _hint() -> None:
+    from holdfast.systems.nonstationary_meta.compiled import compiled
+
+    if compiled() is None:
+        _say("hint: pip install 'holdfast[fast]' brings numba, with which this is several times as fast")
+
+
+def _limit(model: str, limit: int | None) -> int | None:
+    """Without one, LIN's memory grows with the length of a segment."""
+    return 4096 if limit is None and model == "lin" else limit
+
+
 def _depth(text: str | None) -> int | str | None:
     """A number where it is one; anything else is judged by the predictor."""
     return int(text) if text is not None and text.isdigit() else text

@@ -9,7 +9,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta.posterior import SegmentPosterior
-from holdfast.systems.nonstationary_meta.predictor import open_predictor
+from holdfast.systems.nonstationary_meta.predictor import open_stream
 from holdfast.systems.nonstationary_meta.stream import Steps
 from holdfast.systems.nonstationary_meta.symbols import SymbolTypeError
 from holdfast.validation import check_choice
@@ -26,7 +26,7 @@ def predict(series: Any, model: str | Path | Any = "ptw", *, alphabet: int = 2, 
         model: "ptw", "lin", "kt", "decayed-kt" or "window-kt"; the folder of a trained `MetaPredictor`; or a predictor
             with `stream()`.
         alphabet: number of symbols A.
-        settings: of the model: `depth`, `prune`, `decay`, `window`. PTW's depth is "auto" unless it is given.
+        settings: of the model: `depth`, `prune`, `limit`, `decay`, `window`. PTW's depth is "auto" unless it is given.
 
     Returns:
         One row per symbol, with the series' index: `t` (from 1), `p1` (probability of a 1; `p0` ... `p{A-1}` where A >
@@ -50,7 +50,7 @@ def predict(series: Any, model: str | Path | Any = "ptw", *, alphabet: int = 2, 
     import pandas as pd
 
     x, index = _symbols(series)
-    stream = open_predictor(model, alphabet=alphabet, **settings).stream()
+    stream = open_stream(model, alphabet=alphabet, **settings)
     steps = stream.extend(x)
     return pd.DataFrame(columns_of(steps, x, 0), index=index)
 
@@ -71,7 +71,7 @@ def changes(series: Any, model: str = "lin", *, alphabet: int = 2, **settings: A
         series: (T,) whole numbers or booleans: pandas Series, array or list.
         model: "lin" (changes anywhere) or "ptw" (dyadic segments: faster, and real changes come with auxiliary ones).
         alphabet: number of symbols A.
-        settings: `prune` for "lin", `depth` for "ptw".
+        settings: `prune` and `limit` for "lin", `depth` for "ptw".
 
     Returns:
         One row per segment: `start`, `end` (labels of its first and last symbol), `length`, `p1` (posterior mean; `p0`
@@ -94,13 +94,14 @@ def changes(series: Any, model: str = "lin", *, alphabet: int = 2, **settings: A
 
 
 def segment_posterior(x: np.ndarray, model: str, *, alphabet: int = 2, **settings: Any) -> SegmentPosterior:
-    """`SegmentPosterior` of a sequence under the prior that a name stands for."""
+    """`SegmentPosterior` of a sequence under the prior that a name stands for; settings that are None are not given."""
     kind = check_choice(model, ["lin", "ptw"], "model")
-    allowed = {"lin": "prune", "ptw": "depth"}[kind]
+    allowed = {"lin": ("prune", "limit", "progress"), "ptw": ("depth",)}[kind]
     given = {name: value for name, value in settings.items() if value is not None}
     for name in given:
-        if name != allowed:
-            raise InputError(name, f"must not be given with {kind}, whose setting is {allowed}", given[name])
+        if name not in allowed:
+            rule = f"must not be given with {kind}, which has {' and '.join(allowed[:2])}"
+            raise InputError(name, rule, given[name])
     return getattr(SegmentPosterior, kind)(x, alphabet=alphabet, **given)
 
 

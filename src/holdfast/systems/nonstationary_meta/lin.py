@@ -8,8 +8,9 @@ current segment holds the counts since s and the posterior weight v_s of that st
     v_new = sum_s v_s / (2 n_s),        v_s <- v_s (1 - 1 / (2 n_s))                     (the segment ends or goes on)
 
 With t records this takes O(t) per symbol. Records far below the heaviest can be dropped (`prune`): after a change the
-old ones go within a few dozen symbols, and what is left is scaled to sum to 1. Within one long segment weights fall
-only like 1 / s^2, so about e^(prune/2) stay.
+old ones go within a few dozen symbols, and what is left is scaled to sum to 1. So the time per symbol is that of the
+newest long segments, however long the sequence is. Within one long segment weights fall only like powers of the
+distance to its ends, and hardly anything is dropped at first; `limit` bounds time and memory there, too.
 
 Differences from the reference code: counts are 64-bit (its 8-bit ones wrap after 255 equal symbols), weights float64;
 any alphabet; pruning.
@@ -26,9 +27,10 @@ from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import safety
 from holdfast.systems.nonstationary_meta.compiled import compiled
 from holdfast.systems.nonstationary_meta.stream import Steps, Stream, check_state
-from holdfast.validation import check_number
+from holdfast.validation import check_integer, check_number
 
 PRUNE_EVERY = 8  # symbols between two prunings; the kernels do the same
+LIMIT_EVERY = 1024  # symbols between two looks at the number of starts
 
 
 class LIN(Stream):
@@ -38,12 +40,15 @@ class LIN(Stream):
         alphabet: number of symbols A.
         prune: starts whose weight is below e^-prune of the heaviest one's are dropped, every 8 symbols; None keeps all:
             exact, O(t) per symbol. What it can cost is bounded by `lin_pruning_bound`.
+        limit: after every 1,024 symbols the heaviest so many starts are kept at most: time and memory per symbol are
+            bounded on any sequence. None = no limit. `dropped` says what was lost.
 
     Attributes:
         records: number of starts kept.
+        dropped: sum over all prunings by `limit` of the share of the weight that was dropped.
 
     Raises:
-        InputError: prune is negative or no number.
+        InputError: prune is negative or no number, limit below 2.
 
     Example:
         >>> from holdfast.systems.nonstationary_meta import LIN
@@ -54,9 +59,11 @@ class LIN(Stream):
         [0.088, 0.912]
     """
 
-    def __init__(self, alphabet: int = 2, *, prune: float | None = 30.0) -> None:
+    def __init__(self, alphabet: int = 2, *, prune: float | None = 30.0, limit: int | None = None) -> None:
         super().__init__(alphabet)
         self.prune = None if prune is None else check_number(prune, "prune", low=0)
+        self.limit = None if limit is None else check_integer(limit, "limit", low=2)
+        self.dropped = 0.0
         self._counts = np.zeros((1, self.alphabet), np.int64)
         self._length = np.zeros(1, np.int64)
         self._log_weight = np.zeros(1)
@@ -97,7 +104,18 @@ class LIN(Stream):
         self._log_weight = np.append(weight, ended)
         self._counts = np.concatenate([counts, np.zeros((1, self.alphabet), np.int64)])
         self._length = np.append(length, 0)
+        self._keep_heaviest(self.t + 1)
         return float(np.exp(total))
+
+    def _keep_heaviest(self, seen: int) -> None:
+        """Drop what is beyond the limit; the newest start, of the segment to come, stays."""
+        if self.limit is None or seen % LIMIT_EVERY or self.records <= self.limit:
+            return
+        lightest = np.argpartition(self._log_weight[:-1], self.records - self.limit)[: self.records - self.limit]
+        self.dropped += float(np.exp(self._log_weight[lightest]).sum())
+        self._length, self._counts = np.delete(self._length, lightest), np.delete(self._counts, lightest, axis=0)
+        weight = np.delete(self._log_weight, lightest)
+        self._log_weight = weight - logsumexp(weight)
 
     def _run(self, x: np.ndarray) -> Steps:
         kernels = compiled()
@@ -105,9 +123,13 @@ class LIN(Stream):
             return super()._run(x)
         steps = Steps(np.empty((len(x), self.alphabet)), np.empty(len(x)))
         ratio = 0.0 if self.prune is None else float(np.exp(-self.prune))
-        for begin in range(0, len(x), 4096):  # so that room for new records is not needed for all of x at once
-            part = slice(begin, begin + 4096)
-            self._run_part(kernels.lin_steps, x[part], self.t + begin, ratio, Steps(*(s[part] for s in steps)))
+        begin = 0
+        while begin < len(x):  # in parts, so that room for new records is not needed for all of x at once
+            start = self.t + begin
+            part = slice(begin, begin + LIMIT_EVERY - start % LIMIT_EVERY)
+            self._run_part(kernels.lin_steps, x[part], start, ratio, Steps(*(s[part] for s in steps)))
+            begin = min(part.stop, len(x))
+            self._keep_heaviest(self.t + begin)
         np.log(steps.log_probs, out=steps.log_probs)
         return steps
 
@@ -130,6 +152,7 @@ class LIN(Stream):
             "length": self._length.copy(),
             "log_weight": self._log_weight.copy(),
             "change": np.array(self._change),
+            "dropped": np.array(self.dropped),
         }
 
     def _load(self, arrays: Mapping[str, np.ndarray], t: int) -> None:
@@ -141,7 +164,7 @@ class LIN(Stream):
         if not ordered or (counts < 0).any() or (counts.sum(1) != length).any():
             raise InputError("state['length']", f"must be falling lengths of segments within {t} symbols", length)
         self._counts, self._length, self._log_weight = counts, length, weight
-        self._change = float(arrays["change"])
+        self._change, self.dropped = float(arrays["change"]), float(arrays["dropped"])
 
 
-__all__ = ["LIN", "PRUNE_EVERY"]
+__all__ = ["LIMIT_EVERY", "LIN", "PRUNE_EVERY"]

@@ -1,6 +1,6 @@
 """Where a finished sequence changed: the posterior over segmentations under the priors of PTW and LIN.
 
-Both are exact (LIN where nothing is pruned). PTW's takes O(T) time, see `ptw_posterior`; LIN's O(T R) with R starts
+Both are exact (LIN where nothing is dropped). PTW's takes O(T) time, see `ptw_posterior`; LIN's O(T R) with R starts
 kept, see `lin_posterior`. The most probable segmentation comes from the same recursions with the maximum in place of
 the sum.
 
@@ -10,12 +10,14 @@ change nothing. To find changes prefer LIN, whose cuts may lie anywhere.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from holdfast.systems.nonstationary_meta.lin_posterior import lin_best_starts, lin_start_probs
+from holdfast.systems.nonstationary_meta.lin_posterior import Keep, lin_best_starts, lin_start_probs
 from holdfast.systems.nonstationary_meta.ptw import DEEPEST, check_horizon
 from holdfast.systems.nonstationary_meta.ptw_posterior import Tree
 from holdfast.systems.nonstationary_meta.symbols import check_alphabet, check_symbols
@@ -86,13 +88,23 @@ class SegmentPosterior:
         return cls(symbols, alphabet, tree.start_probs(), tree.log_marginal, tree.best_starts())
 
     @classmethod
-    def lin(cls, x: Any, *, prune: float | None = 30.0, alphabet: int = 2) -> SegmentPosterior:
+    def lin(
+        cls,
+        x: Any,
+        *,
+        prune: float | None = 30.0,
+        limit: int | None = None,
+        alphabet: int = 2,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SegmentPosterior:
         """Under the prior of LIN.
 
         Args:
             x: (T,) whole numbers in 0 .. A - 1; array, tensor or list.
             prune: starts and ends below e^-prune of the heaviest are dropped; None keeps all: exact, O(T^2).
+            limit: starts and ends kept at most, as for the stream `LIN`; None = no limit.
             alphabet: number of symbols A.
+            progress: called with (steps done, steps); there are three per symbol.
 
         Raises:
             SymbolTypeError, InputError: as `lin_log_probs`.
@@ -100,9 +112,18 @@ class SegmentPosterior:
         symbols, alphabet = _sequence(x, alphabet), check_alphabet(alphabet)
         if not len(symbols):
             return cls._empty(symbols, alphabet)
-        limit = np.inf if prune is None else check_number(prune, "prune", low=0)
-        start_probs, log_marginal = lin_start_probs(symbols, alphabet, limit)
-        return cls(symbols, alphabet, start_probs, log_marginal, lin_best_starts(symbols, alphabet, limit))
+        keep = Keep(
+            np.inf if prune is None else check_number(prune, "prune", low=0),
+            None if limit is None else check_integer(limit, "limit", low=2),
+        )
+        done = itertools.count(1)
+
+        def on_step() -> None:
+            if progress is not None:
+                progress(next(done), 3 * len(symbols))
+
+        start_probs, log_marginal = lin_start_probs(symbols, alphabet, keep, on_step)
+        return cls(symbols, alphabet, start_probs, log_marginal, lin_best_starts(symbols, alphabet, keep, on_step))
 
     @classmethod
     def _empty(cls, x: np.ndarray, alphabet: int) -> SegmentPosterior:

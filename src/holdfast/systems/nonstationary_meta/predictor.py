@@ -224,6 +224,26 @@ def open_predictor(model: Any, **settings: Any) -> Any:
     return trained
 
 
+def open_stream(model: Any, *, limit: int | None = None, **settings: Any) -> Stream:
+    """A stream of whatever names a predictor.
+
+    Args:
+        model, settings: as for `open_predictor`.
+        limit: of `LIN`: starts kept at most; None = not given.
+
+    Raises:
+        InputError: as `open_predictor`; a limit for another model.
+    """
+    stream: Stream = open_predictor(model, **settings).stream()
+    if limit is not None:
+        from holdfast.systems.nonstationary_meta.lin import LIN
+
+        if not isinstance(stream, LIN):
+            raise InputError("limit", "must not be given with any model but lin", limit)
+        stream = LIN(stream.alphabet, prune=stream.prune, limit=limit)
+    return stream
+
+
 __all__ = [
     "EXACT",
     "DecayedKTPredictor",
@@ -234,5 +254,6 @@ __all__ = [
     "Streaming",
     "WindowKTPredictor",
     "open_predictor",
+    "open_stream",
     "predictor",
 ]

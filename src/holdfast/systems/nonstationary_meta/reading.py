@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta.symbols import check_symbols
 
@@ -221,6 +220,8 @@ def _header(raw: bytes, name: str, delimiter: str, column: str | None) -> tuple[
     if column is None:
         raise InputError("--column", f"must name one of the columns of {name}", ", ".join(names))
     if column not in names:
+        from holdfast.data.readers.names import suggest  # needs torch, which nothing else here does
+
         raise InputError(
             "--column", f"must be a column of {name}{suggest(column, names)}", f"{column!r}; has {', '.join(names)}"
         )
