@@ -146,6 +146,6 @@ def test_a_limit_keeps_the_changes_and_tells_of_progress():
     full = SegmentPosterior.lin(x)
     assert limited.best.tolist() == full.best.tolist()
     assert np.abs(limited.start_probs - full.start_probs).max() < 0.02
-    assert limited.log_marginal != full.log_marginal  # something was dropped
+    assert (limited.start_probs != full.start_probs).any()  # something was dropped
     with pytest.raises(InputError, match="limit: must be a whole number"):
         SegmentPosterior.lin(x, limit=1)
