@@ -150,16 +150,16 @@ def pruning(repeats: int) -> None:
 
 # --------------------------------------------------------------------------------------------------------------- figure
 def along(stream: object, x: np.ndarray, marks: list[int], run: Callable[[object, np.ndarray], object]) -> list[float]:
-    """Microseconds per symbol at each mark: the best of five stretches of 512 symbols that begin there."""
+    """Microseconds of processor time per symbol at each mark: the best of five stretches of 512 symbols there."""
     times, at = [], 0
     for mark in marks:
         stream.extend(x[at:mark])  # not measured
         stretches = []
         for i in range(5):
             part = x[mark + 512 * i : mark + 512 * (i + 1)]
-            start = time.perf_counter()
+            start = time.process_time()
             run(stream, part)
-            stretches.append(1e6 * (time.perf_counter() - start) / len(part))
+            stretches.append(1e6 * (time.process_time() - start) / len(part))
         at = mark + 512 * 5
         times.append(min(stretches))
     return times
