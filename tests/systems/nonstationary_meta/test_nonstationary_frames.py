@@ -71,8 +71,14 @@ def test_horizon_and_foreign_settings():
         predict(X, "ptw", depth=5)
     with pytest.raises(InputError, match="prune: must be a setting of ptw"):
         predict(X, "ptw", prune=3.0)
+    with pytest.raises(InputError, match="limit: must not be given with any model but lin"):
+        predict(X, "ptw", limit=5)
     with pytest.raises(InputError, match="depth: must not be given with lin"):
         changes(X, "lin", depth=3)
+    with pytest.raises(InputError, match="limit: must not be given with ptw, which has depth"):
+        changes(X, "ptw", limit=5)
+    pd.testing.assert_frame_equal(predict(X, "lin", limit=5), predict(X, "lin"))  # shorter than 1,024 symbols
+    pd.testing.assert_frame_equal(changes(X, "lin", limit=5), changes(X, "lin"))
 
 
 def test_empty_series():
