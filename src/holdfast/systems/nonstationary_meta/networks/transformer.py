@@ -1,0 +1,150 @@
+"""A causal transformer with parts for what a position may attend to and for how it knows where things are.
+
+As in arXiv 2302.03067 and its code: post-layer-norm, embeddings drawn from a truncated normal (standard deviation .02)
+and multiplied by sqrt(E), feed-forward layers of 4 E units. Differences: `SlidingWindow` is a true sliding window,
+while what the code calls so is `Chunks` here; the first symbol is predicted, from a start token.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from holdfast.errors import InputError
+from holdfast.systems.nonstationary_meta.networks.context import EVERYTHING, Context
+from holdfast.systems.nonstationary_meta.networks.positions import ALIBI, Positions
+from holdfast.systems.nonstationary_meta.networks.sequence import Head, Network, SequenceNet, State
+from holdfast.validation import check_fraction, check_integer
+
+FEED_FORWARD = 4  # units of the feed-forward layers per unit of width
+
+
+class CausalAttention(nn.Module):
+    """Multi-head self-attention.
+
+    Args:
+        width: E, a multiple of `heads`.
+        heads: H.
+        positions: scores by distance.
+        dropout: of the attention weights, while training.
+    """
+
+    def __init__(self, width: int, heads: int, positions: Positions, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.scores = positions.build(width, heads)
+
+    def forward(self, x: Tensor, mask: Tensor, distance: Tensor) -> Tensor:
+        """`(B, T, E)` for x `(B, T, E)`; mask `(T, T)` is 0 where attention is allowed, else -inf."""
+        q, k, v = self.project(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, by_distance = self.scores(q, distance)
+        if by_distance is not None:
+            mask = mask + by_distance
+        mixed = F.scaled_dot_product_attention(q, k, v, mask.to(q.dtype), self.dropout if self.training else 0.0)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Attention and feed-forward layers, each added to its input and normalised after that."""
+
+    def __init__(self, width: int, heads: int, positions: Positions, dropout: float) -> None:
+        super().__init__()
+        self.attention = CausalAttention(width, heads, positions, dropout)
+        self.widen, self.narrow = nn.Linear(width, FEED_FORWARD * width), nn.Linear(FEED_FORWARD * width, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor, distance: Tensor) -> Tensor:
+        """`(B, T, E)` to the same shape."""
+        x = self.norms[0](x + self.dropout(self.attention(x, mask, distance)))
+        return self.norms[1](x + self.dropout(self.narrow(self.widen(x).relu())))
+
+
+@dataclass(frozen=True)
+class Transformer(Network):
+    """Settings of a transformer. Defaults are those of the published code, but for dropout.
+
+    Attributes:
+        width: E.
+        layers, heads: their numbers; E is a multiple of `heads`.
+        positions: `ALiBi()`, `SinCos()` or `Relative()`.
+        context: `Everything()`, `SlidingWindow(size)` or `Chunks(size)`.
+        dropout: while training, never when predicting. Every sequence is new, so that there is nothing to overfit, and
+            the default is none; the published code has 0.1.
+    """
+
+    width: int = 64
+    layers: int = 5
+    heads: int = 8
+    positions: Positions = ALIBI
+    context: Context = EVERYTHING
+    dropout: float = 0.0
+
+    def build(self, alphabet: int = 2) -> TransformerNet:
+        for name in ("width", "layers", "heads"):
+            check_integer(getattr(self, name), name, low=1)
+        if self.width % self.heads:
+            raise InputError("width", f"must be a multiple of heads ({self.heads})", self.width)
+        check_fraction(self.dropout, "dropout", one=False)
+        return TransformerNet(self, check_integer(alphabet, "alphabet", low=2))
+
+    def sized(self, width: int, layers: int) -> Transformer:
+        return dataclasses.replace(self, width=width, layers=layers)
+
+
+class TransformerNet(SequenceNet):
+    """The network of `Transformer`.
+
+    Its state is the tokens that later outputs depend on, and the position of the first of them; they are read again
+    with every call. That keeps it exact for every context, at a cost per symbol that grows with the tokens kept: all of
+    them, or those within reach of a window.
+    """
+
+    def __init__(self, settings: Transformer, alphabet: int) -> None:
+        super().__init__(alphabet)
+        self.settings = settings
+        self.embed = nn.Embedding(alphabet + 1, settings.width)
+        nn.init.trunc_normal_(self.embed.weight, std=0.02, a=-0.04, b=0.04)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.blocks = nn.ModuleList(
+            Block(settings.width, settings.heads, settings.positions, settings.dropout) for _ in range(settings.layers)
+        )
+        self.head = Head(settings.width, alphabet)
+
+    def forward(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
+        new = tokens.shape[1]
+        if state is None:
+            first = torch.zeros((), dtype=torch.int64, device=tokens.device)
+        else:
+            kept, first = state
+            tokens = torch.cat([kept, tokens], dim=1)
+        at = first + torch.arange(tokens.shape[1], device=tokens.device)
+        logits = self.head(self._blocks(tokens, at)[:, -new:])
+        return logits, self._state(tokens, first)
+
+    def _blocks(self, tokens: Tensor, at: Tensor) -> Tensor:
+        settings = self.settings
+        x = self.embed(tokens) * math.sqrt(settings.width)
+        added = settings.positions.added(settings.context.local(at), settings.width)
+        x = self.dropout(x if added is None else x + added.to(x.dtype))
+        mask = torch.zeros(len(at), len(at), dtype=x.dtype, device=x.device)
+        mask = mask.masked_fill(~settings.context.allowed(at, at), -math.inf)
+        distance = at[:, None] - at
+        for block in self.blocks:
+            x = block(x, mask, distance)
+        return x
+
+    def _state(self, tokens: Tensor, first: Tensor) -> State:
+        reach = self.settings.context.reach(self.settings.layers)
+        drop = 0 if reach is None else max(0, tokens.shape[1] - reach)
+        return tokens[:, drop:], first + drop
+
+
+__all__ = ["Transformer", "TransformerNet"]

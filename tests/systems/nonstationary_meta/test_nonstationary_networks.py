@@ -1,0 +1,315 @@
+"""Networks against explicit loops, causality, states, and gradients that reach every parameter."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.errors import InputError
+from holdfast.systems.nonstationary_meta.networks import (
+    NETWORKS,
+    ALiBi,
+    Chunks,
+    Everything,
+    Positions,
+    Recurrent,
+    Relative,
+    SinCos,
+    SlidingWindow,
+    StackRNN,
+    Transformer,
+    WindowMLP,
+    stack_update,
+    start_first,
+)
+from holdfast.systems.nonstationary_meta.networks.positions import LinearBias, RelativeScores, sinusoids
+
+SMALL = {
+    "lstm": Recurrent("lstm", hidden=6, embedding=3),
+    "gru, two layers": Recurrent("gru", hidden=5, embedding=3, layers=2),
+    "rnn with perceptrons": Recurrent("rnn", hidden=5, embedding=3, before=(4,), after=(7, 3)),
+    "stack rnn": StackRNN(hidden=5, stacks=1, depth=4, width=3, embedding=3),
+    "stack rnn, 2 stacks": StackRNN(hidden=5, stacks=2, depth=3, width=2, embedding=3, after=(4,)),
+    "window": WindowMLP(window=3, hidden=6, embedding=2),
+    "transformer, no positions": Transformer(8, 2, 2, Positions()),
+    "transformer, alibi": Transformer(8, 2, 2, ALiBi()),
+    "transformer, sin/cos": Transformer(8, 2, 2, SinCos()),
+    "transformer, relative": Transformer(8, 2, 2, Relative()),
+    "sliding window, relative": Transformer(8, 2, 4, Relative(), SlidingWindow(3)),
+    "sliding window, sin/cos": Transformer(8, 3, 2, SinCos(), SlidingWindow(2)),
+    "chunks, sin/cos": Transformer(8, 2, 2, SinCos(), Chunks(4)),
+    "chunks, alibi": Transformer(8, 2, 2, ALiBi(), Chunks(3)),
+}
+each = pytest.mark.parametrize("settings", SMALL.values(), ids=SMALL)
+
+
+def built(settings, alphabet=2, seed=0):
+    """In float64, so that equal means equal to rounding."""
+    torch.manual_seed(seed)
+    net = settings.build(alphabet).double().eval()
+    with torch.no_grad():
+        for parameter in net.parameters():  # biases and u, v start at zero and would hide mistakes
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return net
+
+
+def symbols(rows=3, length=11, alphabet=2, seed=0):
+    return torch.randint(0, alphabet, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+# ----------------------------------------------------------------------------------------------- for every network
+@each
+@pytest.mark.parametrize("alphabet", [2, 5])
+def test_logits_have_the_shape_of_the_alphabet(settings, alphabet):
+    x = symbols(alphabet=alphabet)
+    assert built(settings, alphabet).read(x).shape == (3, 11, alphabet)
+
+
+@each
+@settings(max_examples=15)
+@given(cut=st.integers(0, 10), seed=st.integers(0, 9))
+def test_what_comes_later_changes_nothing(settings, cut, seed):
+    net, x = built(settings), symbols(seed=seed)
+    other = x.clone()
+    other[:, cut:] = 1 - other[:, cut:]
+    with torch.no_grad():
+        before, after = net.read(x), net.read(other)
+    # The prediction of x[cut] is made from x[:cut] and is the last that must agree.
+    assert torch.equal(before[:, : cut + 1], after[:, : cut + 1])
+
+
+@each
+def test_the_symbol_before_matters_and_the_first_prediction_needs_none(settings):
+    net, x = built(settings), symbols()
+    other = x.clone()
+    other[:, 6] = 1 - other[:, 6]
+    with torch.no_grad():
+        before, after = net.read(x), net.read(other)
+        alone = net(torch.full((1, 1), 2))[0]
+    if not isinstance(getattr(settings, "context", None), Chunks) or 7 % settings.context.size:
+        assert not torch.allclose(before[:, 7], after[:, 7])
+    assert torch.allclose(before[:, 0], alone.expand(3, 1, 2)[:, 0])
+
+
+@each
+@settings(max_examples=10)
+@given(cuts=st.lists(st.integers(1, 10), max_size=3, unique=True))
+def test_pieces_with_a_state_give_what_the_whole_gives(settings, cuts):
+    net, x = built(settings), symbols()
+    tokens = start_first(x, 2)
+    state, parts, edges = None, [], [0, *sorted(cuts), 11]
+    with torch.no_grad():
+        for start, end in pairwise(edges):
+            logits, state = net(tokens[:, start:end], state)
+            parts.append(logits)
+        assert torch.allclose(torch.cat(parts, 1), net.read(x), atol=1e-12)
+
+
+@each
+def test_gradients_reach_every_parameter(settings):
+    net, x = built(settings), symbols(rows=8, length=12)
+    F.cross_entropy(net.read(x).flatten(0, 1), x.flatten()).backward()
+    still = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+def test_sizes_follow_width_and_layers():
+    assert NETWORKS["lstm"].sized(8, 3) == Recurrent("lstm", hidden=8)
+    assert NETWORKS["transformer"].sized(16, 3) == Transformer(16, 3)
+    assert NETWORKS["stack_rnn"].sized(8, 3).hidden == NETWORKS["window_mlp"].sized(8, 3).hidden == 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (Recurrent("elman"), "cell"),
+        (Recurrent(hidden=0), "hidden"),
+        (StackRNN(depth=0), "depth"),
+        (WindowMLP(window=0), "window"),
+        (Transformer(width=10, heads=4), "width"),
+        (Transformer(dropout=1.0), "dropout"),
+        (Transformer(layers=0), "layers"),
+    ],
+)
+def test_wrong_settings_are_named(settings, named):
+    with pytest.raises(InputError, match=named):
+        settings.build()
+    with pytest.raises(InputError, match="alphabet"):
+        Recurrent().build(alphabet=1)
+
+
+# -------------------------------------------------------------------------------------------------------- recurrent
+def test_an_lstm_starts_by_keeping_its_state():
+    net = Recurrent("lstm", hidden=4, layers=2).build()
+    for layer in range(2):
+        assert (getattr(net.core, f"bias_ih_l{layer}")[4:8] == 1).all()
+        assert (getattr(net.core, f"bias_ih_l{layer}")[:4] != 1).all()
+
+
+# -------------------------------------------------------------------------------------------------------- Stack-RNN
+def explicit_update(stack, actions, pushed):
+    """One stack, as lists of cells: a mixture of three outcomes."""
+    empty = [0.0] * len(pushed)
+    outcomes = ([pushed, *stack[:-1]], stack, [*stack[1:], empty])
+    return [
+        [sum(a * outcome[cell][i] for a, outcome in zip(actions, outcomes, strict=True)) for i in range(len(pushed))]
+        for cell in range(len(stack))
+    ]
+
+
+def test_stack_update_is_the_mixture_of_push_noop_and_pop():
+    generator = torch.Generator().manual_seed(0)
+    stack = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
+    actions = torch.randn(2, 3, 3, generator=generator, dtype=torch.float64).softmax(-1)
+    pushed = torch.randn(2, 3, 5, generator=generator, dtype=torch.float64)
+    ours = stack_update(stack, actions, pushed)
+    for b in range(2):
+        for n in range(3):
+            by_hand = explicit_update(stack[b, n].tolist(), actions[b, n].tolist(), pushed[b, n].tolist())
+            assert torch.allclose(ours[b, n], torch.tensor(by_hand, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("action", [0, 1, 2])
+def test_pure_actions_push_keep_and_pop(action):
+    stack = torch.arange(1.0, 4.0).reshape(1, 1, 3, 1)
+    weights = F.one_hot(torch.tensor([[action]]), 3).float()
+    after = stack_update(stack, weights, torch.full((1, 1, 1), 9.0)).flatten().tolist()
+    assert after == [[9, 1, 2], [1, 2, 3], [2, 3, 0]][action]
+
+
+@pytest.mark.parametrize("stacks", [1, 2])
+def test_stack_rnn_is_the_loop_over_time(stacks):
+    settings = StackRNN(hidden=5, stacks=stacks, depth=3, width=2, embedding=4)
+    net, x = built(settings), symbols(rows=2, length=6)
+    for row in range(2):
+        h = torch.zeros(5, dtype=torch.float64)
+        held = [[[0.0, 0.0] for _ in range(3)] for _ in range(stacks)]
+        for t, token in enumerate([2, *x[row, :-1].tolist()]):
+            tops = torch.tensor([value for stack in held for value in stack[0]], dtype=torch.float64)
+            pre = net.inputs.weight @ net.embed.weight[token] + net.inputs.bias
+            h = torch.tanh(pre + net.recurrent.weight @ torch.cat([h, tops]))
+            control = net.controls.weight @ h + net.controls.bias
+            for s in range(stacks):
+                actions = control[3 * s : 3 * s + 3].softmax(0)  # a softmax of its own for every stack
+                pushed = control[3 * stacks + 2 * s : 3 * stacks + 2 * s + 2]
+                held[s] = explicit_update(held[s], actions.tolist(), pushed.tolist())
+            logits = net.head.layers[0].weight @ h.relu() + net.head.layers[0].bias
+            assert torch.allclose(net.read(x)[row, t], logits)
+
+
+# ------------------------------------------------------------------------------------------------------ transformer
+@pytest.mark.parametrize(
+    ("context", "sees"),
+    [
+        (Everything(), lambda q, k: k <= q),
+        (SlidingWindow(3), lambda q, k: q - 3 < k <= q),
+        (Chunks(3), lambda q, k: k <= q and q // 3 == k // 3),
+    ],
+)
+def test_contexts_allow_what_they_say(context, sees):
+    at = torch.arange(4, 12)
+    allowed = context.allowed(at, at)
+    assert allowed.tolist() == [[sees(q, k) for k in range(4, 12)] for q in range(4, 12)]
+    assert allowed.diagonal().all(), "a row without a single key would give NaN"
+
+
+def test_a_sliding_window_is_one_and_chunks_are_not():
+    """How far back the prediction at the last token depends on tokens, through two layers."""
+
+    def depends_on(context):
+        net, x = built(Transformer(8, 2, 2, SinCos(), context)), symbols(rows=1, length=13)
+        found = []
+        with torch.no_grad():
+            last = net.read(x)[0, -1]
+            for i in range(12):
+                other = x.clone()
+                other[0, i] = 1 - other[0, i]
+                if not torch.equal(net.read(other)[0, -1], last):
+                    found.append(i)
+        return found  # token i + 1 holds x[i]; the last prediction is made at token 12
+
+    assert depends_on(SlidingWindow(3)) == [7, 8, 9, 10, 11]  # 2 layers reach 2 * (3 - 1) tokens back from token 12
+    assert depends_on(Chunks(4)) == [11]  # tokens 12 ... 15 are a chunk: nothing before
+    assert depends_on(Everything()) == list(range(12))
+
+
+def explicit_attention(attention, x, context, kind):
+    """Scores, weights and mixtures one query at a time."""
+    length, width = x.shape
+    heads = attention.heads
+    size = width // heads
+    q, k, v = (x @ w.T for w in attention.project.weight.split(width))
+    mixed = torch.zeros(length, width, dtype=x.dtype)
+    for h in range(heads):
+        part = slice(h * size, (h + 1) * size)
+        for i in range(length):
+            keys = [j for j in range(length) if context.allowed(torch.tensor([i]), torch.tensor([j])).item()]
+            scores = []
+            for j in keys:
+                if kind == "relative":
+                    r = attention.scores.distances.weight @ sinusoids(torch.tensor([i - j]), width)[0].double()
+                    content = (q[i, part] + attention.scores.u[h, 0]) @ k[j, part]
+                    score = (content + (q[i, part] + attention.scores.v[h, 0]) @ r[part]) / math.sqrt(size)
+                else:
+                    score = q[i, part] @ k[j, part] / math.sqrt(size)
+                if kind == "alibi":
+                    score = score - 2.0 ** (-8 * (h + 1) / heads) * (i - j)
+                scores.append(score)
+            weights = torch.stack(scores).softmax(0)
+            mixed[i, part] = sum(w * v[j, part] for w, j in zip(weights, keys, strict=True))
+    return mixed @ attention.out.weight.T
+
+
+@pytest.mark.parametrize("context", [Everything(), SlidingWindow(3), Chunks(4)])
+@pytest.mark.parametrize(("kind", "positions"), [("plain", SinCos()), ("alibi", ALiBi()), ("relative", Relative())])
+def test_attention_is_the_explicit_one(context, kind, positions):
+    attention = built(Transformer(8, 1, 2, positions, context)).blocks[0].attention
+    x = torch.randn(7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    at = torch.arange(7)
+    mask = torch.zeros(7, 7, dtype=torch.float64).masked_fill(~context.allowed(at, at), -math.inf)
+    with torch.no_grad():
+        ours = attention(x[None], mask, at[:, None] - at)[0]
+        assert torch.allclose(ours, explicit_attention(attention, x, context, kind), atol=1e-12)
+
+
+def test_position_modules():
+    table = sinusoids(torch.tensor([0, 3]), 5)
+    assert table[0].tolist() == [0, 1, 0, 1, 0]
+    wave = [math.sin(3), math.cos(3), math.sin(3 * 10_000 ** (-2 / 5)), math.cos(3 * 10_000 ** (-2 / 5))]
+    assert torch.allclose(table[1, :4], torch.tensor(wave))
+    assert LinearBias(4).slopes.tolist() == [2**-2, 2**-4, 2**-6, 2**-8]
+    assert RelativeScores(8, 2).u.shape == (2, 1, 4)
+    assert Positions().added(torch.arange(3), 8) is None
+
+
+def test_chunks_restart_absolute_positions():
+    net, x = built(Transformer(8, 1, 2, SinCos(), Chunks(4))), symbols(rows=1, length=4)
+    tokens = torch.cat([x, x], dim=1)  # the same tokens in both chunks
+    with torch.no_grad():
+        logits = net(tokens)[0]
+    assert torch.allclose(logits[:, :4], logits[:, 4:])
+
+
+def test_embeddings_start_small_and_dropout_is_off_when_evaluating():
+    net = Transformer(64, 1, 8, dropout=0.5).build()
+    assert net.embed.weight.abs().max() <= 0.04
+    assert 0.01 < float(net.embed.weight.detach().std()) < 0.02
+    x = symbols()
+    net.train()
+    assert not torch.equal(net.read(x), net.read(x))
+    net.eval()
+    assert torch.equal(net.read(x), net.read(x))
+
+
+def test_windows_bound_the_state():
+    net = built(Transformer(8, 2, 2, ALiBi(), SlidingWindow(3)))
+    _, (tokens, first) = net(symbols(rows=1, length=30))
+    assert tokens.shape[1] == 4
+    assert int(first) == 26
+    assert built(Transformer(8, 2, 2))(symbols(rows=1, length=30))[1][0].shape[1] == 30
