@@ -1,6 +1,6 @@
 """Series as rows of a regression table: the window of the past, flattened, and the steps to forecast.
 
-The instance at time t (the last observed step) is φ = [y_{t-w+1}, …, y_t, x_t]: the w targets of the window in the order
+The instance at time t (the last observed step) is φ = [y_{t-w+1}, …, y_t, x_t]: the w values of the window in the order
 of time, then the covariates of the last step only. Its targets are (y_{t+1}, …, y_{t+h}). A series of T steps has
 T - w - h + 1 such instances at stride 1. (arXiv 2101.02118, section 3.)
 
