@@ -42,8 +42,11 @@ class Tags:
         arrays: arguments of `fit` that are numeric arrays with one row per case.
         labels: arguments of `fit` that are class labels.
         outputs: methods that take `Example.predict` and whose results are compared in checks.
-        needs_seed: has a `seed` argument; equal seeds give equal results.
+        needs_seed: has a seed among its arguments; equal seeds give equal results.
+        seed: what that argument is called.
         deterministic: `fit` draws nothing, so that the seed does not matter.
+        predicts_rows: the output methods take rows; else `Example.predict` holds their arguments by name (a forecaster
+            takes a number of steps) and what is asked of rows is not asked.
         accepts_batch_of_one: each row is answered alone as it is among others.
         tolerance: largest difference between results for the same numbers in other types (float32, float64).
     """
@@ -54,7 +57,9 @@ class Tags:
     labels: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("predict",)
     needs_seed: bool = True
+    seed: str = "seed"
     deterministic: bool = False
+    predicts_rows: bool = True
     accepts_batch_of_one: bool = True
     tolerance: float = 1e-5
 
@@ -65,7 +70,8 @@ class Example:
 
     Attributes:
         fit: arguments of `fit`, by name.
-        predict: the argument of `predict` and the other methods in `Tags.outputs`.
+        predict: the argument of `predict` and the other methods in `Tags.outputs`: rows, or without
+            `Tags.predicts_rows` a mapping of argument names to values.
         settings: init arguments that make `fit` small (two steps, a small net).
     """
 

@@ -1,0 +1,49 @@
+"""The arguments of `fit` as a panel with covariates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from holdfast.errors import InputError
+from holdfast.systems.gbrt_forecasting.covariates import join
+from holdfast.systems.gbrt_forecasting.panel import Panel
+from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, extra_columns, is_long, read_panel
+
+
+def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | None, fill: str | None) -> Panel:
+    """Series with covariates; X and X_future may name columns of a long y.
+
+    Raises:
+        InputError: as in `read_panel` and `join`; columns of y that nobody named.
+    """
+    past, known = _columns(y, X, "X"), _columns(y, X_future, "X_future")
+    if extra := [c for c in extra_columns(y) if c not in (past or []) and c not in (known or [])]:
+        rule = f"must have the columns {ID}, {TIME} and {VALUE} only, and those that X or X_future name"
+        raise InputError("y", rule, f"also {', '.join(extra)}")
+    panel = read_panel(y, freq=freq, fill=fill)
+    return join(panel, _table(y, X, past), _table(y, X_future, known))
+
+
+def _columns(y: Any, X: Any, name: str) -> list[str] | None:
+    """Names of columns of y, where X is such a list."""
+    if isinstance(X, str):
+        X = [X]
+    if not isinstance(X, list | tuple) or not X or not all(isinstance(c, str) for c in X):
+        return None
+    if not is_long(y):
+        raise InputError(name, "must be a table or an array where y is not a long table", X)
+    if missing := [c for c in X if c not in y.columns]:
+        raise InputError(name, f"must name columns of y: {', '.join(extra_columns(y)) or 'there are none'}", missing[0])
+    return list(X)
+
+
+def _table(y: Any, X: Any, columns: list[str] | None) -> Any:
+    if columns is None:
+        return X
+    keys = [ID, TIME] if ID in y.columns else [TIME]
+    return pd.DataFrame(y[keys + columns])
+
+
+__all__ = ["read_training"]
