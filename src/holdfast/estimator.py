@@ -109,7 +109,7 @@ class Estimator(ABC):
     """
 
     tags: ClassVar[Tags] = Tags()
-    trusted_types: ClassVar[tuple[str, ...]] = ()  # types allowed inside scikit-learn models among the learned state
+    trusted_types: ClassVar[tuple[str, ...]] = ()  # allowed inside scikit-learn models, to save as to load
 
     @abstractmethod
     def fit(self, *args: Any, **kwargs: Any) -> Self:
@@ -214,14 +214,15 @@ class Estimator(ABC):
         """Write the fitted estimator to a model folder, whole or not at all, replacing an earlier model there.
 
         The folder holds `config.json` (class, version, init arguments, learned values), `model.safetensors` (arrays and
-        weights) and `README.md` (a model card): the layout that the Hugging Face Hub shows; see `holdfast.hub`.
+        weights), models of other libraries in their own formats, and `README.md` (a model card): the layout that the
+        Hugging Face Hub shows; see `holdfast.hub`.
 
         Raises:
             NotFitted: before `fit`.
             InputError: an argument or learned value has no safe form, or `folder` holds something else.
         """
         self.check_fitted()
-        encoder = modelfolder.Encoder(self._packages())
+        encoder = modelfolder.Encoder(self._packages(), self.trusted_types)
         init = {k: self._encode_argument(encoder, v, f"init.{k}") for k, v in self.get_params(deep=False).items()}
         config = {
             "library": "holdfast",

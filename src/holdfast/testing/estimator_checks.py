@@ -26,6 +26,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, NotFitted
+from holdfast.foreign_models import SUFFIXES
 from holdfast.testing.comparisons import close, disturb_global_generators, equal, must_raise, to_numpy
 
 SEED = 20211
@@ -167,7 +168,7 @@ def check_seed_is_used(subject: Subject) -> None:
     seed = subject.tags.seed
     default = subject.cls(**subject.example().settings).get_params(deep=False)[seed]
     rows = subject.example().predict
-    others = [subject.outputs(subject.fit(**{seed: (default or 0) + i}), rows) for i in (1, 2, 3)]
+    others = [subject.outputs(subject.fit(None, **{seed: (default or 0) + i}), rows) for i in (1, 2, 3)]
     mine = subject.outputs(subject.fitted, rows)
     assert not all(equal(mine, other) for other in others), "the seed has no influence; tag the class deterministic"
 
@@ -233,7 +234,7 @@ def check_save_and_load(subject: Subject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         subject.fitted.save(path)
-        names = {p.name for p in path.iterdir() if p.suffix != ".skops"}
+        names = {p.name for p in path.iterdir() if p.suffix not in SUFFIXES}
         assert names == {"config.json", "model.safetensors", "README.md"}, f"unexpected files in the model: {names}"
         loaded = subject.cls.load(path)
     assert repr(loaded) == repr(subject.fitted), "load must bring back the init arguments"

@@ -219,7 +219,7 @@ class XGBoostTrees(Trees):
     def fit_stream(self, source: RowSource, steps: int, seed: int, threads: int, progress: Progress) -> list[Any]:
         xgboost = _library("xgboost")
 
-        class Blocks(xgboost.DataIter):  # type: ignore[name-defined, misc]
+        class Blocks(xgboost.DataIter):  # type: ignore[name-defined]
             def __init__(self) -> None:
                 super().__init__()
                 self.parts = source.blocks()
@@ -297,14 +297,14 @@ class LightGBMTrees(Trees):
     def fit_stream(self, source: RowSource, steps: int, seed: int, threads: int, progress: Progress) -> list[Any]:
         lightgbm = _library("lightgbm")
 
-        class Rows(lightgbm.Sequence):  # type: ignore[name-defined, misc]
+        class Rows(lightgbm.Sequence):  # type: ignore[name-defined]
             batch_size = source.size
 
             def __len__(self) -> int:
                 return source.count
 
             def __getitem__(self, index: Any) -> np.ndarray:
-                return source.row(index) if isinstance(index, int | np.integer) else source.rows(index)
+                return source.row(int(index)) if isinstance(index, int | np.integer) else source.rows(index)
 
         binned, models = lightgbm.Dataset(Rows(), params=self._settings(seed, threads)).construct(), []
         for k in range(steps):

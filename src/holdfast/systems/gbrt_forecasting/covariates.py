@@ -126,7 +126,7 @@ def _table(X: pd.DataFrame | pd.Series, name: str) -> tuple[tuple[Any, Any], lis
     names = [c for c in frame.columns if c not in (ID, TIME)]
     if not names or not len(frame):
         raise InputError(name, "must have at least one row and one column of values", f"shape {frame.shape}")
-    return (frame[ID] if ID in frame else None, times), names
+    return (frame.get(ID), times), names
 
 
 def table_column(column: pd.Series, name: str) -> np.ndarray:

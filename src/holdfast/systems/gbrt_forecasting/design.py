@@ -162,7 +162,7 @@ class Origins:
 
     def table(self, horizon: int, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """(rows (n, width) of `dtype`, targets (n, horizon) float32)."""
-        rows = np.empty((len(self), self.layout.width), dtype)
+        rows: np.ndarray = np.empty((len(self), self.layout.width), dtype)
         targets = np.empty((len(self), horizon), np.float32)
         for part in self.blocks():
             level, scale = self.rows(part, rows[part])
@@ -171,7 +171,7 @@ class Origins:
 
     def inputs(self, part: slice, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(rows (b, width), level (b,), scale (b,)) of windows."""
-        rows = np.empty((len(self.index[part]), self.layout.width), dtype)
+        rows: np.ndarray = np.empty((len(self.index[part]), self.layout.width), dtype)
         return rows, *self.rows(part, rows)
 
 

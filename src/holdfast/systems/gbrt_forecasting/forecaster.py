@@ -39,8 +39,8 @@ class WindowForecaster(Estimator):
     Args:
         lookback: w, steps of the past that a forecast sees.
         horizon: h, steps to forecast.
-        estimator: "hist" (scikit-learn), "xgboost", "lightgbm", such trees with settings (`HistTrees(trees=80)`), or any
-            scikit-learn regressor.
+        estimator: "hist" (scikit-learn), "xgboost", "lightgbm", such trees with settings (`HistTrees(trees=80)`), or
+            any scikit-learn regressor.
         covariates: steps of the window whose past covariates are used: "last" (the paper's), "all" or "none".
         calendar: features of the window's last step (`hour`, `dayofweek`, `month`, ...); "auto" chooses by the
             frequency, None = none.
@@ -68,12 +68,12 @@ class WindowForecaster(Estimator):
     Example:
         >>> import numpy as np
         >>> y = 10 + np.sin(np.arange(200) * np.pi / 6)
-        >>> model = WindowForecaster(lookback=12, horizon=3, estimator=HistTrees(trees=50)).fit(y)
+        >>> model = WindowForecaster(lookback=12, horizon=3, estimator=HistTrees(min_leaf=5)).fit(y)
         >>> model.predict().round(1)
           unique_id   ds  yhat
-        0         y  200  10.9
-        1         y  201  10.5
-        2         y  202  10.0
+        0         y  200   9.1
+        1         y  201   9.0
+        2         y  202   9.1
     """
 
     tags = Tags(

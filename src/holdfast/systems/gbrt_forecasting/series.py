@@ -20,7 +20,7 @@ import pandas as pd
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting.clock import Clock, make_clock
 from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.validation import check_array, check_choice, is_tensor
+from holdfast.validation import as_array, check_array, check_choice, is_tensor
 
 ID, TIME, VALUE = "unique_id", "ds", "y"
 FILLS = (None, "forward", "zero")
@@ -94,7 +94,8 @@ def _rows(y: Any, name: str) -> _Rows:
             missing = sorted({TIME, VALUE} - set(y.columns))
             raise InputError(name, f"must have the columns {ID}, {TIME} and {VALUE}", f"no column {', '.join(missing)}")
         return _wide(y, read_times(y.index, f"{name}, index"), name)
-    array = check_array(y, "T" if np.ndim(y) == 1 else "T S", name=name, dtype="float64")
+    array = as_array(y, name)
+    array = check_array(array, "T" if array.ndim == 1 else "T S", name=name, dtype="float64")
     array = array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
     if array.ndim == 1:
         return _Rows(_ids([VALUE]), np.zeros(len(array), int), np.arange(len(array)), array, {})

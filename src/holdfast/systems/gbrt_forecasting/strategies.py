@@ -1,4 +1,4 @@
-"""From one-number regressors to h steps ahead: a model per step, one model for all, or one that is applied repeatedly."""
+"""From one-number regressors to h steps ahead: a model per step, one for all of them, or one applied repeatedly."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Recursive(Strategy):
         for part in origins.blocks(PREDICTED):
             lags = origins.lags(part)
             for k in range(horizon):
-                rows = np.empty((len(lags), origins.layout.width), regressor.dtype)
+                rows: np.ndarray = np.empty((len(lags), origins.layout.width), regressor.dtype)
                 level, scale = origins.fill(part, lags, rows, k)
                 out[part, k] = level + scale * regressor.predict(models[0], rows).reshape(-1)
                 lags = np.concatenate([lags[:, 1:], out[part, k : k + 1]], 1)

@@ -26,7 +26,7 @@ class Windows(NamedTuple):
 
     rows: np.ndarray
     targets: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # the field's name, which hides the method of tuples
 
 
 def window_rows(y: Any, X: Any = None, lookback: int = 24, horizon: int = 24, stride: int = 1) -> Windows:
