@@ -273,6 +273,7 @@ class LightGBMTrees(Trees):
             "max_depth": self.depth,
             "num_leaves": min(2**self.depth, 131072),
             "min_data_in_leaf": self.min_leaf,
+            "min_data_in_bin": min(3, self.min_leaf),
             "bagging_fraction": self.subsample,
             "bagging_freq": int(self.subsample < 1),
             "feature_fraction": self.colsample,
@@ -304,7 +305,8 @@ class LightGBMTrees(Trees):
                 return source.count
 
             def __getitem__(self, index: Any) -> np.ndarray:
-                return source.row(int(index)) if isinstance(index, int | np.integer) else source.rows(index)
+                rows = source.row(int(index)) if isinstance(index, int | np.integer) else source.rows(index)
+                return rows.astype(np.float64)  # LightGBM takes no other type in this way
 
         binned, models = lightgbm.Dataset(Rows(), params=self._settings(seed, threads)).construct(), []
         for k in range(steps):

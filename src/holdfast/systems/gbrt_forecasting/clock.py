@@ -7,6 +7,7 @@ change to daylight saving is no gap in daily data.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,11 +155,18 @@ def _inferred(times: pd.DatetimeIndex, group: np.ndarray, name: str) -> Any:
     found: dict[str, int] = {}
     for length in (len(stretch), 15, 8, 4, 3):
         for start in range(0, min(len(stretch) - length + 1, 40 * length), length):
-            if length >= 3 and (freq := pd.infer_freq(stretch[start : start + length])):
+            if length >= 3 and (freq := _regular(stretch[start : start + length])):
                 found[freq] = found.get(freq, 0) + 1
         if found:
             return to_offset(max(found, key=lambda f: found[f]))
     raise InputError(name, "must be given where time stamps have no regular step", f"{len(stretch)} time stamps")
+
+
+def _regular(times: pd.DatetimeIndex) -> str | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # later versions of pandas return another type, which is as good here
+        freq = pd.infer_freq(times)
+    return None if freq is None else to_offset(freq).freqstr
 
 
 __all__ = ["Clock", "make_clock"]

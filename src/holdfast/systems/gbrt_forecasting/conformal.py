@@ -50,20 +50,21 @@ class SplitConformal:
         """(S,) steps of each series that are trained on."""
         return np.floor(lengths * (1 - self.fraction) + 1e-9).astype(np.int64)
 
-    def split(self, panel: Panel, lookback: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, panel: Panel, lookback: int, horizon: int, trained: int) -> tuple[np.ndarray, np.ndarray]:
         """(ends of windows to train on, ends of windows to calibrate on); no target of one is among the other's.
 
-        Series that are too short to have both only train.
+        Series that are too short to have both only train. A window to train on has `trained` steps as targets.
         """
         cut = self.cut(panel.lengths)
-        index = window_ends(panel.lengths, lookback, horizon)
-        series = panel.series_of(index)
-        step = index - panel.offsets[series]
         split = (cut >= lookback + horizon) & (panel.lengths - cut >= horizon)
+        index = window_ends(panel.lengths, lookback, trained)
+        series = panel.series_of(index)
+        trains = ~split[series] | (index - panel.offsets[series] + trained < cut[series])
+        later = window_ends(panel.lengths, lookback, horizon)
+        series = panel.series_of(later)
         # A window that ends at step cut - 1 has its first target at step cut
-        calibrates = split[series] & (step >= cut[series] - 1)
-        trains = ~split[series] | (step + horizon < cut[series])
-        return index[trains], index[calibrates]
+        calibrates = split[series] & (later - panel.offsets[series] >= cut[series] - 1)
+        return index[trains], later[calibrates]
 
     def scale(self, panel: Panel) -> np.ndarray:
         """(S,) what residuals of each series are divided by."""
@@ -122,10 +123,7 @@ def check_quantiles(quantiles: Any) -> tuple[float, ...]:
         return ()
     if isinstance(quantiles, str) or not isinstance(quantiles, Sequence | np.ndarray):
         raise InputError("quantiles", "must be a sequence of numbers in (0, 1)", quantiles)
-    found = sorted(
-        check_fraction(float(q) if isinstance(q, np.floating) else q, "quantiles", zero=False, one=False)
-        for q in quantiles
-    )
+    found = sorted(check_fraction(q, "quantiles", zero=False, one=False) for q in quantiles)
     if len(set(found)) < len(found):
         raise InputError("quantiles", "must be different from each other", list(quantiles))
     return tuple(found)

@@ -10,7 +10,7 @@ import numpy as np
 from holdfast.systems.gbrt_forecasting.calendar_features import CalendarTable
 from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.transforms import Relative, SeriesScale
-from holdfast.systems.gbrt_forecasting.windows import BLOCK, blocks, gather_windows
+from holdfast.systems.gbrt_forecasting.windows import blocks, gather_windows
 
 COVARIATES = ("last", "all", "none")
 
@@ -95,7 +95,7 @@ class Origins:
     def __len__(self) -> int:
         return len(self.index)
 
-    def blocks(self, limit: int = BLOCK) -> Iterator[slice]:
+    def blocks(self, limit: int | None = None) -> Iterator[slice]:
         """Slices of the windows whose rows take about `limit` bytes."""
         yield from blocks(len(self), 8 * (self.layout.width + self.layout.lookback), limit)
 

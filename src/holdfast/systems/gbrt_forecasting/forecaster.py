@@ -154,7 +154,7 @@ class WindowForecaster(Estimator):
         if quantiles:
             offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
         if models is None:
-            origins = Origins(panel, layout, window_ends(panel.lengths, w, h), known)
+            origins = Origins(panel, layout, window_ends(panel.lengths, w, strategy.trained(h)), known)
             models = strategy.fit(origins, fitting)
         self._forget()
         self.models_, self.series_scale_ = models, known
@@ -168,7 +168,7 @@ class WindowForecaster(Estimator):
     ) -> tuple[np.ndarray, np.ndarray, list[Any] | None]:
         """(offsets (h, Q), residual scale (S,), the models to keep or None to fit on everything)."""
         conformal, strategy = self.conformal or SplitConformal(), as_strategy(self.strategy)
-        trains, calibrates = conformal.split(panel, self.lookback, self.horizon)
+        trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
         conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
         known = SeriesScale.of(past).for_(panel) if self.scaling == "standard" else None

@@ -60,6 +60,10 @@ class Strategy:
         """Steps ahead of which a row holds the known-future covariates."""
         return 1
 
+    def trained(self, horizon: int) -> int:
+        """Steps after a window that training needs to know."""
+        return horizon
+
     def check(self, layout: Layout) -> None:
         """Raise an InputError where the columns do not suit the strategy."""
 
@@ -164,6 +168,9 @@ class Recursive(Strategy):
 
     name: ClassVar[str] = "recursive"
     unbounded: ClassVar[bool] = True
+
+    def trained(self, horizon: int) -> int:
+        return 1
 
     def check(self, layout: Layout) -> None:
         if layout.past_columns:

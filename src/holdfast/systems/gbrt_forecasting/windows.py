@@ -61,7 +61,9 @@ def window_rows(y: Any, X: Any = None, lookback: int = 24, horizon: int = 24, st
     y = np.asarray(check_array(y, "T", name="y", dtype="float32"))
     covariates = np.empty((len(y), 0), np.float32)
     if X is not None:
-        covariates = np.asarray(check_array(X, "T M", name="X", dtype="float32", finite=False, sizes={"T": len(y)}))
+        covariates = np.asarray(
+            check_array(X, "T M", name="X", dtype="float32", finite=False, empty=True, sizes={"T": len(y)})
+        )
     if len(y) < w + h:
         raise InputError("y", f"must have at least lookback + horizon = {w + h} steps", f"{len(y)} steps")
     index = window_ends(np.array([len(y)]), w, h, stride)
@@ -117,9 +119,9 @@ def gather_windows(values: np.ndarray, first: np.ndarray, out: np.ndarray) -> np
     return out
 
 
-def blocks(count: int, row_bytes: int, limit: int = BLOCK) -> list[slice]:
-    """Slices that cover `count` rows, each of about `limit` bytes."""
-    size = max(1, limit // max(1, row_bytes))
+def blocks(count: int, row_bytes: int, limit: int | None = None) -> list[slice]:
+    """Slices that cover `count` rows, each of about `limit` bytes; None = as much as is gathered at a time."""
+    size = max(1, (limit or BLOCK) // max(1, row_bytes))
     return [slice(a, min(a + size, count)) for a in range(0, count, size)]
 
 
