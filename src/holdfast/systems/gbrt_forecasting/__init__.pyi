@@ -5,6 +5,7 @@ from .boosters import XGBoostTrees as XGBoostTrees
 from .calendar_features import calendar_features as calendar_features
 from .conformal import SplitConformal as SplitConformal
 from .conformal import conformal_offsets as conformal_offsets
+from .figures import forecast_figure as forecast_figure
 from .forecaster import WindowForecaster as WindowForecaster
 from .metrics import mae as mae
 from .metrics import mase as mase

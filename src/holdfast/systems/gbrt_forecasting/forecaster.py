@@ -11,7 +11,7 @@ import pandas as pd
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Regressor, as_regressor
+from holdfast.systems.gbrt_forecasting.boosters import HistTrees, as_regressor
 from holdfast.systems.gbrt_forecasting.calendar_features import choose_features
 from holdfast.systems.gbrt_forecasting.conformal import (
     SplitConformal,
@@ -21,8 +21,9 @@ from holdfast.systems.gbrt_forecasting.conformal import (
 )
 from holdfast.systems.gbrt_forecasting.covariates import known_ahead
 from holdfast.systems.gbrt_forecasting.design import COVARIATES, Layout, Origins
-from holdfast.systems.gbrt_forecasting.inputs import read_training
+from holdfast.systems.gbrt_forecasting.inputs import read_other, read_training
 from holdfast.systems.gbrt_forecasting.panel import Panel
+from holdfast.systems.gbrt_forecasting.regressors import Regressor
 from holdfast.systems.gbrt_forecasting.strategies import Fitting, Strategy, as_strategy
 from holdfast.systems.gbrt_forecasting.transforms import Relative, SeriesScale
 from holdfast.systems.gbrt_forecasting.windows import window_ends
@@ -231,7 +232,9 @@ class WindowForecaster(Estimator):
         """
         self.check_fitted()
         steps = self._steps(h)
-        panel = self.history_ if y is None else self._other(y, X)
+        panel = self.history_
+        if y is not None:
+            panel = read_other(y, X, like=self.history_, lookback=self.lookback, freq=self.freq, fill=self.fill)
         if y is None and X is not None:
             raise InputError("X", "must be given together with y", "X alone")
         ahead = known_ahead(panel, X_future, steps, self.future_names_) if self.future_names_ else None
@@ -250,22 +253,6 @@ class WindowForecaster(Estimator):
         if steps > self.horizon and self.offsets_ is not None:
             raise InputError("h", f"must be at most {self.horizon}, for which quantiles were calibrated", steps)
         return steps
-
-    def _other(self, y: Any, X: Any) -> Panel:
-        """Series to forecast instead of those of fit."""
-        panel = read_training(y, X, None, freq=self.freq, fill=self.fill)
-        if panel.x_names != self.x_names_:
-            wanted = ", ".join(self.x_names_) or "none"
-            raise InputError("X", f"must have the columns of fit: {wanted}", ", ".join(panel.x_names) or "none")
-        if (panel.clock.freq is None) != (self.history_.clock.freq is None) or (
-            panel.clock.freq is not None and not panel.clock.same_steps(self.history_.clock)
-        ):
-            raise InputError("y", f"must have the frequency of fit, {self.history_.clock}", str(panel.clock))
-        if (short := panel.lengths < self.lookback).any():
-            k = int(short.argmax())
-            rule = f"must have at least lookback = {self.lookback} steps"
-            raise InputError(f"y, unique_id {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps")
-        return panel
 
     def _forecast(
         self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None

@@ -26,6 +26,31 @@ def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | None, fill
     return join(panel, _table(y, X, past), _table(y, X_future, known))
 
 
+def read_other(y: Any, X: Any, *, like: Panel, lookback: int, freq: str | int | None, fill: str | None) -> Panel:
+    """Series to forecast with a model of others.
+
+    Args:
+        y, X, freq, fill: as in `read_training`.
+        like: the series that the model was fitted on.
+        lookback: steps that are needed of each.
+
+    Raises:
+        InputError: as in `read_training`; other covariates, another frequency, series that are too short.
+    """
+    panel = read_training(y, X, None, freq=freq, fill=fill)
+    if panel.x_names != like.x_names:
+        wanted = ", ".join(like.x_names) or "none"
+        raise InputError("X", f"must have the columns of fit: {wanted}", ", ".join(panel.x_names) or "none")
+    counted = panel.clock.freq is None and like.clock.freq is None  # whole numbers: any step is as good as another
+    if not counted and not panel.clock.same_steps(like.clock):
+        raise InputError("y", f"must have the frequency of fit, {like.clock}", str(panel.clock))
+    if (short := panel.lengths < lookback).any():
+        k = int(short.argmax())
+        rule = f"must have at least lookback = {lookback} steps"
+        raise InputError(f"y, {ID} {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps")
+    return panel
+
+
 def _columns(y: Any, X: Any, name: str) -> list[str] | None:
     """Names of columns of y, where X is such a list."""
     if isinstance(X, str):
@@ -46,4 +71,4 @@ def _table(y: Any, X: Any, columns: list[str] | None) -> Any:
     return pd.DataFrame(y[keys + columns])
 
 
-__all__ = ["read_training"]
+__all__ = ["read_other", "read_training"]

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.boosters import Progress, Regressor, RowSource
 from holdfast.systems.gbrt_forecasting.design import Layout, Origins
+from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
 from holdfast.validation import check_choice
 
 PREDICTED = 1 << 26  # bytes of rows that are predicted at a time

@@ -67,7 +67,7 @@ def as_series_table(
         return frame
     if TIME not in frame.columns:
         numeric = set(frame.select_dtypes("number").columns)
-        text = [c for c in frame.columns if c not in numeric]
+        text = [c for c in frame.columns if c not in numeric and c not in (VALUE, ID)]
         if not text:
             return frame  # rows are steps
         frame = frame.rename(columns={text[0]: TIME})
