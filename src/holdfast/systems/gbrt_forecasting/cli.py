@@ -1,4 +1,4 @@
-"""Forecasts from your own table: `holdfast gbrt_forecasting fit`, `predict`, `backtest`."""
+"""Forecasts from your own table: `holdfast gbrt_forecasting fit`, `predict`, `backtest`, `compare`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting.cli_files import check_table, draw, read_data, read_known, write
+from holdfast.systems.gbrt_forecasting.compare_cli import compare_
 from holdfast.systems.gbrt_forecasting.console import bar, plain, print_scores, said, say, tell_importances
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="Forecast the series of a csv or parquet table with gradient-boosted trees: fit, predict, backtest.",
+    help="Forecast the series of a csv or parquet table with gradient-boosted trees: fit, predict, backtest,"
+    " compare with other forecasters.",
 )
 Data = Annotated[Path, typer.Argument(help="A csv, tsv or parquet table: a row per time (and series).")]
 Time = Annotated[
@@ -208,6 +210,9 @@ def backtest(
     print_scores(result.scores(by="step"), "by the step ahead")
     if result.left_out:
         say(f"{result.left_out} forecasts left out: series too short at the time")
+
+
+app.command(name="compare")(compare_)
 
 
 # ------------------------------------------------------------------------------------------------------------- settings
