@@ -63,6 +63,11 @@ def load_sklearn(path: str | Path, trusted: Iterable[str] = ()) -> Any:
         raise InputError(str(path), "must be a readable skops file", f"{type(e).__name__}: {e}") from e
 
 
+def check_available() -> None:
+    """Raise MissingExtra where skops is not installed: before a model is fitted that is to be saved."""
+    _skops()
+
+
 def _skops() -> Any:
     try:
         import skops.io
@@ -71,4 +76,4 @@ def _skops() -> Any:
     return skops.io
 
 
-__all__ = ["load_sklearn", "save_sklearn"]
+__all__ = ["check_available", "load_sklearn", "save_sklearn"]

@@ -80,10 +80,12 @@ def fit_(
 
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
-    from holdfast import modelfolder
+    from holdfast import modelfolder, sklearn_models
     from holdfast.systems.gbrt_forecasting.panel import describe
 
     modelfolder.check_replaceable(out)  # now, not after the fit
+    if estimator == "hist":
+        sklearn_models.check_available()
     model = _forecaster(
         horizon, lookback, freq, fill, estimator, (trees, depth, rate), strategy, difference, scaling, calendar,
         quantiles, jobs, seed,

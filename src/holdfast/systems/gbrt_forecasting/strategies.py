@@ -108,8 +108,8 @@ class Direct(Strategy):
         if layout.future_names:
             fitting.refuse_beyond(origins, fitting.horizon, "where there are known-future covariates")
         assert fitting.max_bytes is not None
-        # Besides the rows of a block there are its lags in float64, and one column of targets
-        size = max(1, (fitting.max_bytes - 8 * len(origins)) // (4 * layout.width + 8 * layout.lookback))
+        # Besides the rows of a block there are a copy for LightGBM and its lags, in float64, and one column of targets
+        size = max(1, (fitting.max_bytes - 8 * len(origins)) // (12 * layout.width + 16 * layout.lookback))
 
         def rows(part: slice) -> np.ndarray:
             start, stop, _ = part.indices(len(origins))
