@@ -3,6 +3,8 @@ from .boosters import HistTrees as HistTrees
 from .boosters import LightGBMTrees as LightGBMTrees
 from .boosters import XGBoostTrees as XGBoostTrees
 from .calendar_features import calendar_features as calendar_features
+from .compare import Comparison as Comparison
+from .compare import compare_forecasters as compare_forecasters
 from .conformal import SplitConformal as SplitConformal
 from .conformal import conformal_offsets as conformal_offsets
 from .figures import forecast_figure as forecast_figure
@@ -13,6 +15,7 @@ from .metrics import pinball as pinball
 from .metrics import rmse as rmse
 from .metrics import smape as smape
 from .metrics import wape as wape
+from .published import preset as preset
 from .strategies import Direct as Direct
 from .strategies import MultiOutput as MultiOutput
 from .strategies import Recursive as Recursive

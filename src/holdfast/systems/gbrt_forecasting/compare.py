@@ -13,7 +13,7 @@ import pandas as pd
 from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
 from holdfast.systems.gbrt_forecasting.contenders import Contender, contenders
-from holdfast.systems.gbrt_forecasting.local_models import MODELS, compiled, local_backtest
+from holdfast.systems.gbrt_forecasting.local_models import MODELS, compiled, local_backtest, local_forecasts
 from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.seasons import season_of
 from holdfast.validation import check_integer
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of `compare`.
+    """What came of `compare_forecasters`.
 
     Attributes:
         entries: best first, by `order`.
@@ -137,7 +137,7 @@ class Comparison:
         return f"{said}, but {_and(level)} may be as good{apart}."
 
 
-def compare(
+def compare_forecasters(
     panel: Panel,
     horizon: int,
     *,
@@ -195,15 +195,17 @@ def compare(
 
 
 def forecast_ahead(comparison: Comparison, *, seed: int = 0) -> pd.DataFrame:
-    """The steps after the end of every series that was compared, by the best forecaster that learns from windows.
+    """The steps after the end of every series that was compared, by the best forecaster, fitted on all there is.
 
     Returns:
-        unique_id, ds, yhat, q10, q90.
+        unique_id, ds, yhat, q10, q90, model (its name).
     """
-    made = {c.name: c for c in contenders(comparison.lookback, comparison.horizon, comparison.season, seed=seed)}
-    name = next(e.name for e in comparison.entries if e.name in made)
-    chosen: WindowForecaster = made[name].forecaster
-    return chosen._fit(comparison.panel).predict().assign(model=name)
+    name, panel = comparison.best.name, comparison.panel
+    if name in MODELS:
+        return local_forecasts(name, panel, comparison.horizon, comparison.season).assign(model=name)
+    made = contenders(comparison.lookback, comparison.horizon, comparison.season, seed=seed)
+    chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
+    return chosen._fit(panel).predict().assign(model=name)
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts
@@ -284,4 +286,4 @@ def _silent(name: str, done: int, of: int) -> None:
     """No progress is shown."""
 
 
-__all__ = ["Comparison", "Entry", "compare", "forecast_ahead"]
+__all__ = ["Comparison", "Entry", "compare_forecasters", "forecast_ahead"]

@@ -51,7 +51,7 @@ def compare_(
     """
     from threadpoolctl import threadpool_limits
 
-    from holdfast.systems.gbrt_forecasting.compare import compare, forecast_ahead
+    from holdfast.systems.gbrt_forecasting.compare import compare_forecasters, forecast_ahead
 
     if threads < 1:
         raise InputError("--threads", "must be at least 1", threads)
@@ -59,7 +59,7 @@ def compare_(
         raise InputError("--out", "must be a folder", str(out))
     panel = _panel(data, time, target, series_id, past, freq, fill)
     with _named(data), threadpool_limits(threads), _progress() as show:
-        found = compare(
+        found = compare_forecasters(
             panel, horizon, lookback=lookback, season=season, cutoffs=cutoffs, most_series=series, seed=seed,
             progress=show,
         )  # fmt: skip

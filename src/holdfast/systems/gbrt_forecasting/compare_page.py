@@ -68,12 +68,11 @@ def _value(value: float) -> float | str:
 
 def facts(comparison: Comparison, source: str) -> dict[str, str]:
     """What was compared, in words."""
-    many, steps, freq = describe(comparison.panel).split(", ")[0], "", str(comparison.panel.clock)
-    steps = f"{len(comparison.panel.y):,}"
+    many, freq = describe(comparison.panel).split(", ")[0], str(comparison.panel.clock)
     return {
         "data": source,
         "series": many,
-        "values": steps,
+        "values": f"{len(comparison.panel.y):,}",
         "frequency": freq,
         "horizon": f"{comparison.horizon} steps",
         "window": f"{comparison.lookback} steps",
@@ -91,7 +90,7 @@ def render(comparison: Comparison, source: str, command: str = "") -> str:
     """
     return render_page(
         f"{PACKAGE}:compare.html.j2",
-        style=("theme.css", "page.css"),
+        style=("theme.css", "page.css", f"{PACKAGE}:compare.css"),
         script="page.js",
         source=source,
         verdict=comparison.verdict(),

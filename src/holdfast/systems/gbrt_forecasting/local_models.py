@@ -81,6 +81,17 @@ def local_backtest(
     return Backtest(pd.concat(parts, ignore_index=True), left_out)
 
 
+def local_forecasts(name: str, panel: Panel, horizon: int, season: int) -> pd.DataFrame:
+    """The steps after the end of every series: unique_id, ds, yhat, q10, q90."""
+    parts = []
+    for k in range(panel.count):
+        start, length = int(panel.offsets[k]), int(panel.lengths[k])
+        found = _forecast(name, season, panel.y[start : start + length][-MOST_STEPS:], horizon)
+        positions = int(panel.first[k]) + length - 1 + np.arange(1, horizon + 1)
+        parts.append(pd.DataFrame({"unique_id": panel.ids[k], "ds": panel.clock.times(positions), **found}))
+    return pd.concat(parts, ignore_index=True)
+
+
 def _forecast(name: str, season: int, y: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
     """yhat, q10, q90 (h,). A series the seasonal model cannot be fitted to gets the model without a season."""
     for tried in dict.fromkeys((season, 1)):
@@ -94,4 +105,4 @@ def _forecast(name: str, season: int, y: np.ndarray, horizon: int) -> dict[str, 
     return {"yhat": last, "q10": np.full(horizon, np.nan), "q90": np.full(horizon, np.nan)}
 
 
-__all__ = ["LONGEST_SEASON", "MODELS", "compiled", "local_backtest", "local_model"]
+__all__ = ["LONGEST_SEASON", "MODELS", "compiled", "local_backtest", "local_forecasts", "local_model"]
