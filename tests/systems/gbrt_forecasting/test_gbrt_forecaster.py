@@ -349,6 +349,23 @@ def test_predicting_other_series_with_the_same_model() -> None:
     assert not np.array_equal(later["yhat"], again["yhat"])
     with pytest.raises(InputError, match="must have at least lookback = 6 steps"):
         model.predict(y=y[:5])
+    with pytest.raises(InputError, match="X: must have the columns of fit: none"):
+        model.predict(y=y, X=y)
+    with pytest.raises(InputError, match="X: must be given together with y"):
+        model.predict(X=y)
+
+
+def test_other_series_must_be_of_the_same_frequency() -> None:
+    hourly = pd.Series(series(100), index=pd.date_range("2024-01-01", periods=100, freq="h"))
+    model = WindowForecaster(6, 3, SMALL).fit(hourly)
+    assert model.predict(y=hourly.iloc[:6])["ds"][0] == hourly.index[6]
+    daily = pd.Series(series(100), index=pd.date_range("2024-01-01", periods=100, freq="D"))
+    with pytest.raises(InputError, match="must have no gaps at frequency h"):
+        model.predict(y=daily)
+    with pytest.raises(InputError, match="y: must have dates as time stamps, at the frequency of fit, h"):
+        model.predict(y=hourly.to_numpy())
+    with pytest.raises(InputError, match="y: must have the frequency of fit"):
+        WindowForecaster(6, 3, SMALL).fit(hourly.to_numpy()).predict(y=hourly)
 
 
 def test_threads_change_no_number() -> None:

@@ -37,7 +37,13 @@ def read_other(y: Any, X: Any, *, like: Panel, lookback: int, freq: str | int | 
     Raises:
         InputError: as in `read_training`; other covariates, another frequency, series that are too short.
     """
-    panel = read_training(y, X, None, freq=freq, fill=fill)
+    try:  # the frequency of fit, which a window of few steps would not tell
+        panel = read_training(y, X, None, freq=like.clock.freq if freq is None else freq, fill=fill)
+    except InputError as e:
+        if e.argument != "freq" or freq is not None:
+            raise
+        rule = f"must have dates as time stamps, at the frequency of fit, {like.clock}"
+        raise InputError("y", rule, "whole numbers, or no time stamps") from e
     if panel.x_names != like.x_names:
         wanted = ", ".join(like.x_names) or "none"
         raise InputError("X", f"must have the columns of fit: {wanted}", ", ".join(panel.x_names) or "none")
