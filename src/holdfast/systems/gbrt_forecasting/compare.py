@@ -99,7 +99,7 @@ class Comparison:
                     "coverage": found.get("coverage", np.nan),
                     "width": _width(entry.backtest.frame) / width if width > 0 else np.nan,
                     "cpu_seconds": entry.cpu_seconds,
-                    "worse": errors[entry.name].mean() / errors[self.best.name].mean() - 1,
+                    "worse": _above(errors[entry.name].mean(), errors[self.best.name].mean()),
                     "worse_low": low,
                     "worse_high": high,
                     "wins": float(wins.get(entry.name, 0.0)),
@@ -267,13 +267,21 @@ def _width(frame: pd.DataFrame) -> float:
     return float((frame["q90"] - frame["q10"]).mean())
 
 
+def _above(error: float, best: float) -> float:
+    """By how much, as a share, an error is above the best one; not finite where that one is 0 and this is not."""
+    return error / best - 1 if best > 0 else 0.0 if error == best else float("inf")
+
+
 def _interval(errors: pd.Series, best: pd.Series) -> tuple[float, float]:
     """95 % interval of how much larger the mean error is than the best one's, by redrawing forecasts."""
     if len(errors) < FEWEST_WINDOWS or errors.name == best.name:
         return float("nan"), float("nan")
     rng = np.random.default_rng(0)
     rows = rng.integers(0, len(errors), (DRAWS, len(errors)))
-    ratio = errors.to_numpy()[rows].mean(1) / best.to_numpy()[rows].mean(1) - 1
+    least = best.to_numpy()[rows].mean(1)
+    if least.min() <= 0:
+        return float("nan"), float("nan")
+    ratio = errors.to_numpy()[rows].mean(1) / least - 1
     low, high = np.quantile(ratio, (0.025, 0.975))
     return float(low), float(high)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.errors import InputError
-from holdfast.printable import clean_line
+from holdfast.printable import clean, clean_line
 from holdfast.systems.gbrt_forecasting.cli_files import read_data
 from holdfast.systems.gbrt_forecasting.console import said, say
 
@@ -68,8 +68,8 @@ def compare_(
     if as_json:
         typer.echo(json.dumps(_plain(found), ensure_ascii=False))
     else:
-        _print(found)
-        print(found.verdict())
+        print_table(found)
+        typer.echo(clean(found.verdict()))
     for note in found.notes:
         say(f"note: {note}")
     say(f"page: {out / 'comparison.html'}")
@@ -154,7 +154,7 @@ def _plain(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _print(found: Comparison) -> None:
+def print_table(found: Comparison) -> None:
     """The table, as wide as the terminal allows."""
     from rich.console import Console
     from rich.markup import escape
@@ -179,4 +179,4 @@ def _print(found: Comparison) -> None:
     console.print(table)
 
 
-__all__ = ["compare_"]
+__all__ = ["compare_", "print_table"]

@@ -97,15 +97,15 @@ def series_figures(comparison: Comparison, palette: Palette = THEMED) -> list[Dr
     chosen = np.unique(np.linspace(0, panel.count - 1, min(MOST_SERIES, panel.count)).round().astype(int))
     actual = panel.frame()
     most = 1 if len(chosen) > 2 else SHOWN
-    drawings = []
+    drawn_all: list[Drawing] = []
     for k in chosen:
         name = panel.ids[k]
         came = actual[actual["unique_id"] == name]
         for entry in comparison.entries[:most]:
-            drawn = _forecasts(comparison, entry, name, came, f"series-{k}-{len(drawings)}", palette)
+            drawn = _forecasts(comparison, entry, name, came, f"series-{k}-{len(drawn_all)}", palette)
             if drawn is not None:
-                drawings.append(drawn)
-    return drawings
+                drawn_all.append(drawn)
+    return drawn_all
 
 
 def _forecasts(
