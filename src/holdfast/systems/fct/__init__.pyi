@@ -1,3 +1,9 @@
+from .backfill import BackfillCurve as BackfillCurve
+from .backfill import BackfillPlanner as BackfillPlanner
+from .backfill import backfill_curve as backfill_curve
+from .backfill import oracle_order as oracle_order
+from .backfill import random_order as random_order
+from .backfill import uncertainty_order as uncertainty_order
 from .fitting import TransformTraining as TransformTraining
 from .fitting import train_transform as train_transform
 from .maps import Affine as Affine
@@ -9,6 +15,8 @@ from .method import UncertaintyHead as UncertaintyHead
 from .method import row_errors as row_errors
 from .method import transform_loss as transform_loss
 from .method import uncertainty_loss as uncertainty_loss
+from .migrator import EmbeddingMigrator as EmbeddingMigrator
+from .migrator import FewPairs as FewPairs
 from .mlp import MLP as MLP
 from .mlp import TransformMap as TransformMap
 from .retrieval import cmc as cmc
@@ -16,3 +24,5 @@ from .retrieval import distances as distances
 from .retrieval import mean_average_precision as mean_average_precision
 from .retrieval import neighbours as neighbours
 from .retrieval import recall_at_k as recall_at_k
+from .uncertainty import Ensemble as Ensemble
+from .uncertainty import ResidualNeighbours as ResidualNeighbours
