@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.errors import InputError
 from holdfast.validation import as_array, check_array, check_same_length, is_tensor
@@ -57,6 +58,72 @@ def check_rows(x: Any, name: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Items embedded by both models; row i of every array is the same item.
+
+    Attributes:
+        old, new, side: float32 (N, d_old), (N, d_new), (N, d_side) or None.
+        labels: class numbers from 0, int64 (N,), or None.
+    """
+
+    old: Tensor
+    new: Tensor
+    side: Tensor | None = None
+    labels: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, old: Any, new: Any, side: Any = None, labels: Any = None) -> Pairs:
+        """Pairs from arrays, checked as in `as_pairs`; labels of any kind."""
+        a, b, c = as_pairs(old, new, side)
+        if labels is None:
+            return cls(a, b, c)
+        classes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64).ravel()
+        check_same_length(old=a, labels=classes)
+        return cls(a, b, c, classes)
+
+    def rows(self, which: np.ndarray) -> Pairs:
+        """The rows of these numbers."""
+        index = torch.from_numpy(which)
+        side = None if self.side is None else self.side[index]
+        return Pairs(self.old[index], self.new[index], side, None if self.labels is None else self.labels[which])
+
+    def normalized(self) -> Pairs:
+        """With new embeddings of length 1.
+
+        Raises:
+            InputError: a new embedding of zeros.
+        """
+        zero = np.flatnonzero(self.new.norm(dim=1).numpy() == 0)
+        if len(zero):
+            received = f"{len(zero)}, the first is row {zero[0]}"
+            raise InputError("new", "must have no rows of zeros with normalize='l2'", received)
+        return replace(self, new=nn.functional.normalize(self.new))
+
+    def split(self, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers to fit to, and a share `fraction` of all that is held out; both rising, at least 4 and 2."""
+        order = np.random.default_rng(seed).permutation(len(self.old))
+        count = min(max(2, round(fraction * len(order))), len(order) - 4)
+        return np.sort(order[count:]), np.sort(order[:count])
+
+    @property
+    def inputs(self) -> Tensor:
+        """[old, side], (N, d_old + d_side)."""
+        return self.old if self.side is None else torch.cat([self.old, self.side], 1)
+
+
+def class_means(new: Tensor, labels: np.ndarray) -> Tensor:
+    """Means of the classes, of length 1: the weights of the nearest-class-mean classifier by angle, (K, d_new).
+
+    Example:
+        >>> class_means(torch.tensor([[2.0, 0.0], [4.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1])).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    index = torch.from_numpy(labels)
+    sums = torch.zeros(int(index.max()) + 1, new.shape[1]).index_add_(0, index, new)
+    return nn.functional.normalize(sums)
+
+
 def as_float64(x: Tensor) -> np.ndarray:
     return x.detach().cpu().numpy().astype(np.float64)
 
@@ -67,4 +134,4 @@ def spread(x: np.ndarray) -> np.ndarray:
     return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
 
 
-__all__ = ["as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "spread"]
+__all__ = ["Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means", "spread"]
