@@ -163,7 +163,8 @@ class Backfilled(Recipe):
         found = {name: self.curve(filling, part) for name, part in measured(data).items()}
         yield Scalar("backfilling mAP", found["test"].area)
         yield Scalar("mAP", float(found["test"].values[0]))
-        yield Curve("mAP while backfilling", 100 * found["test"].fractions, found["test"].values, "% embedded again")
+        x, y = (100 * found["test"].fractions).tolist(), found["test"].values.tolist()
+        yield Curve("mAP while backfilling", x, y, "% embedded again")
         yield Scalar("validation score", found["validation"].area)
 
     def curve(self, filling: Filling, part: Part) -> BackfillCurve:

@@ -33,7 +33,7 @@ from holdfast.systems.fct.ownpairs import OwnPairs
 from holdfast.systems.fct.recipes import AsTheyAre, BackwardCompatible, Budget, Linear, Recipe, Transformed
 from holdfast.systems.fct.sideinfo import AutoencoderSide, PCASide, SideInfo, SimCLRSide
 from holdfast.systems.fct.textgrowth import Docstrings, Reviews, TextIndex
-from holdfast.systems.fct.vectors import Vectors, parts_of, rows_of
+from holdfast.systems.fct.vectors import Vectors, rows_of, vectors_of
 from holdfast.trials.run import Run
 
 DIGITS, WORDS, FILMS = "MNIST, digits 0-4 -> 0-9", "docstrings, TF-IDF -> MiniLM", "film reviews, TF-IDF -> MiniLM"
@@ -49,7 +49,7 @@ def trial(run: Run) -> Iterator[Measurement]:
     elif isinstance(run.problem, TextIndex):
         data = _indexed(run, run.problem)
     else:
-        data = cast(OwnPairs, run.problem).split(run.rng("split"))
+        data = cast(OwnPairs, run.problem).split(run.rng("split"), cast(Budget, run.scale).rows)
     yield from cast(Recipe, run.arm).measure(run, data)
 
 
@@ -71,16 +71,13 @@ def _grown(run: Run, problem: ClassGrowth) -> Vectors:
             f"side {wanted}", side_information, side=_side(wanted, scale), workers=scale.training.workers, **shared
         )
         tensors |= {f"{part}/side/{wanted}": tensor for part, tensor in side.items()}
-    return Vectors(
-        **parts_of(tensors), classifier=made["new classifier"], old_classifier=made["old classifier"], metric="l2"
-    )
+    return vectors_of(tensors, "l2", classifier=made["new classifier"], old_classifier=made["old classifier"])
 
 
 def _side(name: str, scale: Budget) -> SideInfo:
-    learnt = {"epochs": scale.side_epochs, "batch": scale.side_batch}
     ways: Mapping[str, SideInfo] = {
-        "SimCLR": SimCLRSide(**learnt, augment=scale.views),
-        "autoencoder": AutoencoderSide(**learnt),
+        "SimCLR": SimCLRSide(scale.side_epochs, scale.side_batch, augment=scale.views),
+        "autoencoder": AutoencoderSide(scale.side_epochs, scale.side_batch),
         "PCA": PCASide(),
     }
     return ways[name]
@@ -90,7 +87,7 @@ def _indexed(run: Run, problem: TextIndex) -> Vectors:
     made = run.stage("sentences", sentences, problem=problem, dim=cast(Budget, run.scale).dim, device=run.device)
     order = run.rng("split").permutation(problem.total)
     sizes = {"fit": problem.pairs, "validation": problem.validation, "test": problem.test}
-    return Vectors(**parts_of(rows_of(made, order, sizes)), metric="cosine")
+    return vectors_of(rows_of(made, order, sizes), "cosine")
 
 
 # --------------------------------------------------------------------------------------------------------------- arms
@@ -156,8 +153,9 @@ ARMS = {
     ),
     "text: ridge": _ridge("linear map of the bag of words", TEXTS),
     "text: ridge + side": _ridge("linear map of bag of words and hashed n-grams", TEXTS, side=N_GRAMS),
-    "text: h": _h("h of the bag of words", TEXTS),
-    "text: h + side": _h("h of bag of words and hashed n-grams", TEXTS, side=N_GRAMS),
+    # MiniLM's embeddings have 384 numbers: with 128 in between, h would be narrower than what it has to give.
+    "text: h": _h("h of the bag of words", TEXTS, inner=512),
+    "text: h + side": _h("h of bag of words and hashed n-grams", TEXTS, inner=512, side=N_GRAMS),
 }
 
 

@@ -14,8 +14,8 @@ from holdfast.systems.fct.ownpairs import OwnPairs
 from holdfast.systems.fct.recipes import AsTheyAre, Budget, Chosen, Linear, Migrated, Rotated, Transformed
 
 NAME = "your data"
-RATES = (5e-4, 2e-3, 8e-3)
-PENALTIES = (None, 1e-2, 1.0)
+RATES = (2e-3, 8e-3)
+PENALTIES = (None, 1.0)
 
 
 def on_own_pairs(declared: Experiment, paths: Sequence[Path]) -> Experiment:
@@ -41,15 +41,19 @@ def on_own_pairs(declared: Experiment, paths: Sequence[Path]) -> Experiment:
         )
         arms["mlp + side"] = _chosen("h with your side-information", *(Transformed("own", lr) for lr in RATES))
     names = ("recall@10", "validation score", *(("mAP", "top-1", "top-5") if "label" in pairs else ()))
-    scale = Budget(inner=512, epochs=60)
-    quick = dataclasses.replace(scale, replicates=1, epochs=2, inner=16)
+    scales = {
+        "smoke": Budget(replicates=1, epochs=2, inner=16, rows=200),
+        "demo": Budget(inner=256, rows=2000),
+        "small": Budget(inner=512),
+        "full": Budget(inner=2048, epochs=80, batch=1024, slow=True),
+    }
     return dataclasses.replace(
         declared,
         question="Which migrator suits these vectors, and what recall is to be expected?",
         problems={NAME: problem},
         arms=arms,
         metrics={name: declared.metrics[name] for name in names},
-        scales={name: quick if name == "smoke" else scale for name in declared.scales},
+        scales=scales,
         claims=_claims(same=same, side=side),
         tuning=None,
         own=None,

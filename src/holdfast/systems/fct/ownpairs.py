@@ -15,7 +15,7 @@ from holdfast.data.readers.listings import Listing
 from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
-from holdfast.systems.fct.vectors import Vectors, parts_of, rows_of
+from holdfast.systems.fct.vectors import Vectors, rows_of, vectors_of
 from holdfast.unpacking import DAMAGED, check_archive, check_memory
 from holdfast.validation import check_array, check_same_length
 
@@ -87,8 +87,13 @@ class OwnPairs(Problem):
         side = f" with {pairs['side'].shape[1]} numbers of side-information" if "side" in pairs else ""
         return f"{len(pairs['old']):,} pairs, {pairs['old'].shape[1]} -> {pairs['new'].shape[1]} numbers{side}"
 
-    def split(self, rng: np.random.Generator) -> Vectors:
-        """The replicate's parts; the distance is the cosine where all new embeddings have length 1."""
+    def split(self, rng: np.random.Generator, rows: int | None = None) -> Vectors:
+        """The replicate's parts; the distance is the cosine where all new embeddings have length 1.
+
+        Args:
+            rng: draws them.
+            rows: most rows to fit on, half of that in other parts; None = all.
+        """
         pairs = self.read()
         tensors = {name: torch.from_numpy(np.ascontiguousarray(pairs[name])) for name in ("old", "new")}
         if "side" in pairs:
@@ -96,9 +101,12 @@ class OwnPairs(Problem):
         if "label" in pairs:
             tensors["labels"] = torch.from_numpy(np.unique(pairs["label"], return_inverse=True)[1].astype(np.int64))
         order, sizes = _grouped(pairs.get("id"), len(pairs["old"]), self.sizes(), rng)
-        parts = parts_of(rows_of(tensors, order, sizes))
         unit = np.allclose(np.linalg.norm(pairs["new"], axis=1), 1, atol=1e-3)
-        return Vectors(**parts, metric="cosine" if unit else "l2")
+        divided = rows_of(tensors, order, sizes)
+        if rows is not None:
+            most = {"fit": rows, "validation": rows // 2, "test": rows // 2}
+            divided = {name: tensor[: most[name.partition("/")[0]]] for name, tensor in divided.items()}
+        return vectors_of(divided, "cosine" if unit else "l2")
 
 
 def _grouped(
@@ -144,7 +152,7 @@ def read_pairs(path: Path) -> dict[str, np.ndarray]:
         raise
     except (*DAMAGED, TypeError, MemoryError) as error:
         raise InputError(str(path), f"must be a readable {suffix[1:]} file of plain arrays", str(error)) from None
-    checked = {}
+    checked: dict[str, np.ndarray] = {}
     for name in ("old", "new", "side"):
         if name in found:
             checked[name] = check_array(found[name], "N D", name=f"{path}: {name}", dtype="float32")

@@ -36,7 +36,7 @@ class Budget(Scale):
         views: what SimCLR does to an image.
         epochs, batch, inner: of h, `inner` is the width of its mixer.
         dim: length of the bags of words in text problems.
-        rows: images to fit on, a quarter of that to measure on; None = all.
+        rows: rows to fit on, a quarter of that to measure on; None = all. Texts always use all.
         kept: share of the epochs of h in which batch norm uses its running statistics.
     """
 
@@ -179,16 +179,18 @@ class Transformed(Migrated):
 
     Attributes:
         lr, weight_decay: of Adam.
+        inner: width of the mixer; None = as the scale says.
     """
 
     side: str | None = None
     lr: float = 2e-3
     weight_decay: float = 2**-15
     without_old: bool = False
+    inner: int | None = None
 
     def fitter(self, scale: Budget, uncertainty: bool = False) -> MLP:
         training = TransformTraining(scale.epochs, scale.batch, self.lr, self.weight_decay, frozen_norm=scale.kept)
-        return MLP(scale.inner, training, uncertainty)
+        return MLP(self.inner or scale.inner, training, uncertainty)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""SimCLR (Chen, Kornblith, Norouzi, Hinton, ICML 2020, arXiv 2002.05709): what the paper makes side-information with."""
+"""SimCLR (Chen, Kornblith, Norouzi, Hinton, ICML 2020, arXiv 2002.05709): what side-information is made with."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ class TextIndex(Problem):
         test: query and gallery of measuring; each is compared with all others.
     """
 
-    pairs: int = 3000
-    validation: int = 500
-    test: int = 2000
+    pairs: int = 2000
+    validation: int = 400
+    test: int = 1200
 
     def __post_init__(self) -> None:
         for name in ("pairs", "validation", "test"):

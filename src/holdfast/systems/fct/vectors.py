@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def scores(part: Part, query: Tensor, gallery: Tensor, metric: str) -> dict[str,
         "top-1" and "top-5" (a row of the query's class among the nearest 1 or 5) and "mAP".
     """
     ids = np.arange(len(part))
-    same = {"query_ids": ids, "gallery_ids": ids, "metric": metric}
+    same: dict[str, Any] = {"query_ids": ids, "gallery_ids": ids, "metric": metric}
     k = min(NEAREST, len(part) - 1)
     found, true = neighbours(query, gallery, k, **same), neighbours(part.new, part.new, k, **same)
     measured = {"recall@10": float(recall_at_k(found, true).mean())}
@@ -89,9 +90,16 @@ def parts_of(tensors: Mapping[str, Tensor]) -> dict[str, Part]:
     return parts
 
 
+def vectors_of(tensors: Mapping[str, Tensor], metric: str, **classifiers: Tensor) -> Vectors:
+    """The parts fit, validation and test from tensors named as in `parts_of`."""
+    parts = parts_of(tensors)
+    return Vectors(parts["fit"], parts["validation"], parts["test"], metric, **classifiers)
+
+
 def rows_of(tensors: Mapping[str, Tensor], order: np.ndarray, sizes: Mapping[str, int]) -> dict[str, Tensor]:
     """Tensors of all rows, divided into parts that follow each other in an order, as `parts_of` reads them."""
-    divided, start = {}, 0
+    divided: dict[str, Tensor] = {}
+    start = 0
     for part, size in sizes.items():
         rows = torch.from_numpy(order[start : start + size])
         divided |= {f"{part}/{name}": tensor[rows] for name, tensor in tensors.items()}
@@ -99,4 +107,4 @@ def rows_of(tensors: Mapping[str, Tensor], order: np.ndarray, sizes: Mapping[str
     return divided
 
 
-__all__ = ["Part", "Vectors", "parts_of", "rows_of", "scores"]
+__all__ = ["Part", "Vectors", "parts_of", "rows_of", "scores", "vectors_of"]
