@@ -26,3 +26,15 @@ from .retrieval import neighbours as neighbours
 from .retrieval import recall_at_k as recall_at_k
 from .uncertainty import Ensemble as Ensemble
 from .uncertainty import ResidualNeighbours as ResidualNeighbours
+from .migration import Applied as Applied
+from .migration import apply as apply
+from .migration import migrate_stream as migrate_stream
+from .compat import CompatReport as CompatReport
+from .compat import compat_report as compat_report
+from .dryrun import Preview as Preview
+from .dryrun import preview as preview
+from .stores import ArraySource as ArraySource
+from .stores import open_source as open_source
+from .checking import Verified as Verified
+from .checking import rollback as rollback
+from .checking import verify as verify

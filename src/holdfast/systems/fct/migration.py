@@ -15,9 +15,9 @@ import numpy as np
 import holdfast
 from holdfast.errors import InputError
 from holdfast.files import write_text
+from holdfast.systems.fct.dryrun import check_sizes
 from holdfast.systems.fct.job import FORMAT, Job
 from holdfast.systems.fct.migrator import EmbeddingMigrator
-from holdfast.systems.fct.preview import check_sizes
 from holdfast.systems.fct.sinks import ParquetSink, Sink, sink_for
 from holdfast.systems.fct.stores import Source, WithSide
 from holdfast.systems.fct.worker import Progress, Worker

@@ -39,6 +39,7 @@ class ParquetSource(Source):
         self._files = parquet_files(self.path)
         self._opened = [_open(file) for file in self._files]
         schema = self._opened[0].schema_arrow
+        self.names: list[str] = schema.names
         for file, opened in zip(self._files[1:], self._opened[1:], strict=True):
             if opened.schema_arrow != schema:
                 raise InputError(str(file), f"must have the columns of {self._files[0].name}", "others")
