@@ -20,7 +20,8 @@ LARGEST = 2**30  # bytes; CIFAR's largest file has 155 million
 MARK = object()
 # What numpy's arrays are pickled with. The names stand for what is done here, they are not looked up.
 RECONSTRUCT = {"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"}
-NAMED = {*RECONSTRUCT, "numpy ndarray", "numpy dtype", "_codecs encode"}
+EMPTY = {"__builtin__ bytes", "builtins bytes"}  # how protocols 0 to 2 write b""
+NAMED = {*RECONSTRUCT, *EMPTY, "numpy ndarray", "numpy dtype", "_codecs encode"}
 
 
 class _Name(str):
@@ -122,6 +123,8 @@ class _Reader:
             self.stack.append(_Dtype(arguments[0]))
         elif function == "_codecs encode" and arguments[1] in ("latin1", "latin-1"):
             self.stack.append(arguments[0].encode("latin-1"))
+        elif function in EMPTY and arguments == ():
+            self.stack.append(b"")
         else:
             raise InputError("pickle", "must hold plain data only", f"a call of {function}")
 

@@ -149,7 +149,7 @@ class PCASide(SideInfo):
         workers: int = 0,
         on_step: Callable[[int, int], None] | None = None,
     ) -> nn.Module:
-        return PrincipalComponents.of(images.read(), self.dim).to(device)
+        return PrincipalComponents.of(images.read(), self.dim).to(device).eval()
 
 
 class PrincipalComponents(nn.Module):
