@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -50,20 +52,12 @@ class OwnPairs(Problem):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", str(self.path))
-        file = Path(self.path)
-        read_pairs(file)
-        object.__setattr__(self, "files", Listing(file.parent, (file,), None, ()).fingerprint())
+        object.__setattr__(self, "files", _state(Path(self.path)))
+        self.read()
 
-    def read(self) -> dict[str, np.ndarray]:
+    def read(self) -> Mapping[str, np.ndarray]:
         """The columns, of at most 20,000 rows that are spread evenly over the file."""
-        pairs = read_pairs(Path(self.path))
-        rows = np.linspace(0, len(pairs["old"]) - 1, min(MOST, len(pairs["old"]))).round().astype(np.int64)
-        return {name: column[rows] for name, column in pairs.items()}
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Which of old, new, side, id and label there are."""
-        return tuple(read_pairs(Path(self.path)))
+        return _some_rows(Path(self.path), self.files)
 
     def sizes(self) -> dict[str, int]:
         """Rows of each part."""
@@ -80,10 +74,10 @@ class OwnPairs(Problem):
         return os.path.isfile(self.path)
 
     def fingerprint(self) -> str:
-        return self.files
+        return _state(Path(self.path)) if self.available() else ""
 
     def describe(self) -> str:
-        pairs = read_pairs(Path(self.path))
+        pairs = self.read()
         side = f" with {pairs['side'].shape[1]} numbers of side-information" if "side" in pairs else ""
         return f"{len(pairs['old']):,} pairs, {pairs['old'].shape[1]} -> {pairs['new'].shape[1]} numbers{side}"
 
@@ -107,6 +101,18 @@ class OwnPairs(Problem):
             most = {"fit": rows, "validation": rows // 2, "test": rows // 2}
             divided = {name: tensor[: most[name.partition("/")[0]]] for name, tensor in divided.items()}
         return vectors_of(divided, "cosine" if unit else "l2")
+
+
+def _state(file: Path) -> str:
+    """Changes when the file is written to; "" where there is none."""
+    return Listing(file.parent, (file,), None, ()).fingerprint() if file.is_file() else ""
+
+
+@functools.lru_cache(maxsize=1)
+def _some_rows(path: Path, state: str) -> Mapping[str, np.ndarray]:
+    pairs = read_pairs(path)
+    rows = np.linspace(0, len(pairs["old"]) - 1, min(MOST, len(pairs["old"]))).round().astype(np.int64)
+    return MappingProxyType({name: column[rows] for name, column in pairs.items()})
 
 
 def _grouped(
