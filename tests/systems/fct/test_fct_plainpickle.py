@@ -14,7 +14,12 @@ from holdfast.errors import InputError
 from holdfast.systems.fct.plainpickle import read_plain_pickle
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.tuples(inner, inner)

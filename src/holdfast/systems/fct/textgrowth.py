@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -165,13 +166,12 @@ def whole_sentences(texts: Sequence[str], words: int = 8) -> list[str]:
     return [text[::-1] for text in whole if len(text.split()) >= words]
 
 
-def _docstrings(module: str) -> Iterator[str]:
+@functools.cache
+def _docstrings(module: str) -> tuple[str, ...]:
     spec = importlib.util.find_spec(module)
     folders = [] if spec is None else list(spec.submodule_search_locations or [])
-    for folder in folders:
-        for file in sorted(Path(folder).rglob("*.py")):
-            if "tests" not in file.parts:
-                yield from summaries(file.read_bytes())
+    files = [file for folder in folders for file in sorted(Path(folder).rglob("*.py")) if "tests" not in file.parts]
+    return tuple(text for file in files for text in summaries(file.read_bytes()))
 
 
 def summaries(source: bytes) -> Iterator[str]:
