@@ -24,10 +24,10 @@ def pairs(rows=80, old=6, new=5, side=None):
     return {"old": x, "new": y} | ({} if side is None else {"side": rng.normal(size=(rows, side)).astype(np.float32)})
 
 
-def lists(x, fixed=True, kind=pa.float32()):
+def lists(x, fixed=True):
     if not fixed:
-        return pa.array(x.tolist(), pa.list_(kind))
-    return pa.FixedSizeListArray.from_arrays(pa.array(x.ravel(), kind), x.shape[1])
+        return pa.array(x.tolist(), pa.list_(pa.float32()))
+    return pa.FixedSizeListArray.from_arrays(pa.array(x.ravel(), pa.float32()), x.shape[1])
 
 
 @pytest.mark.parametrize("fixed", [True, False])

@@ -142,9 +142,10 @@ def test_damaged_files_are_refused_in_words(tmp_path_factory, cut, place, byte):
     file = tmp_path_factory.mktemp("p") / "x"
     file.write_bytes(bytes(content))
     try:
-        read_plain_pickle(file)
+        found = read_plain_pickle(file)
     except InputError as error:
-        assert str(file) in str(error)
+        found = str(error)
+    assert not isinstance(found, str) or str(file) in found
 
 
 def test_missing_and_large_files_are_refused(tmp_path, monkeypatch):
