@@ -169,9 +169,8 @@ def _dry_run(migrator: EmbeddingMigrator, store: Source, sample: int) -> None:
     held_out = min(migrator.pairs_[1], 5000)
     say(f"recall and finding itself are among {held_out:,} candidates; among more they are lower")
     say(f"{found.prediction.far:.1%} of these rows are unlike any held-out pair (1% would be usual)")
-    say(
-        f"all {store.rows:,} rows: about {found.seconds:.0f} s of computing and {found.gigabytes:.2f} GB; nothing written"
-    )
+    cost = f"about {found.seconds:.0f} s of computing and {found.gigabytes:.2g} GB"
+    say(f"all {store.rows:,} rows: {cost}; nothing was written")
     if found.bad:
         say(f"{found.bad:.2%} of these rows hold NaN or infinity: --drop-bad would leave them out")
 

@@ -45,6 +45,7 @@ class FaissSource(Source):
         if not self.rows:
             raise InputError(str(path), "must hold at least one vector", 0)
         self.has_ids = True
+        self._outer = faiss.downcast_index(self.index)
         self.ids, self._inner = _ids(self.index)
         self._by_id = hasattr(self._inner, "invlists")
         like(self.index, self.dim)  # now, not after hours
@@ -54,12 +55,12 @@ class FaissSource(Source):
             self.read(0, 1)
         except RuntimeError as error:
             rule = "must be of a kind that gives its vectors back (flat, HNSW, IVF, PQ or scalar-quantised)"
-            raise InputError(str(path), rule, f"{type(self.index).__name__}: {error}") from None
+            raise InputError(str(path), rule, self.kind) from error
 
     @property
     def kind(self) -> str:
         """The class of the index."""
-        return type(self.index).__name__
+        return type(self._outer).__name__
 
     def read(self, start: int, stop: int) -> Chunk:
         if self._by_id:
@@ -70,7 +71,7 @@ class FaissSource(Source):
 
     def _inner_ids(self, start: int, stop: int) -> np.ndarray:
         """What the inverted lists call the rows; under an id map that is their number."""
-        return self.ids[start:stop] if self._inner is self.index else np.arange(start, stop)
+        return self.ids[start:stop] if hasattr(self._outer, "invlists") else np.arange(start, stop)
 
 
 def _ids(index: Any) -> tuple[np.ndarray, Any]:
@@ -104,7 +105,7 @@ def like(index: Any, dim: int) -> Any:
     if kind in ("IndexIDMap", "IndexIDMap2"):
         return getattr(faiss, kind)(like(index.index, dim))
     if kind in ("IndexFlat", "IndexFlatL2", "IndexFlatIP"):
-        return faiss.IndexFlat(dim, metric)
+        return faiss.IndexFlat(dim, metric) if kind == "IndexFlat" else getattr(faiss, kind)(dim)
     if kind == "IndexHNSWFlat":
         made = faiss.IndexHNSWFlat(dim, index.hnsw.nb_neighbors(0) // 2, metric)
         made.hnsw.efConstruction, made.hnsw.efSearch = index.hnsw.efConstruction, index.hnsw.efSearch

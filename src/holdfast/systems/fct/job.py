@@ -84,7 +84,8 @@ class Job:
         Raises:
             InputError: there is an output or a job already and `resume` is not set; the job that is there is another.
         """
-        with _locked(folder.with_name(folder.name + ".lock") if not folder.exists() else folder / "job.lock"):
+        lock = out.absolute().with_name(f".{out.name}.lock")
+        with _locked(lock):
             if (folder / JOB).exists():
                 if not resume:
                     rule = "must be a new name: nothing is overwritten; --resume goes on with what was begun there"
@@ -95,7 +96,7 @@ class Job:
                 raise InputError(str(out), "must be a new name: nothing is overwritten", "something that is there")
             (folder / CHUNKS).mkdir(parents=True, exist_ok=True)
             write_json(folder / JOB, settings)
-        folder.with_name(folder.name + ".lock").unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
         return cls(folder, settings)
 
     @classmethod

@@ -295,9 +295,9 @@ class EmbeddingMigrator(Estimator):
         d_old, _, d_side = self.dims_
         if (side is None) != (d_side == 0):
             rule = (
-                "must be given, the map was fitted with side information" if d_side else "must not be given, the map "
+                "must be given: the map was fitted with" if d_side else "must not be given: the map was fitted without"
             )
-            raise InputError("side", rule if d_side else rule + "was fitted without it", None if d_side else "an array")
+            raise InputError("side", f"{rule} side information", "nothing" if d_side else "an array")
         sizes = {"d_old": d_old, "d_side": d_side}
         a = check_array(old, "N d_old", name="old", finite=False, sizes=sizes)
         check_rows(a, "old")

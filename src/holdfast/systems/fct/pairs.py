@@ -15,8 +15,15 @@ from holdfast.validation import as_array, check_array, check_same_length, is_ten
 
 def as_tensor(x: Any) -> Tensor:
     """x as a float32 tensor on the CPU."""
-    tensor = x.detach() if is_tensor(x) else torch.from_numpy(np.ascontiguousarray(x))
-    return tensor.to("cpu", torch.float32)
+    if is_tensor(x):
+        return x.detach().to("cpu", torch.float32)
+    return torch.from_numpy(writable(np.asarray(x, np.float32)))
+
+
+def writable(x: np.ndarray) -> np.ndarray:
+    """x, or a copy where it may not be written to: torch would warn of arrays that Arrow owns."""
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else x.copy()
 
 
 def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -53,9 +60,8 @@ def check_rows(x: Any, name: str) -> None:
     """Refuse NaN and infinite rows, saying how many there are and which is the first."""
     bad = bad_rows(x)
     if len(bad):
-        raise InputError(
-            name, "must be finite", f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is {bad[0]}"
-        )
+        received = f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is row {bad[0]}"
+        raise InputError(name, "must be finite", received)
 
 
 @dataclass(frozen=True)
@@ -134,4 +140,5 @@ def spread(x: np.ndarray) -> np.ndarray:
     return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
 
 
-__all__ = ["Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means", "spread"]
+__all__ = ["Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means"]
+__all__ += ["spread", "writable"]

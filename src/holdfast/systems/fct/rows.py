@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.systems.fct.pairs import writable
+
 # Rows whose hidden layers stay in a CPU's cache, more or less: 2,048 rows of 2,048 numbers are 16 MB.
 CPU_ROWS = 2048
 
@@ -42,7 +44,7 @@ def over_rows(
             _overlapped(function, inputs, out, pieces, device, on_rows)
             return out
         for piece in pieces:
-            given = [torch.from_numpy(np.ascontiguousarray(x[piece], dtype=np.float32)).to(device) for x in inputs]
+            given = [torch.from_numpy(writable(np.asarray(x[piece], np.float32))).to(device) for x in inputs]
             out[piece] = function(*given).cpu().numpy()
             if on_rows is not None:
                 on_rows(piece.stop - piece.start)
