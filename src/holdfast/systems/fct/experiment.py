@@ -259,7 +259,7 @@ experiment = Experiment(
             arms=("old/old", "BCT new/old", "ridge + PCA", "h", "h + side", "FastFill"),
             problems=(DIGITS,),
         ),
-        "demo": Budget(arms=("old/old", "BCT new/old", "h", "h + side"), problems=(DIGITS,)),
+        "demo": Budget(side_epochs=15, arms=("old/old", "BCT new/old", "h", "h + side"), problems=(DIGITS,)),
         "small": Budget(problems=(DIGITS, *TEXTS)),
         "full": Budget(
             training=PAPER,

@@ -160,8 +160,8 @@ class PrincipalComponents(nn.Module):
 
     Example:
         >>> x = torch.randn(50, 1, 2, 3, generator=torch.Generator().manual_seed(0))
-        >>> z = PrincipalComponents.of(x, 6)(x)  # all components: a rotation, distances stay
-        >>> bool(torch.allclose(torch.cdist(z, z), torch.cdist(x.flatten(1), x.flatten(1)), atol=1e-4))
+        >>> z, centred = PrincipalComponents.of(x, 6)(x), x.flatten(1) - x.flatten(1).mean(0)
+        >>> bool(torch.allclose(z @ z.T, centred @ centred.T, atol=1e-4))  # with all components, a rotation
         True
     """
 
