@@ -21,7 +21,7 @@ from holdfast.validation import check_integer
 
 
 def class_growth(
-    problem: ClassGrowth, split: int, seed: int, training: EncoderTraining, rows: int | None, device: str
+    problem: ClassGrowth, split: int, seed: int, training: EncoderTraining, rows: int | None, files: str, device: str
 ) -> dict[str, Tensor]:
     """The old model, trained on its classes, and the new one, trained on all; both on the images to fit on.
 
@@ -31,6 +31,7 @@ def class_growth(
         seed: of both trainings.
         training: how encoders are trained.
         rows: as in `divided`.
+        files: the state of the files behind the problem; it is not used, but a stage of other files is another stage.
         device: where they are trained.
 
     Returns:
@@ -57,7 +58,7 @@ def class_growth(
 
 
 def side_information(
-    problem: ClassGrowth, split: int, seed: int, side: SideInfo, rows: int | None, workers: int, device: str
+    problem: ClassGrowth, split: int, seed: int, side: SideInfo, rows: int | None, files: str, workers: int, device: str
 ) -> dict[str, Tensor]:
     """Side-information of all parts, its encoder trained on the old model's images: "fit", "validation", "test"."""
     parts = divided(problem, split, rows)
@@ -74,6 +75,7 @@ def backward_compatible(
     old_classifier: list[list[float]],
     weight: float,
     rows: int | None,
+    files: str,
     device: str,
 ) -> dict[str, Tensor]:
     """Embeddings by a new model trained to be compatible with the old classifier: "fit", "validation", "test".
@@ -115,7 +117,7 @@ def divided(problem: ClassGrowth, split: int, rows: int | None = None) -> Growth
     )
 
 
-def sentences(problem: TextIndex, dim: int, device: str) -> dict[str, Tensor]:
+def sentences(problem: TextIndex, files: str, dim: int, device: str) -> dict[str, Tensor]:
     """Embeddings of all sentences by both models, and the side-information: "old", "new", "side/n-grams".
 
     The bags of words get their vocabulary and their SVD from all sentences, as an index of these sentences would have.

@@ -61,6 +61,7 @@ def _grown(run: Run, problem: ClassGrowth) -> Vectors:
         "split": run.seed("split"),
         "seed": run.seed("split: encoders"),
         "rows": scale.rows,
+        "files": problem.fingerprint(),
         "device": run.device,
     }
     made = run.stage("encoders", class_growth, training=scale.training, **shared)
@@ -84,7 +85,14 @@ def _side(name: str, scale: Budget) -> SideInfo:
 
 
 def _indexed(run: Run, problem: TextIndex) -> Vectors:
-    made = run.stage("sentences", sentences, problem=problem, dim=cast(Budget, run.scale).dim, device=run.device)
+    made = run.stage(
+        "sentences",
+        sentences,
+        problem=problem,
+        files=problem.fingerprint(),
+        dim=cast(Budget, run.scale).dim,
+        device=run.device,
+    )
     order = run.rng("split").permutation(problem.total)
     sizes = {"fit": problem.pairs, "validation": problem.validation, "test": problem.test}
     return vectors_of(rows_of(made, order, sizes), "cosine")

@@ -104,6 +104,7 @@ class BackwardCompatible(Recipe):
             old_classifier=data.old_classifier.tolist(),
             weight=self.weight,
             rows=scale.rows,
+            files=run.problem.fingerprint(),
             device=run.device,
         )
         return {p: (new[p], part.old if self.gallery == "old" else new[p]) for p, part in measured(data).items()}
