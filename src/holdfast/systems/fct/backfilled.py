@@ -44,6 +44,13 @@ class Filling:
     run: Run
     data: Vectors
     fitted: FittedMap
+    others: list[FittedMap] = field(default_factory=list)
+
+    def more(self, count: int) -> list[FittedMap]:
+        """Further maps from other weights and in other orders, trained when first asked for."""
+        while len(self.others) < count:
+            self.others.append(self.recipe.fit(self.run, self.data, f"init, member {len(self.others)}"))
+        return self.others[:count]
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,9 @@ class ByDisagreement(Order):
     more: int = 3
 
     def __call__(self, filling: Filling, part: Part) -> np.ndarray:
-        recipe, run, data = filling.recipe, filling.run, filling.data
-        others = [recipe.fit(run, data, f"init, member {i}") for i in range(self.more)]
+        ensemble = Ensemble([filling.fitted, *filling.more(self.more)])
         with torch.no_grad():
-            expected = Ensemble([filling.fitted, *others]).expected_error(*recipe.migration.inputs(part))
-        return uncertainty_order(expected)
+            return uncertainty_order(ensemble.expected_error(*filling.recipe.migration.inputs(part)))
 
 
 def _joined(migration: Transformed, part: Part) -> torch.Tensor:
