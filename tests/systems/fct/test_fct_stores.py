@@ -297,7 +297,7 @@ def test_a_job_killed_while_it_finishes_is_finished_on_resuming(tmp_path) -> Non
     assert verify(done.out).passed
 
 
-# ------------------------------------------------------------------------------------------ damage, bad rows, going back
+# -------------------------------------------------------------------------------------- damage, bad rows, going back
 def test_damage_is_found(tmp_path) -> None:
     source = open_source(written(tmp_path / "g.npy"))
     out = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100).out

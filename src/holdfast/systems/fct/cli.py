@@ -53,7 +53,9 @@ def fit_(
     normalize: Annotated[bool, typer.Option(help="The index stores vectors of length 1.")] = False,
     val_fraction: Annotated[float, typer.Option(help="Share of the pairs that is held out and looked at.")] = 0.1,
     epochs: Annotated[int, typer.Option(help="Passes over the pairs (mlp).")] = 80,
-    batch_size: Annotated[int, typer.Option(help="Pairs per step (mlp).")] = 1024,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pairs per step (mlp); default: 1024, or less with few pairs.")
+    ] = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate (mlp).")] = 5e-4,
     inner_dim: Annotated[int, typer.Option(help="Width of the hidden layers (mlp).")] = 2048,
     seed: Annotated[int, typer.Option(help="Of the split, the initial weights and the order.")] = 0,

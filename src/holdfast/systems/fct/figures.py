@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INK, GRID = "#444444", "#dddddd"
+LEAST = 0.02  # of a score, from the bottom of a figure to its top
 COLOURS = {"old/old": "#999999", "new/old": "#D55E00", "new/migrated": "#0072B2", "new/new": "#009E73"}
 LINES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#999999", "v"))
 
@@ -46,6 +47,9 @@ def backfilling(curves: Mapping[str, BackfillCurve], score: str) -> Any:
         label = f"{name} (area {curve.area:.3f})"
         axis.plot(curve.fractions, curve.values, color=colour, marker=marker, markersize=4, linewidth=1.5, label=label)
     axis.set(xlabel="share of the gallery embedded again", ylabel=score)
+    low, high = axis.get_ylim()
+    if high - low < LEAST:  # differences too small to matter should not look large
+        axis.set_ylim((low + high - LEAST) / 2, (low + high + LEAST) / 2)
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
     _plain(axis)
     axis.legend(frameon=False, fontsize=8)

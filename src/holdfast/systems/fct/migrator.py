@@ -49,7 +49,8 @@ class EmbeddingMigrator(Estimator):
         normalize: "l2" where the index stores vectors of length 1: the map is fitted to such targets, and its results
             are brought to length 1. None = neither.
         val_fraction: share of the pairs that is held out, in (0, 1).
-        epochs, batch_size, lr, inner_dim: of mlp; the paper's by default.
+        epochs, batch_size, lr, inner_dim: of mlp, as in the reference's configurations. batch_size None = theirs, 1024,
+            or less where that would be fewer than 16 steps in an epoch (at least 64).
         label_weight: of the cross-entropy in FastFill's loss, where labels are given; the new model's classifier is
             then the nearest class mean.
         seed: of the split, the initial weights and the order of the pairs.
@@ -80,7 +81,7 @@ class EmbeddingMigrator(Estimator):
         normalize: str | None = None,
         val_fraction: float = 0.1,
         epochs: int = 80,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         lr: float = 5e-4,
         inner_dim: int = 2048,
         label_weight: float = 0.0,
@@ -161,20 +162,19 @@ class EmbeddingMigrator(Estimator):
         """What uncertainty is answered from."""
         return self.uncertainty_from or ("head" if self._is_mlp() else "neighbours")
 
-    def _training(self) -> TransformTraining:
-        return TransformTraining(
-            epochs=self.epochs, batch_size=self.batch_size, lr=self.lr, label_weight=self.label_weight
-        )
+    def _training(self, pairs: int = 1024) -> TransformTraining:
+        size = min(1024, max(64, pairs // 16)) if self.batch_size is None else self.batch_size
+        return TransformTraining(epochs=self.epochs, batch_size=size, lr=self.lr, label_weight=self.label_weight)
 
-    def _fitter(self) -> MapFitter:
+    def _fitter(self, pairs: int = 1024) -> MapFitter:
         if not isinstance(self.method, str):
             return self.method
         if self.method == "mlp":
-            return MLP(self.inner_dim, self._training(), uncertainty=self._source() == "head")
+            return MLP(self.inner_dim, self._training(pairs), uncertainty=self._source() == "head")
         return Ridge() if self.method == "ridge" else Procrustes()
 
     def _fit_map(self, pairs: Pairs, progress: Progress | None) -> FittedMap:
-        fitter, device = self._fitter(), str(self._device())
+        fitter, device = self._fitter(len(pairs.old)), str(self._device())
         more: dict[str, Any] = {}
         if self.label_weight > 0 and isinstance(fitter, MLP):
             assert pairs.labels is not None
