@@ -113,7 +113,7 @@ def test_a_constant_series_is_forecast_exactly(trees: HistTrees, changes: dict[s
 
 
 @each_kind
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), size=st.sampled_from([1e-3, 1.0, 1e4]))
 def test_forecasts_stay_within_the_range_of_training(trees: HistTrees, seed: int, size: float) -> None:
     needs(trees)
@@ -125,7 +125,7 @@ def test_forecasts_stay_within_the_range_of_training(trees: HistTrees, seed: int
 
 
 @each_kind
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), shift=st.integers(-(10**6), 10**6))
 def test_differences_follow_every_shift_of_the_series(trees: HistTrees, seed: int, shift: int) -> None:
     needs(trees)
@@ -136,7 +136,7 @@ def test_differences_follow_every_shift_of_the_series(trees: HistTrees, seed: in
     np.testing.assert_allclose(there - shift, here, rtol=0, atol=1e-9 * (1 + abs(shift)))
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), power=st.integers(-8, 8), difference=st.sampled_from([None, "last"]))
 def test_window_means_follow_every_change_of_unit(seed: int, power: int, difference: str | None) -> None:
     y = np.random.default_rng(seed).integers(1, 100, size=60).astype(float)

@@ -181,9 +181,7 @@ def read_times(column: Any, name: str) -> Any:
     if pd.api.types.is_numeric_dtype(column.dtype):
         raise InputError(name, "must hold dates or whole numbers", f"dtype {column.dtype}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a slower way to read dates
-            times = pd.DatetimeIndex(pd.to_datetime(column))
+        times = pd.DatetimeIndex(_dates(column))
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(name, *_why_no_times(column, str(error))) from None
     if times.hasnans:
@@ -191,9 +189,15 @@ def read_times(column: Any, name: str) -> Any:
     return times
 
 
+def _dates(column: Any, **how: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a slower way to read dates
+        return pd.to_datetime(column, **how)
+
+
 def _why_no_times(column: Any, error: str) -> tuple[str, str]:
     try:
-        pd.to_datetime(column, utc=True)
+        _dates(column, utc=True)
     except (ValueError, TypeError, OverflowError):
         return "must hold dates or whole numbers", error.split("\n")[0]
     return "must be in one time zone; convert it to one, UTC for example", "several zones, or times with and without"
