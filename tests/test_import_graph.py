@@ -20,7 +20,18 @@ MODULES = {
 }
 # The rooms that run, decide on and show experiments.
 ENGINE = ("trials", "decision", "report", "cli", "commands", "freeze", "ledger", "doctor", "catalogue", "simulation")
-SHARED = ("data", "baselines", "layers", "losses", "metrics", "training", "estimator", "experiment", "claims")
+SHARED = (
+    "data",
+    "baselines",
+    "encoders",
+    "layers",
+    "losses",
+    "metrics",
+    "training",
+    "estimator",
+    "experiment",
+    "claims",
+)
 LIGHT = ("holdfast", "holdfast.catalogue", "holdfast.experiment", "holdfast.claims", "holdfast.cli")
 HEAVY = ("torch", "numpy", "scipy", "pandas", "matplotlib", "sklearn")
 

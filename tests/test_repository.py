@@ -79,7 +79,7 @@ def test_no_system_imports_another_and_nothing_shared_imports_a_system() -> None
 def test_systems_know_nothing_of_running_and_reporting() -> None:
     """But for what draws and writes the pages of their own commands: see test_import_graph.py."""
     machinery = ("cli", "commands", "freeze", "ledger", "report", "decision", "catalogue")
-    shared = ("data", "baselines", "layers", "losses")
+    shared = ("data", "baselines", "encoders", "layers", "losses")
     parts = ("canvas", "document", "html", "lettering", "panels", "svg", "wording")
     drawing = tuple(f"holdfast.report.{part}." for part in parts)
     wrong = [

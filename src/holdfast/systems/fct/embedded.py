@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.encoders.sentences import SentenceEncoder
 from holdfast.randomness import derived_seed
 from holdfast.systems.fct.bct import bct_loss
 from holdfast.systems.fct.encoders import EncoderTraining, train_classifier
 from holdfast.systems.fct.growth import ClassGrowth, GrowthParts
 from holdfast.systems.fct.images import embed, labels_of, of_classes
-from holdfast.systems.fct.sentences import hashed_ngram_svd, minilm, tfidf_svd
+from holdfast.systems.fct.sentences import hashed_ngram_svd, tfidf_svd
 from holdfast.systems.fct.sideinfo import SideInfo
 from holdfast.systems.fct.textgrowth import TextIndex
 from holdfast.validation import check_integer
@@ -125,7 +126,7 @@ def sentences(problem: TextIndex, files: str, dim: int, device: str) -> dict[str
     texts = problem.sentences()
     made: Mapping[str, np.ndarray] = {
         "old": tfidf_svd(texts, dim),
-        "new": minilm(texts, device=device),
+        "new": SentenceEncoder(device=device).encode(texts),
         "side/n-grams": hashed_ngram_svd(texts, dim),
     }
     return {name: torch.from_numpy(array) for name, array in made.items()}

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from holdfast.data.location import data_folder
+from holdfast.encoders.sentences import has_packaged_model
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
-from holdfast.systems.fct.sentences import packaged_model
 from holdfast.validation import check_integer
 
 LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "scikit-learn": "sklearn", "pandas": "pandas"}
@@ -51,7 +51,7 @@ class TextIndex(Problem):
         return self.test, self.pairs
 
     def available(self) -> bool:
-        return packaged_model() is not None
+        return has_packaged_model()
 
     @abstractmethod
     def all_sentences(self) -> list[str]:
