@@ -219,3 +219,10 @@ def test_long_names_in_any_script_stay_inside_the_figure(name, run_results, tmp_
         for element in texts:
             size = float(re.search(r"font-size: ([\d.]+)px", element.get("style"))[1])
             assert width(element.text, size) <= WIDTH
+
+
+def test_every_name_in_a_legend_is_drawn_once(figures):
+    for picture in (*figures.curves, *figures.costs):
+        svg = ET.fromstring(picture.svg)
+        drawn = [(e.text, e.get("x"), e.get("y"), e.get("transform")) for e in svg.iter(SVG + "text")]
+        assert len(set(drawn)) == len(drawn)

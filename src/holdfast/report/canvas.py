@@ -181,6 +181,8 @@ def legend(
         entries: (handle, name, note); the name is cut to fit, the note is not.
         bold: names to emphasise.
     """
+    from matplotlib.legend import Legend
+
     box, size = axes.get_position(), SMALL + 0.5
     half = (len(entries) + 1) // 2
     for column, found in enumerate((entries[:half], entries[half:])):
@@ -189,7 +191,8 @@ def legend(
             fitted(name, WIDTH / 2 - 5 * size, size, bold=name in bold, note=f" ({note})" if note else "")
             for _, name, note in found
         ]
-        drawn = axes.legend(
+        drawn = Legend(
+            axes,
             [handle for handle, _, _ in found],
             labels,
             loc="upper left",
@@ -204,7 +207,7 @@ def legend(
         )
         for text, (_, name, _) in zip(drawn.get_texts(), found, strict=True):
             text.set_fontweight("bold" if name in bold else "normal")
-        axes.add_artist(drawn)  # else the next one would replace it
+        axes.add_artist(drawn)  # axes.legend() would keep the last one only
 
 
 def chart(
