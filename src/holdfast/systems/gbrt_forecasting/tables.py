@@ -49,12 +49,12 @@ def as_series_table(
 
     Args:
         frame: as read.
-        time: column of the time stamps; None = `ds`, or else the first column that is no number.
-        target: column of the values; None = `y` in a long table, all columns of a wide one.
-        series: column of the names of series; None = `unique_id` if there is one.
+        time: column of the time stamps; None = `ds`, or else the first column that is no number and holds times.
+        target: column of the values; None = `y` or the only number in a long table, all columns of a wide one.
+        series: column of the names of series; None = `unique_id`, or the one other column of text where times repeat.
 
     Raises:
-        InputError: a column that is named is not there.
+        InputError: a column that is named is not there, or the target cannot be told.
     """
     for option, name in (("--time", time), ("--target", target), ("--id", series)):
         if name is not None and name not in frame.columns:
@@ -70,10 +70,30 @@ def as_series_table(
         text = [c for c in frame.columns if c not in numeric and c not in (VALUE, ID)]
         if not text:
             return frame  # rows are steps
-        frame = frame.rename(columns={text[0]: TIME})
+        found = next((c for c in text if _holds_times(frame[c])), text[0])
+        frame = frame.rename(columns={found: TIME})
+        others = [c for c in text if c != found]
+        if ID not in frame.columns and len(others) == 1 and frame[TIME].duplicated().any():
+            frame = frame.rename(columns={others[0]: ID})  # the same times again: several series, one under the other
+    if VALUE not in frame.columns and ID in frame.columns:
+        values = list(frame.select_dtypes("number").columns.difference([TIME, ID]))
+        if len(values) != 1:
+            raise InputError("--target", "must name one of several columns", ", ".join(map(str, values)) or "none")
+        frame = frame.rename(columns={values[0]: VALUE})
     if VALUE in frame.columns:
         return frame
     return frame.set_index(TIME)
+
+
+def _holds_times(column: pd.Series) -> bool:
+    """Whether the first values of a column can be read as times."""
+    import warnings
+
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas warns where it has to guess a format
+        return bool(pd.to_datetime(column.head(50), errors="coerce").notna().all())
 
 
 def read_series(path: Path) -> Panel:
