@@ -32,7 +32,7 @@ from holdfast.decision import Looks, Verdict, decide, decide_all, looks_for
 from holdfast.decision.intervals import clopper_pearson, outlying, replicates_needed, t_interval, welch_interval
 from holdfast.decision.resampling import block_bootstrap
 from holdfast.errors import InputError
-from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Table
+from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, RootMeanSquare, Scale, Table
 
 ACC: dict[str, Any] = {"metric": "accuracy", "on": "p"}
 BETTER = Better("A", than="B", **ACC)
@@ -43,6 +43,7 @@ CONFIDENCE = Looks((8, 16)).confidence
 class Toy(Problem):
     source: ClassVar = "generated"
     fixed_test: bool = False  # type: ignore[misc]
+    redrawn: bool = False  # type: ignore[misc]
     pool: tuple[int, int] | None = None
     block: int = 1
 
@@ -694,6 +695,45 @@ def test_deterministic_arms_on_a_series() -> None:
     short = decide(BETTER, cases_table(Toy(block=24), {"A": a[:143], "B": b[:143]}, 1.0, **both))
     assert short.verdict == "undecided"
     assert "fewer than 6 blocks" in short.reason
+
+
+def test_a_root_of_a_mean_over_cases_is_redrawn_as_such() -> None:
+    """RMSE from one RMSE per case: draws average squares, and the claim sees the roots."""
+    rng = np.random.default_rng(8)
+    cases = {arm: np.abs(rng.normal(level, 0.5, 120)) for arm, level in (("A", 2.0), ("B", 3.0))}
+    records = []
+    for arm, values in cases.items():
+        per_unit = {"rmse": {"values": values.tolist(), "units": list(range(120))}}
+        whole = {"rmse": float(np.sqrt((values**2).mean()))}
+        records.append(Record(arm, arm, "p", {}, None, "ok", scalars=whole, per_unit=per_unit))
+    exp = replace(
+        experiment(Toy(block=4), A={"deterministic": True}, B={"deterministic": True}),
+        metrics={"rmse": RootMeanSquare(higher_is_better=False)},
+    )
+    verdict = decide(Better("A", than="B", metric="rmse", on="p", compare=LogRatio()), Table(records, exp))
+    squares = np.stack([cases["A"] ** 2, cases["B"] ** 2], axis=1)
+    means = block_bootstrap(squares, 4, 2000, np.random.default_rng(20240229))
+    draws = 0.5 * np.log2(means[:, 1] / means[:, 0])
+    half = stats.t.ppf(0.975, 29) * draws.std(ddof=1) / math.sqrt(1 - 4 / 120)
+    effect = 0.5 * math.log2(squares[:, 1].mean() / squares[:, 0].mean())
+    assert verdict.interval == pytest.approx((effect - half, effect + half))
+    spoilt = [replace(r, scalars={"rmse": float(np.mean(cases[r.arm]))}) for r in records]
+    assert "does not follow" in decide(verdict_claim(exp), Table(spoilt, exp)).reason
+
+
+def verdict_claim(exp: Experiment) -> Better:
+    return Better("A", than="B", metric=next(iter(exp.metrics)), on="p", compare=LogRatio())
+
+
+def test_deterministic_arms_on_redrawn_data_are_a_sample() -> None:
+    """One value per replicate, each of other data: as many replicates as any arm, and no cases to redraw."""
+    both = {arm: {"deterministic": True} for arm in "AB"}
+    tab = table(draw(2.0, 1.0, 8), experiment(Toy(redrawn=True), **both))
+    random = table(draw(2.0, 1.0, 8), experiment(Toy()))
+    verdict = decide(BETTER, tab)
+    assert (verdict.verdict, verdict.n, verdict.interval) == ("holds", 8, decide(BETTER, random).interval)
+    once = decide(BETTER, Table([record("A", None, 60.0), record("B", None, 50.0)], experiment(Toy(), **both)))
+    assert (once.verdict, once.n) == ("undecided", 1)
 
 
 def test_one_value_repeated_is_not_a_sample() -> None:

@@ -25,6 +25,7 @@ EXPERIMENT = toy_experiment.experiment
         ({"scales": {"s": Scale(problems=("r",))}}, "scale 's': problems: .*received r"),
         ({"tuning": Tuning("accuracy", "p")}, "tuning: metric: .*received accuracy"),
         ({"tuning": Tuning("score", "r")}, "tuning: problem: .*received r"),
+        ({"tuning": Tuning("score", ("p", "r"))}, "tuning: problem: .*received r"),
         ({"benefit": "accuracy"}, "benefit: .*received accuracy"),
         ({"points": {"width": [(1, 2)]}}, r"points: width: must be finite numbers or words; received \(1, 2\)"),
         ({"points": {"width": [float("inf")]}}, "points: width"),

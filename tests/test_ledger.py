@@ -77,6 +77,23 @@ def test_every_arm_tries_the_same_number_of_configurations(toy: ToySystem) -> No
     assert plan["tuned"]["level"] == plan["tuned"]["bad"]
 
 
+def test_an_arm_is_tuned_on_every_problem_that_tuning_names(toy: ToySystem) -> None:
+    toy.edit('problems={"p": Draws()}', 'problems={"p": Draws(), "q": Draws(), "r": Draws()}')
+    toy.edit('metric="validation", problem="p"', 'metric="validation", problem=("q", "p")')
+    frozen(toy)
+    plan = ledger.read_plan(toy.system, "small")
+    assert list(plan["tuned"]) == ["good", "good on p", "bad", "bad on p", "level", "level on p"]
+    assert plan["tuned"]["level on p"] == plan["tuned"]["bad on p"]
+    for arm in ("good", "bad"):
+        for problem, key in (("q", arm), ("p", f"{arm} on p")):
+            tried = [t for t in plan["tuning"] if (t["arm"], t["problem"]) == (arm, problem)]
+            assert len(tried) == 3
+            best = max(tried, key=lambda t: t["mean"])
+            assert best["chosen"]
+            assert plan["tuned"][key] == best["configuration"]
+    assert {t["problem"] for t in plan["tuning"]} == {"p", "q"}
+
+
 def test_no_ledger_without_a_plan(toy: ToySystem) -> None:
     with pytest.raises(HoldfastError, match=r"no plan; .holdfast freeze"):
         run_for_ledger(toy)

@@ -12,7 +12,12 @@ from pathlib import Path
 import holdfast
 from holdfast import catalogue
 
-EXTRAS = {"huggingface-hub": "hub", "kornia": "vision", "skops": "sklearn"}
+EXTRAS = {
+    "huggingface-hub": "hub",
+    "kornia": "vision",
+    "lightgbm": "boosting",
+    "skops": "sklearn",
+}
 
 
 def findings() -> Iterator[tuple[str, str]]:

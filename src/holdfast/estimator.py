@@ -42,8 +42,11 @@ class Tags:
         arrays: arguments of `fit` that are numeric arrays with one row per case.
         labels: arguments of `fit` that are class labels.
         outputs: methods that take `Example.predict` and whose results are compared in checks.
-        needs_seed: has a `seed` argument; equal seeds give equal results.
+        needs_seed: has a seed among its arguments; equal seeds give equal results.
+        seed: what that argument is called.
         deterministic: `fit` draws nothing, so that the seed does not matter.
+        predicts_rows: the output methods take rows; else `Example.predict` holds their arguments by name (a forecaster
+            takes a number of steps) and what is asked of rows is not asked.
         accepts_batch_of_one: each row is answered alone as it is among others.
         tolerance: largest difference between results for the same numbers in other types (float32, float64).
     """
@@ -54,7 +57,9 @@ class Tags:
     labels: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("predict",)
     needs_seed: bool = True
+    seed: str = "seed"
     deterministic: bool = False
+    predicts_rows: bool = True
     accepts_batch_of_one: bool = True
     tolerance: float = 1e-5
 
@@ -65,7 +70,8 @@ class Example:
 
     Attributes:
         fit: arguments of `fit`, by name.
-        predict: the argument of `predict` and the other methods in `Tags.outputs`.
+        predict: the argument of `predict` and the other methods in `Tags.outputs`: rows, or without
+            `Tags.predicts_rows` a mapping of argument names to values.
         settings: init arguments that make `fit` small (two steps, a small net).
     """
 
@@ -103,7 +109,7 @@ class Estimator(ABC):
     """
 
     tags: ClassVar[Tags] = Tags()
-    trusted_types: ClassVar[tuple[str, ...]] = ()  # types allowed inside scikit-learn models among the learned state
+    trusted_types: ClassVar[tuple[str, ...]] = ()  # allowed inside scikit-learn models, to save as to load
 
     @abstractmethod
     def fit(self, *args: Any, **kwargs: Any) -> Self:
@@ -208,14 +214,15 @@ class Estimator(ABC):
         """Write the fitted estimator to a model folder, whole or not at all, replacing an earlier model there.
 
         The folder holds `config.json` (class, version, init arguments, learned values), `model.safetensors` (arrays and
-        weights) and `README.md` (a model card): the layout that the Hugging Face Hub shows; see `holdfast.hub`.
+        weights), models of other libraries in their own formats, and `README.md` (a model card): the layout that the
+        Hugging Face Hub shows; see `holdfast.hub`.
 
         Raises:
             NotFitted: before `fit`.
             InputError: an argument or learned value has no safe form, or `folder` holds something else.
         """
         self.check_fitted()
-        encoder = modelfolder.Encoder(self._packages())
+        encoder = modelfolder.Encoder(self._packages(), self.trusted_types)
         init = {k: self._encode_argument(encoder, v, f"init.{k}") for k, v in self.get_params(deep=False).items()}
         config = {
             "library": "holdfast",

@@ -79,11 +79,40 @@ Measurement = Scalar | Curve | PerUnit | Artifact | Cost
 # --------------------------------------------------------------------------------------------- declarations
 @dataclass(frozen=True)
 class Metric:
-    """What is measured. `unit` is printed with every value ("%", "nats", "s")."""
+    """What is measured. `unit` is printed with every value ("%", "nats", "s").
+
+    Where a trial leaves one value per case (`PerUnit`), the metric is the mean of them. A metric that is a function of
+    another mean over cases is a subclass that says which.
+    """
 
     unit: str = ""
     higher_is_better: bool = True
     about: str = ""
+
+    def of_case(self, values: Any) -> Any:
+        """What is averaged over cases, from their values: elementwise on arrays."""
+        return values
+
+    def of_mean(self, mean: Any) -> Any:
+        """The metric from that average: elementwise on arrays."""
+        return mean
+
+
+@dataclass(frozen=True)
+class RootMeanSquare(Metric):
+    """The root of the mean over cases of the squared value per case: RMSE, from one RMSE per forecast.
+
+    Example:
+        >>> metric = RootMeanSquare(higher_is_better=False)
+        >>> metric.of_mean((metric.of_case(3.0) + metric.of_case(4.0)) / 2) == (25 / 2) ** 0.5
+        True
+    """
+
+    def of_case(self, values: Any) -> Any:
+        return values**2
+
+    def of_mean(self, mean: Any) -> Any:
+        return mean**0.5
 
 
 class Problem(ABC):
@@ -94,12 +123,14 @@ class Problem(ABC):
         resplit: `(n_test, n_train)` if each replicate re-splits one finite pool (the verdict's standard error is then
             corrected for the overlap), or None if replicates are independent draws.
         fixed_test: True if all replicates share one test set (its rows are then bootstrapped too).
+        redrawn: True if each replicate draws data of its own, so that even a deterministic arm differs between them.
         how_to_get: for files: what to download, from where, under which licence.
     """
 
     source: ClassVar[Literal["package", "generated", "file"]]
     how_to_get: ClassVar[str] = ""
     fixed_test: ClassVar[bool] = False
+    redrawn: ClassVar[bool] = False
 
     @property
     def resplit(self) -> tuple[int, int] | None:
@@ -136,7 +167,8 @@ class Arm:
         problems: names of the problems the arm applies to; None = all.
         reseed: the arm draws its own initialisation and batches instead of sharing them with the other arms (any
             non-zero number; the split of the data stays shared). Used for negative controls.
-        deterministic: neither the arm nor its problem uses randomness: it runs once and is paired with every replicate.
+        deterministic: the arm uses no randomness: it runs once and is paired with every replicate, except on problems
+            whose data are `redrawn`, where it runs in each.
         may_collapse: some runs fail by a mode of their own (adversarial methods): its claims are decided at n = 16.
         about: one line for tables.
     """
@@ -182,14 +214,21 @@ class Tuning:
     Attributes:
         metric: chosen by its mean over the pilots; a validation metric, never the one the claims are about.
         problem: where it is measured (an arm that does not apply there is tuned on the first problem it applies to).
+            Several names: on each of those it applies to, and every problem that is not named takes the first one's
+            values.
         configurations: per arm, the declared one included.
         pilots: replicates 0 .. pilots-1.
     """
 
     metric: str
-    problem: str
+    problem: str | tuple[str, ...]
     configurations: int = 4
     pilots: int = 2
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """`problem` as a tuple."""
+        return (self.problem,) if isinstance(self.problem, str) else self.problem
 
 
 @dataclass(frozen=True)
@@ -230,6 +269,10 @@ class Experiment:
             chosen[name] = [value for value in chosen[name] if value in values]
         return chosen
 
+    def runs_once(self, arm: str, problem: str) -> bool:
+        """Whether nothing about an arm on a problem is random: one trial then stands for every replicate."""
+        return self.arms[arm].deterministic and not self.problems[problem].redrawn
+
     def space(self, arm: str) -> Mapping[str, Sequence[Any]]:
         """The search space of an arm, or of the arm it is tuned as."""
         return self.arms[self.arms[arm].tuned_as or arm].space
@@ -247,7 +290,7 @@ class Experiment:
                 _declared(f"scale {name!r}: points: {parameter}", values, self.points[parameter])
         if self.tuning is not None:
             _declared("tuning: metric", (self.tuning.metric,), self.metrics)
-            _declared("tuning: problem", (self.tuning.problem,), self.problems)
+            _declared("tuning: problem", self.tuning.problems, self.problems)
         _declared("benefit", (self.benefit,), self.metrics)
         for name, problem in self.problems.items():
             _declared(f"problem {name!r}: points", problem.points, self.points)
@@ -377,6 +420,7 @@ __all__ = [
     "PerUnit",
     "Problem",
     "Record",
+    "RootMeanSquare",
     "Scalar",
     "Scale",
     "Table",

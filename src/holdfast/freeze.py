@@ -23,7 +23,7 @@ from holdfast.trials.campaign import run_missing, sole_use
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import Executor, InProcess
-from holdfast.trials.plan import Source, applicable, plan
+from holdfast.trials.plan import Source, applicable, plan, tuned_name
 from holdfast.trials.store import Store
 
 if TYPE_CHECKING:
@@ -61,16 +61,16 @@ class Tuner:
         candidates = _candidates(experiment, self.scale)
         if tuning is None:
             return {}, []
-        tried = {arm: configurations(arm, experiment.arms[arm], tuning.configurations) for arm in candidates}
-        keys: dict[tuple[str, int], list[str]] = {}
+        tried = {arm: configurations(arm, experiment.arms[arm], tuning.configurations) for arm, _ in candidates}
+        keys: dict[tuple[str, str, int], list[str]] = {}
         tasks: list[Task] = []
         limit = experiment.scales[self.scale].time_limit_s
         pilots = range(tuning.pilots)
-        for arm, problem in candidates.items():
+        for arm, problem in candidates:
             for number, settings in enumerate(tried[arm]):
                 tuned, pairs = {arm: settings}, [(arm, problem)]
                 trials = plan(self.source, self.scale, pilots, tuned=tuned, pairs=pairs, device=self.device)
-                keys[arm, number] = [trial.key for trial in trials]
+                keys[arm, problem, number] = [trial.key for trial in trials]
                 tasks += [Task(self.source, self.scale, t, self.folder, self.device, limit) for t in trials]
         tasks.sort(key=lambda task: task.trial.replicate or 0)
         with sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
@@ -86,34 +86,37 @@ class Tuner:
         self,
         experiment: Experiment,
         tuning: Tuning,
-        candidates: Mapping[str, str],
+        candidates: Sequence[tuple[str, str]],
         tried: Mapping[str, Sequence[Mapping[str, Any]]],
-        values: Mapping[tuple[str, int], Sequence[float | None]],
+        values: Mapping[tuple[str, str, int], Sequence[float | None]],
     ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
         sign = 1 if experiment.metrics[tuning.metric].higher_is_better else -1
         tuned: dict[str, dict[str, Any]] = {}
         trace: list[dict[str, Any]] = []
-        for arm, problem in candidates.items():
-            means = [_mean(values[arm, number]) for number in range(len(tried[arm]))]
+        for arm, problem in candidates:
+            means = [_mean(values[arm, problem, number]) for number in range(len(tried[arm]))]
             scores = [-math.inf if mean is None else sign * mean for mean in means]
             best = scores.index(max(scores))
             if means[best] is None:
                 raise HoldfastError(f"arm {arm!r}: every configuration failed on the pilots; see {self.folder}")
-            tuned[arm] = canonical(tried[arm][best])
+            tuned[arm if arm not in tuned else tuned_name(arm, problem)] = canonical(tried[arm][best])
             for number, configuration in enumerate(tried[arm]):
                 trace.append(
                     {
                         "arm": arm,
                         "problem": problem,
                         "configuration": canonical(configuration),
-                        "pilots": list(values[arm, number]),
+                        "pilots": list(values[arm, problem, number]),
                         "mean": means[number],
                         "chosen": number == best,
                     }
                 )
         for name, arm_declared in experiment.arms.items():
-            if arm_declared.tuned_as in tuned:
-                tuned[name] = tuned[arm_declared.tuned_as]
+            if (like := arm_declared.tuned_as) in tuned:
+                tuned[name] = tuned[like]
+                for problem in tuning.problems:
+                    if tuned_name(like, problem) in tuned:
+                        tuned[tuned_name(name, problem)] = tuned[tuned_name(like, problem)]
         return tuned, trace
 
 
@@ -123,8 +126,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return fmean(there) if len(there) == len(values) else None
 
 
-def _candidates(experiment: Experiment, scale: str) -> dict[str, str]:
-    """The arms to tune, and the problem each is tuned on."""
+def _candidates(experiment: Experiment, scale: str) -> list[tuple[str, str]]:
+    """The arms to tune, each with every problem it is tuned on, in the order in which tuning names them."""
     tuning = experiment.tuning
     pairs = applicable(experiment, experiment.scales[scale])
     spaces = {arm: experiment.arms[arm].space for arm, _ in pairs}
@@ -133,11 +136,12 @@ def _candidates(experiment: Experiment, scale: str) -> dict[str, str]:
             raise InputError(
                 "tuning", "must be declared where arms have search spaces", [a for a in spaces if spaces[a]]
             )
-        return {}
-    chosen: dict[str, str] = {}
-    for arm, problem in pairs:
-        if spaces[arm] and (arm not in chosen or problem == tuning.problem):
-            chosen[arm] = problem
+        return []
+    chosen: list[tuple[str, str]] = []
+    for name in spaces:
+        applies = [problem for arm, problem in pairs if arm == name and spaces[arm]]
+        named = [problem for problem in tuning.problems if problem in applies]
+        chosen += [(name, problem) for problem in named or applies[:1]]
     return chosen
 
 

@@ -1,8 +1,9 @@
 """The folder a fitted model is kept in: `config.json`, `model.safetensors` and a model card `README.md`.
 
-Nothing in the folder is executable: settings are JSON, numbers are safetensors, scikit-learn models inside an
-estimator are skops files read against a list of trusted types. A model file from a stranger must not run code, so there
-is no pickle, and decoding makes no other objects than frozen dataclasses of packages that the estimator names.
+Nothing in the folder is executable: settings are JSON, numbers are safetensors, models of other libraries are in
+formats of these that hold no code (`foreign_models`), scikit-learn's read against a list of trusted types. A model file
+from a stranger must not run code, so there is no pickle, and decoding makes no other objects than frozen dataclasses of
+packages that the estimator names.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from holdfast import files
 from holdfast.canonical import is_intact, sealed
 from holdfast.errors import HoldfastError, InputError
 from holdfast.files import read_json, write_json, write_text
+from holdfast.foreign_models import SUFFIXES, Format, format_called, format_of
 from holdfast.validation import is_tensor
 
 FORMAT = 1
@@ -40,20 +42,21 @@ class Given:
 
 # ------------------------------------------------------------------------------------------------------------- encoding
 class Encoder:
-    """Turns values into JSON and collects the arrays and scikit-learn models met on the way.
+    """Turns values into JSON and collects the arrays and models of other libraries met on the way.
 
     Args:
         packages: top-level packages whose frozen dataclasses may be stored, those that decoding will allow.
+        trusted: type names allowed inside scikit-learn models, those that decoding will allow.
 
     Attributes:
         tensors: name -> torch tensor or numpy array, for the safetensors file.
-        foreign: file name -> scikit-learn model, for skops.
+        foreign: file name -> (how it is kept, model of another library).
     """
 
-    def __init__(self, packages: tuple[str, ...]) -> None:
-        self._packages = packages
+    def __init__(self, packages: tuple[str, ...], trusted: tuple[str, ...] = ()) -> None:
+        self._packages, self.trusted = packages, trusted
         self.tensors: dict[str, Any] = {}
-        self.foreign: dict[str, Any] = {}
+        self.foreign: dict[str, tuple[Format, Any]] = {}
 
     def encode(self, value: Any, name: str) -> Any:
         """`value` as JSON; `name` is its path ("init.backbone", "learned.classes_").
@@ -84,17 +87,19 @@ class Encoder:
                 raise InputError(name, rule, type(value).__qualname__)
             self.tensors |= {f"{name}/{key}": tensor for key, tensor in value.state_dict().items()}
             return {"$module": name}
-        if _is_sklearn(value):
-            file = self._file(name)
-            self.foreign[file] = value
-            return {"$sklearn": file}
+        if (kept := format_of(value)) is not None:
+            file = self._file(name, kept.suffix)
+            self.foreign[file] = kept, value
+            return {kept.tag: file}
         raise InputError(name, "must be made of numbers, strings, arrays and frozen dataclasses to be saved", value)
 
-    def _file(self, name: str) -> str:
+    def _file(self, name: str, suffix: str) -> str:
         """A new name for a file of the folder: keys of mappings are the user's, and may be paths."""
         plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:100]
-        number = sum(file.startswith(plain) for file in self.foreign)
-        return f"{plain}-{number}.skops" if number else f"{plain}.skops"
+        number = 0
+        while (file := f"{plain}-{number}{suffix}" if number else f"{plain}{suffix}") in self.foreign:
+            number += 1
+        return file
 
     def _array(self, value: Any, name: str) -> Any:
         if is_tensor(value):
@@ -125,11 +130,6 @@ def _init_fields(kind: Any) -> list[dataclasses.Field[Any]]:
 def _is_module(value: Any) -> bool:
     nn = sys.modules.get("torch.nn")
     return nn is not None and isinstance(value, nn.Module)
-
-
-def _is_sklearn(value: Any) -> bool:
-    base = sys.modules.get("sklearn.base")
-    return base is not None and isinstance(value, base.BaseEstimator)
 
 
 # ------------------------------------------------------------------------------------------------------------- decoding
@@ -169,9 +169,10 @@ class Decoder:
             "$array": lambda: self._tensors("numpy", [inner])[inner],
             "$tensor": lambda: self._tensors("pt", [inner])[inner],
             "$module": lambda: self._state(inner),
-            "$sklearn": lambda: self._sklearn(inner, name),
             "$given": lambda: Given(inner),
         }
+        if (kept := format_called(tag)) is not None:
+            return self._foreign(kept, inner, name)
         if tag not in decoders:
             raise InputError(f"{self._folder / CONFIG}: {name}", "must be of a kind this version knows", tag)
         return decoders[tag]()
@@ -221,12 +222,10 @@ class Decoder:
         except (OSError, SafetensorError) as e:
             raise InputError(str(path), "must be a whole safetensors file", str(e)) from e
 
-    def _sklearn(self, file: str, name: str) -> Any:
-        from holdfast.sklearn_models import load_sklearn
-
+    def _foreign(self, kept: Format, file: str, name: str) -> Any:
         if Path(file).name != file:
             raise InputError(f"{self._folder / CONFIG}: {name}", "must name a file of the model folder", file)
-        return load_sklearn(self._folder / file, trusted=self._trusted)
+        return kept.load(self._folder / file, self._trusted)
 
 
 # -------------------------------------------------------------------------------------------------------------- folders
@@ -243,10 +242,8 @@ def write(folder: Path, config: dict[str, Any], encoder: Encoder, card: str) -> 
             _write_tensors(new / WEIGHTS, encoder.tensors)
         except SafetensorError as e:  # how it tells of a full disk
             raise HoldfastError(f"{folder}: cannot be written ({e}); free space and save again") from e
-        for name, model in encoder.foreign.items():
-            from holdfast.sklearn_models import save_sklearn
-
-            save_sklearn(model, new / name)
+        for name, (kept, model) in encoder.foreign.items():
+            kept.save(model, new / name, encoder.trusted)
         sums = {path.name: _sha256(path) for path in sorted(new.iterdir())}
         write_json(new / CONFIG, sealed({"format": FORMAT, **config, "sha256": sums}))
         write_text(new / CARD, card)
@@ -271,7 +268,7 @@ def check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(str(folder), "must be a folder for the model, not a file")
-    strange = sorted(p.name for p in folder.iterdir() if p.name not in OURS and p.suffix != ".skops")
+    strange = sorted(p.name for p in folder.iterdir() if p.name not in OURS and p.suffix not in SUFFIXES)
     if strange:
         raise InputError(str(folder), "must be new, empty or a saved model", f"a folder with {', '.join(strange[:5])}")
 

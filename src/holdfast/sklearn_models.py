@@ -11,12 +11,17 @@ from holdfast.files import replacing
 from holdfast.unpacking import check_archive
 
 
-def save_sklearn(model: Any, path: str | Path) -> None:
+def save_sklearn(model: Any, path: str | Path, trusted: Iterable[str] | None = None) -> None:
     """Write a scikit-learn model to a skops file, whole or not at all.
+
+    Args:
+        model: fitted or not.
+        path: the file.
+        trusted: types that reading it will allow; None = not known here.
 
     Raises:
         MissingExtra: skops is not installed.
-        InputError: the model holds something that skops cannot write.
+        InputError: the model holds something that skops cannot write, or types that could not be read again.
     """
     io = _skops()
     with replacing(Path(path)) as temporary:
@@ -24,6 +29,10 @@ def save_sklearn(model: Any, path: str | Path) -> None:
             io.dump(model, temporary)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as e:
             raise InputError("model", f"must be writable by skops ({e})", type(model).__name__) from e
+        unknown = [] if trusted is None else sorted(set(io.get_untrusted_types(file=temporary)) - set(trusted))
+        if unknown:
+            rule = f"{type(model).__name__} must be made of trusted types only to be saved, or nobody could load it"
+            raise InputError("model", rule, ", ".join(unknown))
 
 
 def load_sklearn(path: str | Path, trusted: Iterable[str] = ()) -> Any:
@@ -54,6 +63,11 @@ def load_sklearn(path: str | Path, trusted: Iterable[str] = ()) -> Any:
         raise InputError(str(path), "must be a readable skops file", f"{type(e).__name__}: {e}") from e
 
 
+def check_available() -> None:
+    """Raise MissingExtra where skops is not installed: before a model is fitted that is to be saved."""
+    _skops()
+
+
 def _skops() -> Any:
     try:
         import skops.io
@@ -62,4 +76,4 @@ def _skops() -> Any:
     return skops.io
 
 
-__all__ = ["load_sklearn", "save_sklearn"]
+__all__ = ["check_available", "load_sklearn", "save_sklearn"]

@@ -14,7 +14,7 @@ import toy_experiment
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Scale
 from holdfast.trials import plan as module
-from holdfast.trials.plan import OWN, Source, applicable, configured, on_own_data, plan, scale_settings
+from holdfast.trials.plan import OWN, Source, applicable, configured, on_own_data, plan, scale_settings, tuned_for
 
 TOY = Source("toy_experiment:experiment")
 EXPERIMENT = toy_experiment.experiment
@@ -50,6 +50,21 @@ def test_replicates_come_one_after_the_other_and_deterministic_arms_once() -> No
     assert len({t.key for t in trials}) == len(trials)
     assert all(pickle.loads(pickle.dumps(t)) == t for t in trials)
     assert len(pickle.dumps(trials[0])) < 1000
+
+
+def test_a_deterministic_arm_runs_in_every_replicate_of_data_that_are_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(EXPERIMENT.problems["p"]), "redrawn", True)
+    trials = plan(TOY, "smoke", [5, 3], pairs=[("constant", "p")])
+    assert [(t.arm, t.replicate) for t in trials] == [("constant", 5), ("constant", 3)]
+
+
+def test_an_arm_takes_the_values_found_on_its_problem_or_else_the_first_ones() -> None:
+    tuned = {"good": {"mean": 3.0}, "good on q": {"mean": 4.0}}
+    trials = plan(TOY, "smoke", [5], pairs=[("good", "p"), ("good", "q"), ("bad", "q")], tuned=tuned)
+    assert [t.settings for t in trials] == [{"mean": 3.0}, {"mean": 4.0}, {}]
+    assert tuned_for(tuned, "good", "elsewhere") == {"mean": 3.0}
+    untuned = plan(TOY, "smoke", [5], pairs=[("good", "q")], tuned={"good": {"mean": 4.0}})
+    assert untuned[0].key == trials[1].key  # what a trial is does not depend on where its values were found
 
 
 def test_every_point_of_a_sweep_is_a_trial() -> None:

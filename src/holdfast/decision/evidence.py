@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from holdfast.claims import Claim, Compound, Measured
-from holdfast.decision.resampling import CaseSpread, NotResampled, case_spread
+from holdfast.decision.resampling import CaseSpread, NotResampled, case_spread, resampled_problems
 from holdfast.errors import InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Table
 
@@ -67,7 +67,7 @@ class Evidence:
             return [r for r in records if r.arm in arms and r.problem in problems]
 
         self.table = Table([*ours(table.records), *ours(table.failed)], experiment, table.scale)
-        self.deterministic = all(experiment.arms[arm].deterministic for arm in claim.arms)
+        self.deterministic = all(experiment.runs_once(arm, p) for arm in claim.arms for p in claim.problems)
         self._samples: dict[int, Sample] = {}
 
     @property
@@ -121,10 +121,7 @@ class Evidence:
             return Sample(tried, values)
         complete = self._only(tuple(values))
         remark = self.measured.remark(complete)
-        problems = self.table.experiment.problems
-        if not self.claim.sampled or not (
-            self.deterministic or any(problems[name].fixed_test for name in self.claim.problems)
-        ):
+        if not self.claim.sampled or not resampled_problems(self.measured, self.table.experiment):
             return Sample(tried, values, remark=remark)
         try:
             return Sample(tried, values, case_spread(self.measured, complete), remark=remark)

@@ -66,13 +66,10 @@ def case_spread(claim: Measured, table: Table) -> CaseSpread:
     experiment = table.experiment
     reader = _Recorder(table)
     effect = float(_mean(claim.statistic(cast("Table", reader))))
-    deterministic = all(experiment.arms[arm].deterministic for arm in claim.arms)
     redrawn: dict[Cell, dict[int, Any]] = {}
     sizes: list[tuple[int, int, int]] = []
     rng = np.random.default_rng(SEED)
-    for name in claim.problems:
-        if not (deterministic or experiment.problems[name].fixed_test):
-            continue
+    for name in resampled_problems(claim, experiment):
         keys, matrix = _cases(table, {cell: values for cell, values in reader.seen.items() if cell[2] == name})
         block = int(getattr(experiment.problems[name], "block", 1))
         cases = len(matrix)
@@ -81,13 +78,24 @@ def case_spread(claim: Measured, table: Table) -> CaseSpread:
         sizes.append((cases // block, cases, block))
         means = block_bootstrap(matrix, block, DRAWS, rng)  # (draws, keys)
         for column, (cell, replicate, factor) in enumerate(keys):
-            redrawn.setdefault(cell, {})[replicate] = factor * means[:, column]
+            metric = experiment.metrics[cell[0]]
+            redrawn.setdefault(cell, {})[replicate] = factor * metric.of_mean(means[:, column])
     draws = np.asarray(_mean(claim.statistic(cast("Table", _Redrawn(table, redrawn)))), float)
     if not np.all(np.isfinite(draws)):
         raise NotResampled("the statistic is not finite for some draws of cases")
     blocks, cases, block = min(sizes)
     # Means of blocks drawn from one series vary by a factor 1 - block/cases too little (as s^2 does with 1/n).
     return CaseSpread(effect, float(draws.std(ddof=1)) / math.sqrt(1 - block / cases), cases, block, blocks)
+
+
+def resampled_problems(claim: Measured, experiment: Experiment) -> list[str]:
+    """The problems of a claim whose cases are redrawn: those with one test set for all replicates."""
+    problems = experiment.problems
+    return [
+        name
+        for name in claim.problems
+        if problems[name].fixed_test or all(experiment.runs_once(arm, name) for arm in claim.arms)
+    ]
 
 
 def block_bootstrap(values: np.ndarray, block: int, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -168,19 +176,20 @@ def _cases(table: Table, cells: Mapping[Cell, Mapping[int, float]]) -> tuple[lis
                 raise NotResampled(f"the cases of {problem!r} are not the same in every trial")
             if any(v is None or not math.isfinite(v) for v in column):
                 raise NotResampled(f"{arm!r} left values per case of {metric!r} that are not finite")
-            columns.append(np.asarray(column, float))
-            keys.append((cell, replicate, _factor(float(columns[-1].mean()), value, metric)))
+            declared = table.experiment.metrics[metric]
+            columns.append(declared.of_case(np.asarray(column, float)))
+            keys.append((cell, replicate, _factor(float(declared.of_mean(columns[-1].mean())), value, metric)))
     if not columns:
         raise NotResampled("no values per case were left")
     return keys, np.stack(columns, axis=1)
 
 
 def _factor(mean: float, value: float, metric: str) -> float:
-    """1 or 100, whichever turns the mean over cases into the metric's value (shares printed as percentages)."""
+    """1 or 100, whichever turns the cases' value into the metric's (shares are printed as percentages)."""
     for factor in (1.0, 100.0):
         if math.isclose(factor * mean, value, rel_tol=1e-4, abs_tol=1e-9):
             return factor
-    raise NotResampled(f"{metric!r} is not the mean of its values per case")
+    raise NotResampled(f"{metric!r} does not follow from its values per case")
 
 
 def _mean(statistic: Mapping[int, Any]) -> Any:

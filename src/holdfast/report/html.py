@@ -18,10 +18,11 @@ BADGES = {"holds": "holds", "does not hold": "fails", "undecided": "open"}  # ve
 
 
 def render_page(template: str, *, style: tuple[str, ...], script: str, **values: Any) -> str:
-    """A template of this folder as one self-contained HTML page.
+    """A template as one self-contained HTML page.
 
     Args:
-        template, style, script: names of files beside this one; style sheets are joined in order.
+        template, style, script: names of files beside this one, or "package:file" for those of a system; style sheets
+            are joined in order.
         values: for the template. All text is escaped, whoever wrote it, except what is `Markup` already.
     """
     from markupsafe import Markup
@@ -37,7 +38,8 @@ def render_page(template: str, *, style: tuple[str, ...], script: str, **values:
 
 @cache
 def _asset(name: str) -> str:
-    return (files("holdfast.report") / name).read_text(encoding="utf-8")
+    package, _, file = name.rpartition(":")
+    return (files(package or "holdfast.report") / file).read_text(encoding="utf-8")
 
 
 @cache

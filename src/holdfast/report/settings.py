@@ -72,6 +72,11 @@ def _arm(results: Results, name: str) -> ArmSettings:
     tuned = (results.plan.get("tuned") or {}).get(name) or {}
     declared = leaves(_without_type(method))
     after = leaves({**_without_type(method), **tuned})
+    for key, fields in (results.plan.get("tuned") or {}).items():  # found on further problems, see `tuned_for`
+        if key.startswith(f"{name} on ") and key not in results.experiment.arms:
+            elsewhere = {f"{k}{key.removeprefix(name)}": (v, declared.get(k)) for k, v in leaves(fields).items()}
+            declared |= {k: was for k, (_, was) in elsewhere.items() if was is not None}
+            after |= {k: v for k, (v, _) in elsewhere.items()}
     changed = {k: (v, declared.get(k, wording.NONE)) for k, v in after.items() if declared.get(k) != v}
     kind = str(method.get("type", "")) if isinstance(method, Mapping) else ""
     return ArmSettings(

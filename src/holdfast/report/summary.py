@@ -107,7 +107,7 @@ def arm_rows(results: Results, problem: str) -> list[ArmRow]:
                 trials=len(records),
                 failed=sum(r.status != "ok" for r in records),
                 points=len({tuple(sorted((k, repr(v)) for k, v in r.point.items())) for r in records}),
-                deterministic=bool(declared and declared.deterministic),
+                deterministic=bool(records) and all(r.replicate is None for r in records),
             )
         )
     return rows

@@ -26,6 +26,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, NotFitted
+from holdfast.foreign_models import SUFFIXES
 from holdfast.testing.comparisons import close, disturb_global_generators, equal, must_raise, to_numpy
 
 SEED = 20211
@@ -57,7 +58,12 @@ class Subject:
 
     def outputs(self, estimator: Estimator, rows: Any) -> dict[str, np.ndarray]:
         """What the methods in `tags.outputs` answer, as numpy arrays."""
-        return {name: to_numpy(getattr(estimator, name)(rows)) for name in self.tags.outputs}
+        return {name: to_numpy(self.answer(estimator, name, rows)) for name in self.tags.outputs}
+
+    def answer(self, estimator: Estimator, name: str, rows: Any) -> Any:
+        """What one of these methods answers to rows, or to arguments by name."""
+        method = getattr(estimator, name)
+        return method(rows) if self.tags.predicts_rows else method(**rows)
 
 
 def checks_for(cls: type[Estimator]) -> list[tuple[str, Callable[[], None]]]:
@@ -72,12 +78,12 @@ def checks_for(cls: type[Estimator]) -> list[tuple[str, Callable[[], None]]]:
         check_same_seed_same_result: tags.needs_seed or tags.deterministic,
         check_seed_is_used: tags.needs_seed and not tags.deterministic,
         check_refit_resets_state: True,
-        check_batch_of_one: tags.accepts_batch_of_one,
+        check_batch_of_one: tags.predicts_rows and tags.accepts_batch_of_one,
         check_types_of_numbers: bool(tags.arrays),
         check_numpy_and_torch_agree: bool(tags.arrays),
         check_save_and_load: True,
         check_wrong_arrays_are_named: bool(tags.arrays),
-        check_wrong_prediction_input_is_named: bool(tags.arrays),
+        check_wrong_prediction_input_is_named: tags.predicts_rows and bool(tags.arrays),
         check_wrong_labels_are_named: bool(tags.labels),
         check_classifier: tags.classifier,
         check_documented_examples: True,
@@ -121,7 +127,7 @@ def check_unfitted_use_raises(subject: Subject) -> None:
     example = subject.example()
     made = subject.cls(**example.settings)
     for name in subject.tags.outputs:
-        must_raise(NotFitted, "", functools.partial(getattr(made, name), example.predict))
+        must_raise(NotFitted, "", functools.partial(subject.answer, made, name, example.predict))
     with tempfile.TemporaryDirectory() as folder:
         must_raise(NotFitted, "", lambda: made.save(Path(folder) / "model"))
 
@@ -159,9 +165,10 @@ def check_same_seed_same_result(subject: Subject) -> None:
 
 def check_seed_is_used(subject: Subject) -> None:
     """Another seed gives another result."""
-    default = subject.cls(**subject.example().settings).get_params(deep=False)["seed"]
+    seed = subject.tags.seed
+    default = subject.cls(**subject.example().settings).get_params(deep=False)[seed]
     rows = subject.example().predict
-    others = [subject.outputs(subject.fit(seed=(default or 0) + i), rows) for i in (1, 2, 3)]
+    others = [subject.outputs(subject.fit(None, **{seed: (default or 0) + i}), rows) for i in (1, 2, 3)]
     mine = subject.outputs(subject.fitted, rows)
     assert not all(equal(mine, other) for other in others), "the seed has no influence; tag the class deterministic"
 
@@ -217,7 +224,8 @@ def convert(subject: Subject, change: Callable[[Any], Any]) -> Example:
     """The example with every array of `tags.arrays` and the prediction input changed."""
     example = subject.example()
     fit = {k: change(v) if k in subject.tags.arrays else v for k, v in example.fit.items()}
-    return Example(fit, change(example.predict), example.settings)
+    rows = change(example.predict) if subject.tags.predicts_rows else example.predict
+    return Example(fit, rows, example.settings)
 
 
 def check_save_and_load(subject: Subject) -> None:
@@ -226,7 +234,7 @@ def check_save_and_load(subject: Subject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         subject.fitted.save(path)
-        names = {p.name for p in path.iterdir() if p.suffix != ".skops"}
+        names = {p.name for p in path.iterdir() if p.suffix not in SUFFIXES}
         assert names == {"config.json", "model.safetensors", "README.md"}, f"unexpected files in the model: {names}"
         loaded = subject.cls.load(path)
     assert repr(loaded) == repr(subject.fitted), "load must bring back the init arguments"
@@ -246,7 +254,7 @@ def spoilt(x: Any) -> dict[str, Any]:
         "NaN": hole,
         "infinite": infinite,
         "empty": x[:0],
-        "one axis too few": x.reshape(-1),
+        "one axis too few": x.reshape(-1) if x.ndim > 1 else x[0],
         "one axis too many": x[..., None, None, None],
         "strings": x.astype(str),
         "objects": np.array([{}] * len(x), dtype=object),

@@ -131,7 +131,7 @@ def plan(
         source: the experiment.
         scale_name: one of its scales.
         replicates: their numbers.
-        tuned: arm -> tuned fields.
+        tuned: arm -> tuned fields; "arm on problem" -> those of one problem, where they differ (see `tuned_for`).
         pairs: (arm, problem) pairs to run; None = all that the scale names and that apply.
         device: enters the key, as numbers differ between kinds of device.
 
@@ -155,7 +155,7 @@ def plan(
             **common,
             # The names are in the key too: two arms may share a method, and each record belongs to one of them.
             "names": [arm_name, problem_name],
-            "arm": canonical(configured(experiment, arm_name, tuned.get(arm_name, NOTHING)), arm_name),
+            "arm": canonical(configured(experiment, arm_name, tuned_for(tuned, arm_name, problem_name)), arm_name),
             "reseed": experiment.arms[arm_name].reseed,
             **problems(problem_name),
         }
@@ -165,12 +165,22 @@ def plan(
     trials: dict[str, Trial] = {}
     for replicate in replicates:
         for (arm_name, problem_name), identity in identities.items():
-            number = None if experiment.arms[arm_name].deterministic else replicate
+            number = None if experiment.runs_once(arm_name, problem_name) else replicate
             for point in points(problem_name):
                 key = digest({**identity, "point": point, "replicate": number})
-                settings = dict(tuned.get(arm_name, NOTHING))
+                settings = dict(tuned_for(tuned, arm_name, problem_name))
                 trials[key] = Trial(key, arm_name, problem_name, point, number, settings)
     return list(trials.values())
+
+
+def tuned_for(tuned: Mapping[str, Mapping[str, Any]], arm: str, problem: str) -> Mapping[str, Any]:
+    """The tuned fields of an arm on a problem: those found there, else those found where the arm was tuned first."""
+    return tuned.get(tuned_name(arm, problem), tuned.get(arm, NOTHING))
+
+
+def tuned_name(arm: str, problem: str) -> str:
+    """The key under which the fields of an arm that was tuned on several problems are kept for one of them."""
+    return f"{arm} on {problem}"
 
 
 def _points(swept: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from holdfast.encoders.sentences import default_encoder
 from holdfast.experiment import Measurement, Scalar
 from holdfast.systems.binder.calls import Mapper, Row
 from holdfast.systems.binder.embedding import EmbeddingMapper
-from holdfast.systems.binder.encoder import default_encoder
 from holdfast.systems.binder.executor import Executor
 from holdfast.systems.binder.itemtables import KINDS, Case, ItemTables, aggregate
 from holdfast.systems.binder.questions import Membership, read_question

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from holdfast.encoders.sentences import SentenceEncoder, default_encoder
 from holdfast.errors import InputError
 from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.encoder import SentenceEncoder, default_encoder
 from holdfast.systems.binder.questions import Choice, Membership, head_of, read_question
 from holdfast.validation import check_fraction
 

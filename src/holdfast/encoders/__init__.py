@@ -1,0 +1,1 @@
+"""Encoders that come with their weights: data in, vectors out, nothing to train."""

@@ -1,0 +1,144 @@
+"""Pairs of old and new embeddings: what they must be, and what is said where they are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast.errors import InputError
+from holdfast.validation import as_array, check_array, check_same_length, is_tensor
+
+
+def as_tensor(x: Any) -> Tensor:
+    """x as a float32 tensor on the CPU."""
+    if is_tensor(x):
+        return x.detach().to("cpu", torch.float32)
+    return torch.from_numpy(writable(np.asarray(x, np.float32)))
+
+
+def writable(x: np.ndarray) -> np.ndarray:
+    """x, or a copy where it may not be written to: torch would warn of arrays that Arrow owns."""
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else x.copy()
+
+
+def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Pairs as float32 tensors on the CPU, once they are known to be so.
+
+    Raises:
+        InputError: not a matrix of finite numbers; counts of rows that differ; NaN or infinite rows (how many, and
+            which is the first).
+    """
+    arrays = {name: x for name, x in (("old", old), ("new", new), ("side", side)) if x is not None or name != "side"}
+    found = {}
+    for name, x in arrays.items():
+        array = check_array(x, "N D", name=name, dtype="real", finite=False)
+        check_rows(array, name)
+        found[name] = as_tensor(check_array(array, "N D", name=name, dtype="float32"))
+    check_same_length(**found)
+    return found["old"], found["new"], found.get("side")
+
+
+def bad_rows(x: Any) -> np.ndarray:
+    """Numbers of the rows with a NaN or infinite value, rising."""
+    array = as_array(x, "x")
+    if is_tensor(array):
+        return np.flatnonzero(~torch.isfinite(array).all(1).cpu().numpy())
+    if array.dtype.kind in "iub":
+        return np.zeros(0, np.int64)
+    # A sum is finite only if all its terms are, and costs a tenth of looking at each; it may overflow, hence the rest.
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = np.flatnonzero(~np.isfinite(array.sum(1)))
+    return doubtful[~np.isfinite(array[doubtful]).all(1)]
+
+
+def check_rows(x: Any, name: str) -> None:
+    """Refuse NaN and infinite rows, saying how many there are and which is the first."""
+    bad = bad_rows(x)
+    if len(bad):
+        received = f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is row {bad[0]}"
+        raise InputError(name, "must be finite", received)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Items embedded by both models; row i of every array is the same item.
+
+    Attributes:
+        old, new, side: float32 (N, d_old), (N, d_new), (N, d_side) or None.
+        labels: class numbers from 0, int64 (N,), or None.
+    """
+
+    old: Tensor
+    new: Tensor
+    side: Tensor | None = None
+    labels: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, old: Any, new: Any, side: Any = None, labels: Any = None) -> Pairs:
+        """Pairs from arrays, checked as in `as_pairs`; labels of any kind."""
+        a, b, c = as_pairs(old, new, side)
+        if labels is None:
+            return cls(a, b, c)
+        classes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64).ravel()
+        check_same_length(old=a, labels=classes)
+        return cls(a, b, c, classes)
+
+    def rows(self, which: np.ndarray) -> Pairs:
+        """The rows of these numbers."""
+        index = torch.from_numpy(which)
+        side = None if self.side is None else self.side[index]
+        return Pairs(self.old[index], self.new[index], side, None if self.labels is None else self.labels[which])
+
+    def normalized(self) -> Pairs:
+        """With new embeddings of length 1.
+
+        Raises:
+            InputError: a new embedding of zeros.
+        """
+        zero = np.flatnonzero(self.new.norm(dim=1).numpy() == 0)
+        if len(zero):
+            received = f"{len(zero)}, the first is row {zero[0]}"
+            raise InputError("new", "must have no rows of zeros with normalize='l2'", received)
+        return replace(self, new=nn.functional.normalize(self.new))
+
+    def split(self, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers to fit to, and a share `fraction` of all that is held out; both rising, at least 4 and 2."""
+        order = np.random.default_rng(seed).permutation(len(self.old))
+        count = min(max(2, round(fraction * len(order))), len(order) - 4)
+        return np.sort(order[count:]), np.sort(order[:count])
+
+    @property
+    def inputs(self) -> Tensor:
+        """[old, side], (N, d_old + d_side)."""
+        return self.old if self.side is None else torch.cat([self.old, self.side], 1)
+
+
+def class_means(new: Tensor, labels: np.ndarray) -> Tensor:
+    """Means of the classes, of length 1: the weights of the nearest-class-mean classifier by angle, (K, d_new).
+
+    Example:
+        >>> class_means(torch.tensor([[2.0, 0.0], [4.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1])).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    index = torch.from_numpy(labels)
+    sums = torch.zeros(int(index.max()) + 1, new.shape[1]).index_add_(0, index, new)
+    return nn.functional.normalize(sums)
+
+
+def as_float64(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().numpy().astype(np.float64)
+
+
+def spread(x: np.ndarray) -> np.ndarray:
+    """Standard deviation of each dimension; 1 where it does not vary (but for rounding)."""
+    scale = x.std(0)
+    return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
+
+
+__all__ = ["Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means"]
+__all__ += ["spread", "writable"]

@@ -1,0 +1,75 @@
+"""What the commands print and write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from holdfast.errors import InputError
+from holdfast.files import replacing
+from holdfast.printable import clean
+
+Progress = Callable[[int, int], None]
+
+
+def say(text: str) -> None:
+    """A line for the user, beside what goes into pipes."""
+    typer.echo(clean(text), err=True)
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """A table on the terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*map(escape, heads), title=escape(title), title_justify="left")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+def write_table(frame: Any, path: Path) -> None:
+    """A data frame to .csv or .parquet.
+
+    Raises:
+        InputError: another suffix.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError("--out", "must end in .csv or .parquet", str(path))
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            frame.to_csv(temporary, index=False, float_format="%.6g")
+        else:
+            frame.to_parquet(temporary, index=False)
+
+
+def write_figure(figure: Any, stem: Path) -> None:
+    """A figure as .svg and .png."""
+    for suffix in (".svg", ".png"):
+        with replacing(stem.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, format=suffix[1:], dpi=150)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Progress]:
+    """A progress bar on a terminal; nothing elsewhere, so that logs and pipes stay clean."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Display
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Display(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(what, total=None)
+        yield lambda done, total: display.update(task, completed=done, total=total)
+
+
+__all__ = ["bar", "print_table", "say", "write_figure", "write_table"]

@@ -1,0 +1,74 @@
+"""The tables that the verbs read and write, and the figures beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import InputError
+from holdfast.systems.gbrt_forecasting.console import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_data(
+    path: Path, time: str | None, target: str | None, series: str | None, past: list[str], known: list[str]
+) -> tuple[pd.DataFrame, list[str] | None, list[str] | None]:
+    """(y, X, X_future) of the forecaster from a table; columns that nobody named are left out, and named."""
+    from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, is_long
+    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table
+
+    frame = as_series_table(read_table(path), time, target, series)
+    for option, names in (("--past", past), ("--known", known)):
+        if missing := [n for n in names if n not in frame.columns]:
+            raise InputError(option, f"must name columns of {path}: {', '.join(map(str, frame.columns))}", missing[0])
+    if not is_long(frame):
+        if past or known:
+            raise InputError("--past, --known", "must not be given for a wide table; name the target with --target")
+        return frame, None, None
+    keys = [c for c in (ID, TIME, VALUE) if c in frame.columns]
+    unused = [str(c) for c in frame.columns if c not in (*keys, *past, *known)]
+    if unused:
+        say(f"not used: {', '.join(unused)} (--past or --known would)")
+    return frame[[*keys, *past, *known]], past or None, known or None
+
+
+def read_known(path: Path, time: str | None, series: str | None, names: tuple[str, ...]) -> pd.DataFrame:
+    """Known-future covariates from a table."""
+    from holdfast.systems.gbrt_forecasting.series import ID, TIME
+    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table
+
+    frame = as_series_table(read_table(path), time, None, series)
+    keys = [c for c in (ID, TIME) if c in frame.columns]
+    if missing := [n for n in names if n not in frame.columns]:
+        raise InputError("--ahead", f"must have the columns {', '.join(names)}", f"no {', '.join(missing)}")
+    return frame[[*keys, *names]]
+
+
+def check_table(out: Path) -> None:
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError("--out", "must end in .csv or .parquet", str(out))
+
+
+def write(frame: pd.DataFrame, out: Path) -> None:
+    from holdfast.files import replacing
+
+    with replacing(out) as temporary:
+        if out.suffix.lower() == ".csv":
+            frame.to_csv(temporary, index=False, float_format="%.6g")
+        else:
+            frame.to_parquet(temporary, index=False)
+
+
+def draw(figure: Any, out: Path, suffix: str = "") -> None:
+    from holdfast.files import replacing
+
+    for kind in ("svg", "png"):
+        path = out.with_name(f"{out.stem}{suffix}.{kind}")
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else {})
+    say(f"figure: {out.with_name(f'{out.stem}{suffix}.svg')}")
+
+
+__all__ = ["check_table", "draw", "read_data", "read_known", "write"]

@@ -1,0 +1,182 @@
+"""The verb `holdfast gbrt_forecasting compare`: which forecaster is best on a table of one's own."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfast.errors import InputError
+from holdfast.printable import clean, clean_line
+from holdfast.systems.gbrt_forecasting.cli_files import read_data
+from holdfast.systems.gbrt_forecasting.console import said, say
+
+if TYPE_CHECKING:
+    from holdfast.systems.gbrt_forecasting.compare import Comparison
+    from holdfast.systems.gbrt_forecasting.panel import Panel
+
+Show = Callable[[str, int, int], None]
+OPTIONS = {"lookback": "--lookback", "season": "--season", "cutoffs": "--cutoffs", "most_series": "--series"}
+
+
+def compare_(
+    data: Annotated[Path, typer.Argument(help="A csv, tsv or parquet table: a row per time (and series).")],
+    horizon: Annotated[int, typer.Option(help="Steps to forecast.")] = 24,
+    time: Annotated[str | None, typer.Option(help="Column of the time stamps.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to forecast. Default: y, or all columns.")] = None,
+    series_id: Annotated[str | None, typer.Option("--id", help="Column that names the series.")] = None,
+    past: Annotated[str, typer.Option(help="Columns known up to the present, comma-separated.")] = "",
+    freq: Annotated[str | None, typer.Option(help="h, D, B, W, MS, ...; default: found from the time stamps.")] = None,
+    fill: Annotated[str | None, typer.Option(help="How gaps are filled: forward or zero.")] = None,
+    lookback: Annotated[int | None, typer.Option(help="Steps of the past that a forecast sees.")] = None,
+    season: Annotated[int | None, typer.Option(help="Steps after which series repeat; 1 for none.")] = None,
+    cutoffs: Annotated[int | None, typer.Option(help="Forecasts per series, one horizon apart.")] = None,
+    series: Annotated[int, typer.Option(help="Compare on at most so many series, evenly spaced.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of what is random.")] = 0,
+    threads: Annotated[int, typer.Option(help="Threads of the forecasters.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for page, table, figures and forecasts.")] = Path("comparison"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Compare naive, linear, statistical, tree and network forecasters on your series: errors, bands, CPU time.
+
+    Writes a page (comparison.html), the table, figures, all forecasts of the past, and the best one's of the future.
+
+    Example: `holdfast gbrt_forecasting compare sales.csv --time date --target sold --id shop --horizon 28`
+    """
+    from threadpoolctl import threadpool_limits
+
+    from holdfast.systems.gbrt_forecasting.compare import compare_forecasters, forecast_ahead
+
+    if threads < 1:
+        raise InputError("--threads", "must be at least 1", threads)
+    if out.exists() and not out.is_dir():
+        raise InputError("--out", "must be a folder", str(out))
+    panel = _panel(data, time, target, series_id, past, freq, fill)
+    with _named(data), threadpool_limits(threads), _progress() as show:
+        found = compare_forecasters(
+            panel, horizon, lookback=lookback, season=season, cutoffs=cutoffs, most_series=series, seed=seed,
+            progress=show,
+        )  # fmt: skip
+        ahead = forecast_ahead(found, seed=seed)
+    _write(found, ahead, data.name, out)
+    if as_json:
+        typer.echo(json.dumps(_plain(found), ensure_ascii=False))
+    else:
+        print_table(found)
+        typer.echo(clean(found.verdict()))
+    for note in found.notes:
+        say(f"note: {note}")
+    say(f"page: {out / 'comparison.html'}")
+
+
+def _panel(
+    data: Path, time: str | None, target: str | None, series: str | None, past: str, freq: str | None, fill: str | None
+) -> Panel:
+    """The series of the table, with the covariates that were asked for."""
+    from holdfast.systems.gbrt_forecasting.inputs import read_training
+
+    columns = [part.strip() for part in past.split(",") if part.strip()]
+    with said(data, time, target, series):
+        y, X, _ = read_data(data, time, target, series, columns, [])
+        return read_training(y, X, None, freq=int(freq) if freq and freq.isdigit() else freq, fill=fill)
+
+
+@contextmanager
+def _named(data: Path) -> Iterator[None]:
+    """Errors about arguments, said in terms of the options and the file."""
+    try:
+        yield
+    except InputError as error:
+        name = str(data) if error.argument == "y" else OPTIONS.get(error.argument, error.argument)
+        raise InputError(name, error.rule, error.received) from error
+
+
+@contextmanager
+def _progress() -> Iterator[Show]:
+    """A bar for the forecaster at work; nothing where nobody watches, so that logs stay clean."""
+    if not sys.stderr.isatty():
+        yield lambda name, done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, of: int) -> None:
+            if name not in tasks:
+                tasks[name] = display.add_task(name, total=of)
+            display.update(tasks[name], completed=done, total=of)
+
+        yield show
+
+
+# -------------------------------------------------------------------------------------------------------------- writing
+def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
+    """Page, tables and figures; each whole or not at all."""
+    import pandas as pd
+
+    from holdfast.files import replacing, write_text
+    from holdfast.report.svg import LIGHT
+    from holdfast.systems.gbrt_forecasting.compare_figures import drawings
+    from holdfast.systems.gbrt_forecasting.compare_page import write_page
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_page(found, out / "comparison.html", source, f"holdfast {shlex.join(sys.argv[1:])}")
+    past = pd.concat([entry.backtest.frame.assign(model=entry.name) for entry in found.entries], ignore_index=True)
+    tables = {"table.csv": found.table().reset_index(), "backtest.csv": past, "forecast.csv": ahead}
+    for name, frame in tables.items():
+        with replacing(out / name) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.6g")
+    for drawing in drawings(found, LIGHT):
+        write_text(out / "figures" / f"{drawing.name}.svg", drawing.svg(standalone=True))
+
+
+def _plain(found: Comparison) -> dict[str, Any]:
+    """The comparison as JSON has it: NaN becomes null."""
+    rows = found.table().reset_index().to_dict("records")
+    return {
+        "verdict": found.verdict(),
+        "horizon": found.horizon,
+        "lookback": found.lookback,
+        "season": found.season,
+        "cutoffs": found.cutoffs,
+        "series": found.panel.count,
+        "notes": list(found.notes),
+        "forecasters": [{k: None if v != v else v for k, v in row.items()} for row in rows],
+    }
+
+
+def print_table(found: Comparison) -> None:
+    """The table, as wide as the terminal allows."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS, cells
+
+    console = Console()
+    shown = [key for key, _, _ in COLUMNS]
+    for drop in ("width", "wins", "wape", "rmse", "mae"):
+        if console.width >= 22 + 11 * len(shown):
+            break
+        shown.remove(drop)
+    table = Table(title=clean_line(f"{found.horizon} steps ahead, best first"), title_justify="left")
+    table.add_column("forecaster", no_wrap=True)
+    for key, heading, _ in COLUMNS:
+        if key in shown:
+            table.add_column(heading, justify="right")
+    for row in cells(found):
+        marked = [f"[bold]{row[k]['text']}[/]" if row[k]["best"] else escape(row[k]["text"]) for k in shown]
+        table.add_row(escape(row["name"]), *marked)
+    console.print(table)
+
+
+__all__ = ["compare_", "print_table"]

@@ -1,0 +1,114 @@
+"""The page of a comparison of forecasters: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.files import write_text
+from holdfast.report import wording
+from holdfast.report.html import render_page
+from holdfast.systems.gbrt_forecasting.compare import Comparison
+from holdfast.systems.gbrt_forecasting.compare_figures import drawings
+from holdfast.systems.gbrt_forecasting.panel import describe
+
+PACKAGE = "holdfast.systems.gbrt_forecasting"
+NOMINAL = 0.8
+# key, heading, what it is, whether smaller values come first when sorted
+COLUMNS = (
+    ("mase", "MASE", "mean absolute error over that of the last value one step ahead, in the past of each series"),
+    ("mae", "MAE", "mean absolute error"),
+    ("rmse", "RMSE", "root of the mean squared error"),
+    ("wape", "WAPE %", "sum of absolute errors over sum of absolute values"),
+    ("worse", "above the best", "how much larger the error is than that of the best, with its 95 % interval"),
+    ("wins", "wins %", "share of forecasts with the smallest error of all"),
+    ("coverage", "in band %", "share of values inside the band that should hold 80 % of them"),
+    ("width", "band width", "mean width of the band, as a multiple of the best forecaster's"),
+    ("cpu_seconds", "CPU s", "processor time of fitting and forecasting"),
+)
+
+
+def cells(comparison: Comparison) -> list[dict[str, Any]]:
+    """The table as text: a dict per forecaster with name, about and a (text, value) pair per column."""
+    table = comparison.table()
+    about = {entry.name: entry.about for entry in comparison.entries}
+    smallest = {key: table[key].min() for key in ("mase", "mae", "rmse", "wape")}
+    rows = []
+    for name, row in table.iterrows():
+        found: dict[str, Any] = {"name": str(name), "about": about[str(name)]}
+        for key, _, _ in COLUMNS:
+            text = _text(key, row)
+            found[key] = {"text": text, "value": _value(row[key]), "best": row[key] == smallest.get(key)}
+        rows.append(found)
+    return rows
+
+
+def _text(key: str, row: pd.Series) -> str:
+    value = float(row[key])
+    if not np.isfinite(value):
+        return wording.NONE
+    if key == "worse":
+        if value == 0 and not np.isfinite(row["worse_low"]):
+            return "best"
+        interval = f" [{row['worse_low']:+.0%}, {row['worse_high']:+.0%}]" if np.isfinite(row["worse_low"]) else ""
+        return f"{value:+.0%}{interval}"
+    if key in ("wape", "wins", "coverage"):
+        return f"{100 * value:.1f}" if key == "wape" else f"{100 * value:.0f}"
+    if key == "width":
+        return f"{value:.2f}"
+    return f"{value:.1f}" if key == "cpu_seconds" and value >= 0.1 else f"{value:.3g}"
+
+
+def _value(value: float) -> float | str:
+    return float(value) if np.isfinite(value) else ""
+
+
+def facts(comparison: Comparison, source: str) -> dict[str, str]:
+    """What was compared, in words."""
+    many, freq = describe(comparison.panel).split(", ")[0], str(comparison.panel.clock)
+    return {
+        "data": source,
+        "series": many,
+        "values": f"{len(comparison.panel.y):,}",
+        "frequency": freq,
+        "horizon": f"{comparison.horizon} steps",
+        "window": f"{comparison.lookback} steps",
+        "season": f"{comparison.season} steps" if comparison.season > 1 else "none",
+        "forecasts": f"{len(comparison.errors()):,} ({comparison.cutoffs} cutoffs)",
+    }
+
+
+def render(comparison: Comparison, source: str, command: str = "") -> str:
+    """The page as HTML.
+
+    Args:
+        source: what the data are called.
+        command: that makes the page again.
+    """
+    return render_page(
+        f"{PACKAGE}:compare.html.j2",
+        style=("theme.css", "page.css", f"{PACKAGE}:compare.css"),
+        script="page.js",
+        source=source,
+        verdict=comparison.verdict(),
+        facts=facts(comparison, source),
+        columns=COLUMNS,
+        rows=cells(comparison),
+        notes=comparison.notes,
+        figures=[drawing.picture() for drawing in drawings(comparison)],
+        nominal=NOMINAL,
+        horizon=comparison.horizon,
+        command=command,
+    )
+
+
+def write_page(comparison: Comparison, path: Path, source: str, command: str = "") -> Path:
+    """Write the page whole or not at all."""
+    write_text(path, render(comparison, source, command))
+    return path
+
+
+__all__ = ["COLUMNS", "cells", "facts", "render", "write_page"]

@@ -1,0 +1,109 @@
+"""Tables of series as people keep them: csv or parquet, long or wide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.errors import InputError
+from holdfast.systems.gbrt_forecasting.inputs import read_training
+from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, extra_columns, is_long
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from holdfast.systems.gbrt_forecasting.panel import Panel
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A csv, tsv (either may be compressed) or parquet file.
+
+    Raises:
+        InputError: missing, of another kind, empty or damaged.
+    """
+    import pandas as pd
+
+    plain = path.with_suffix("") if path.suffix == ".gz" else path
+    if plain.suffix.lower() not in SUFFIXES:
+        raise InputError(str(path), f"must end in {', '.join(SUFFIXES)}", plain.suffix or "no ending")
+    if not path.is_file():
+        raise InputError(str(path), "must be a file", "no such file")
+    try:
+        if plain.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, sep="\t" if plain.suffix.lower() == ".tsv" else ",")
+    except (ValueError, OSError, EOFError, ArithmeticError) as error:
+        raise InputError(str(path), "must be a table that can be read", " ".join(str(error).split())[:200]) from error
+    if not len(frame):
+        raise InputError(str(path), "must have rows", "an empty table")
+    return frame
+
+
+def as_series_table(
+    frame: pd.DataFrame, time: str | None = None, target: str | None = None, series: str | None = None
+) -> pd.DataFrame:
+    """A long table (unique_id, ds, y, ...) or a wide one (times in the index), from columns of any name.
+
+    Args:
+        frame: as read.
+        time: column of the time stamps; None = `ds`, or else the first column that is no number and holds times.
+        target: column of the values; None = `y` or the only number in a long table, all columns of a wide one.
+        series: column of the names of series; None = `unique_id`, or the one other column of text where times repeat.
+
+    Raises:
+        InputError: a column that is named is not there, or the target cannot be told.
+    """
+    for option, name in (("--time", time), ("--target", target), ("--id", series)):
+        if name is not None and name not in frame.columns:
+            raise InputError(option, f"must be one of {', '.join(map(str, frame.columns))}", name)
+    renamed = {given: name for given, name in ((time, TIME), (target, VALUE), (series, ID)) if given is not None}
+    # A column that is called ds, y or unique_id and was not asked for makes room for the one that was.
+    crowded = [c for c in renamed.values() if c in frame.columns and c not in renamed]
+    frame = frame.drop(columns=crowded).rename(columns=renamed)
+    if is_long(frame):
+        return frame
+    if TIME not in frame.columns:
+        numeric = set(frame.select_dtypes("number").columns)
+        text = [c for c in frame.columns if c not in numeric and c not in (VALUE, ID)]
+        if not text:
+            return frame  # rows are steps
+        found = next((c for c in text if _holds_times(frame[c])), text[0])
+        frame = frame.rename(columns={found: TIME})
+        others = [c for c in text if c != found]
+        if ID not in frame.columns and len(others) == 1 and frame[TIME].duplicated().any():
+            frame = frame.rename(columns={others[0]: ID})  # the same times again: several series, one under the other
+    if VALUE not in frame.columns and ID in frame.columns:
+        values = list(frame.select_dtypes("number").columns.difference([TIME, ID]))
+        if len(values) != 1:
+            raise InputError("--target", "must name one of several columns", ", ".join(map(str, values)) or "none")
+        frame = frame.rename(columns={values[0]: VALUE})
+    if VALUE in frame.columns:
+        return frame
+    return frame.set_index(TIME)
+
+
+def _holds_times(column: pd.Series) -> bool:
+    """Whether the first values of a column can be read as times."""
+    import warnings
+
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas warns where it has to guess a format
+        return bool(pd.to_datetime(column.head(50), errors="coerce").notna().all())
+
+
+def read_series(path: Path) -> Panel:
+    """All series of a table; further columns of a long one are past covariates.
+
+    Raises:
+        InputError: see `read_table`, `as_series_table` and `series.read_panel`.
+    """
+    frame = as_series_table(read_table(path))
+    return read_training(frame, extra_columns(frame) or None, None, freq=None, fill=None)
+
+
+__all__ = ["as_series_table", "read_series", "read_table"]

@@ -1,0 +1,118 @@
+"""`holdfast fct`: from pairs to a migrated store, in the words a user types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from holdfast import cli
+
+RNG = np.random.default_rng(0)
+OLD = RNG.normal(size=(400, 6)).astype(np.float32)
+NEW = np.tanh(OLD @ RNG.normal(size=(6, 5))).astype(np.float32)
+
+
+def fct(*words, code: int = 0) -> str:
+    done = CliRunner().invoke(cli.app, ["fct", *map(str, words)])
+    shown = done.output + (str(done.exception) if done.exception else "")
+    assert (0 if done.exit_code == 0 else 1) == (1 if code else 0), shown
+    return shown
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("fct")
+    np.save(made / "old.npy", OLD[:300])
+    np.save(made / "new.npy", NEW[:300])
+    np.save(made / "test_old.npy", OLD[300:])
+    np.save(made / "test_new.npy", NEW[300:])
+    np.save(made / "labels.npy", np.array(["a", "b"])[np.arange(100) % 2])
+    np.save(made / "gallery.npy", OLD)
+    vectors = pa.FixedSizeListArray.from_arrays(OLD.reshape(-1), 6)
+    pq.write_table(pa.table({"id": [f"d{i}" for i in range(400)], "embedding": vectors}), made / "gallery.parquet")
+    others = {"new": pa.FixedSizeListArray.from_arrays(NEW.reshape(-1), 5), "label": np.arange(400) % 3}
+    pq.write_table(pa.table({"old": vectors, **others}), made / "pairs.parquet")
+    fct("fit", "--old", made / "old.npy", "--new", made / "new.npy", "--out", made / "model", "--method", "ridge")
+    return made
+
+
+def test_the_whole_way(folder) -> None:
+    found = fct("apply", folder / "model", folder / "gallery.parquet", "--sample", 100)
+    assert "relative error" in found
+    assert "nothing was written" in found
+    out = folder / "migrated.parquet"
+    fct("apply", folder / "model", folder / "gallery.parquet", "--out", out, "--chunk", 150)
+    assert pq.read_table(out).column("id").to_pylist() == [f"d{i}" for i in range(400)]
+    assert "whole; 400 rows in 3 chunks" in fct("verify", out, "--source", folder / "gallery.parquet")
+    fct("plan", folder / "model", folder / "gallery.parquet", "--budget", 0.1, "--out", folder / "plan.csv")
+    plan = pd.read_csv(folder / "plan.csv")
+    assert list(plan.columns) == ["id", "row", "expected_error"]
+    assert len(plan) == 40
+    assert plan["expected_error"].is_monotonic_decreasing
+    (out / "part-000001.parquet").unlink()
+    assert "cannot be read" in fct("verify", out, code=1)
+    fct("rollback", out, "--yes")
+    assert not out.exists()
+    assert (folder / "gallery.parquet").exists()
+
+
+def test_the_report(folder) -> None:
+    pairs = ["--old", folder / "test_old.npy", "--new", folder / "test_new.npy"]
+    found = fct("report", folder / "model", *pairs, "--labels", folder / "labels.npy", "--out", folder / "r")
+    assert "new/migrated" in found
+    table = pd.read_csv(folder / "r" / "compatibility.csv", index_col=0)
+    assert list(table.columns) == ["CMC top-1", "CMC top-5", "mAP", "recall@10"]
+    assert table.loc["new/new", "recall@10"] == 1
+    assert 0.2 < table.loc["new/migrated", "recall@10"] < 1
+    curves = pd.read_csv(folder / "r" / "backfilling.csv")
+    assert list(curves.columns) == ["share", "oracle", "uncertainty", "random"]
+    assert np.allclose(curves.iloc[[0, -1], 1:].std(axis=1), 0)
+    assert {p.name for p in (folder / "r").iterdir()} >= {"compatibility.svg", "compatibility.png", "backfilling.svg"}
+
+
+def test_pairs_in_one_table(folder) -> None:
+    settings = ["--epochs", 2, "--inner-dim", 8, "--batch-size", 64]
+    found = fct("fit", "--pairs", folder / "pairs.parquet", "--out", folder / "mlp", *settings)
+    assert "360 pairs" in found
+    assert "mAP" in fct("report", folder / "mlp", "--pairs", folder / "pairs.parquet", "--out", folder / "r2")
+
+
+def test_few_pairs_are_warned_of(folder, tmp_path) -> None:
+    np.save(tmp_path / "o.npy", OLD[:11])
+    np.save(tmp_path / "n.npy", NEW[:11])
+    words = ["--old", tmp_path / "o.npy", "--new", tmp_path / "n.npy", "--out", tmp_path / "m", "--method", "ridge"]
+    assert "Warning: 9 pairs to fit to are few for 5 dimensions" in fct("fit", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "--out", "{}/x"], "--old, --new: must both be given"),
+        (["fit", "--out", "{}/x", "--pairs", "{}/pairs.parquet", "--old", "{}/old.npy"], "--pairs: must not be given"),
+        (["fit", "--out", "{}/x", "--old", "{}/old.npy", "--new", "{}/gallery.npy"], "must have as many rows as old"),
+        (["fit", "--out", "{}", "--old", "{}/old.npy", "--new", "{}/new.npy"], "must be new, empty or a saved model"),
+        (["apply", "{}/model", "{}/gallery.npy"], "--out: must be given"),
+        (["apply", "{}/model", "{}/new.npy", "--out", "{}/y.npy"], "must hold vectors of 6 dimensions"),
+        (["apply", "{}/model", "{}/gallery.npy", "--out", "{}/y.txt"], "must end in .npy"),
+        (["apply", "{}/nothing", "{}/gallery.npy", "--out", "{}/y.npy"], "must be a folder with a saved model"),
+        (["plan", "{}/model", "{}/gallery.npy", "--budget", "1.5"], "budget: must be a share"),
+        (["verify", "{}/gallery.npy"], "must have been written by"),
+        (["report", "{}/model", "--old", "{}/test_old.npy", "--new", "{}/test_old.npy"], "must have 5 dimensions"),
+    ],
+)
+def test_mistakes_are_one_line(folder, words, message) -> None:
+    assert message in fct(*(word.replace("{}", str(folder)) for word in words), code=2)
+
+
+def test_help_needs_no_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, holdfast.systems.fct.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,93 @@
+"""Encoders and their training: shapes, schedules, what is shared between models."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from holdfast.systems.fct.encoders import (
+    Classifier,
+    ConvEncoder,
+    EncoderTraining,
+    train_classifier,
+    warm_cosine,
+)
+from holdfast.systems.fct.images import ImageArray, embed, of_classes
+from holdfast.systems.fct.resnet import ResNet50
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_resnet_has_the_layers_of_the_paper():
+    net = ResNet50(128)
+    plain = 23_508_032  # ResNet-50 without its linear head, as everybody counts it
+    last = 512 * 2048 + 2 * 2048
+    ours = 512 * 128 + 2 * 128 + 2048 * 128 + 2 * 128  # the last block narrows, and so needs a shortcut of its own
+    assert parameters(net) == plain - last + ours
+
+
+def test_embeddings_are_not_negative_and_not_normalised():
+    torch.manual_seed(0)
+    for net, x in (
+        (ConvEncoder(1, 28, 16), torch.rand(5, 1, 28, 28)),
+        (ResNet50(12, (1, 1, 1, 1), 4), torch.rand(5, 3, 64, 64)),
+    ):
+        z = net(x)
+        assert z.shape == (5, net.dim)
+        assert (z >= 0).all()
+        assert (z > 0).any()
+        assert z.norm(dim=1).std() > 0
+
+
+@pytest.mark.parametrize("side", [7, 8, 12, 28, 29])
+def test_the_convnet_takes_images_of_any_size(side):
+    assert ConvEncoder(3, side, 4)(torch.zeros(2, 3, side, side)).shape == (2, 4)
+
+
+def test_the_rate_rises_and_falls_as_half_a_cosine():
+    rates = [warm_cosine(t / 100, 0.05) for t in range(100)]
+    assert rates[0] == 0
+    assert max(rates) == rates[5] == 1
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert warm_cosine(0.0) == 1
+
+
+def test_old_and_new_differ_by_their_classes_only():
+    data = ImageArray(torch.rand(40, 1, 8, 8), torch.arange(40) % 4)
+    known = of_classes(data, 2)
+    assert known.labels.unique().tolist() == [0, 1]
+    assert torch.equal(known.read(), data.read(torch.nonzero(data.labels < 2).squeeze(1)))
+
+
+def trained(**change):
+    data = ImageArray(torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 4)
+    settings = EncoderTraining(epochs=2, batch=10)
+    learner = train_classifier(lambda: ConvEncoder(1, 8, 3), data, 4, settings, **{"seed": 1, **change})
+    return learner, embed(learner.encoder, data)
+
+
+def test_training_is_a_function_of_its_seed():
+    (_, one), (_, same), (_, other) = trained(), trained(), trained(seed=2)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_a_penalty_takes_part_and_changes_nothing_where_it_is_zero():
+    (_, plain), (_, none) = trained(), trained(penalty=lambda z, y: 0 * z.sum())
+    (_, pushed) = trained(penalty=lambda z, y: z.square().mean() * 100)
+    assert torch.allclose(plain, none, atol=1e-6)
+    assert pushed.norm() < 0.8 * plain.norm()
+
+
+def test_the_loss_is_the_smoothed_cross_entropy_of_a_classifier_without_bias():
+    torch.manual_seed(0)
+    learner = Classifier(ConvEncoder(1, 8, 3), 4, EncoderTraining(smoothing=0.1)).eval()
+    x, y = torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 3, 0, 1])
+    loss, _ = learner.loss({"x": x, "y": y}, torch.Generator())
+    logs = (learner.encoder(x) @ learner.classifier.weight.T).log_softmax(1)
+    target = torch.full((6, 4), 0.1 / 4)
+    target[torch.arange(6), y] += 0.9
+    assert float(loss) == pytest.approx(float(-(target * logs).sum(1).mean()), rel=1e-5)
+    assert learner.classifier.bias is None

@@ -1,0 +1,243 @@
+"""The comparison of forecasters: what it may know, what it says, what it writes."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from holdfast.errors import InputError
+from holdfast.systems.gbrt_forecasting import compare as module
+from holdfast.systems.gbrt_forecasting import nets
+from holdfast.systems.gbrt_forecasting.cli import app
+from holdfast.systems.gbrt_forecasting.compare import Comparison, compare_forecasters, forecast_ahead
+from holdfast.systems.gbrt_forecasting.compare_cli import print_table
+from holdfast.systems.gbrt_forecasting.compare_page import cells, render
+from holdfast.systems.gbrt_forecasting.contenders import NetworkRegressor, Repeat, contenders
+from holdfast.systems.gbrt_forecasting.panel import Panel
+from holdfast.systems.gbrt_forecasting.series import read_panel
+from holdfast.systems.gbrt_forecasting.tables import as_series_table
+
+
+def wide(length: int = 130, series: int = 2) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    t = np.arange(length)
+    columns = {
+        f"shop <{k}>": 20 * (k + 1) + 5 * np.sin(2 * np.pi * t / 7) + rng.normal(size=length) for k in range(series)
+    }
+    return pd.DataFrame(columns, index=pd.date_range("2022-01-03", periods=length, freq="D", name="day"))
+
+
+def panel(length: int = 130, series: int = 2) -> Panel:
+    return read_panel(wide(length, series))
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks that train for a moment, and no model that compiles."""
+    monkeypatch.setattr(module, "contenders", functools.partial(contenders, steps=5))
+    monkeypatch.setattr(module, "MODELS", ())
+
+
+@pytest.fixture(scope="module")
+def small() -> Comparison:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "contenders", functools.partial(contenders, steps=5))
+        patch.setattr(module, "MODELS", ())
+        return compare_forecasters(panel(), 4, lookback=10, cutoffs=4)
+
+
+def test_all_are_compared_on_the_same_forecasts(small: Comparison) -> None:
+    assert len(small.entries) == 7
+    first = small.entries[0].backtest.frame
+    for entry in small.entries:
+        keys = ["unique_id", "ds", "cutoff", "step", "y", "scale"]
+        pd.testing.assert_frame_equal(entry.backtest.frame[keys], first[keys])
+    assert len(first) == 2 * 4 * 4
+    assert small.season == 7
+    assert small.errors().shape == (8, 7)
+
+
+def test_naive_forecasts_are_those_of_the_series(small: Comparison) -> None:
+    frames = {e.name: e.backtest.frame for e in small.entries}
+    table = wide()
+    for row in frames["last value"].itertuples():
+        assert row.yhat == pytest.approx(table.loc[row.cutoff, row.unique_id], rel=1e-5)
+    for row in frames["seasonal naive"].itertuples():
+        assert row.yhat == pytest.approx(table.loc[row.ds - pd.Timedelta(days=7), row.unique_id], rel=1e-5)
+
+
+def test_the_table_follows_from_the_errors(small: Comparison) -> None:
+    table, errors = small.table(), small.errors()
+    assert small.order == "mase"
+    assert list(table["mase"]) == sorted(table["mase"])
+    assert table.index[0] == small.best.name
+    for name, row in table.iterrows():
+        frame = next(e.backtest.frame for e in small.entries if e.name == name)
+        assert row["mase"] == pytest.approx(((frame["y"] - frame["yhat"]).abs() / frame["scale"]).mean())
+        assert row["mase"] == pytest.approx(errors[name].mean())
+        assert row["worse"] == pytest.approx(row["mase"] / table["mase"].iloc[0] - 1)
+        inside = (frame["q10"] <= frame["y"]) & (frame["y"] <= frame["q90"])
+        assert row["coverage"] == pytest.approx(inside.mean())
+        if name != small.best.name:
+            assert row["worse_low"] <= row["worse"] <= row["worse_high"]
+    assert table["wins"].sum() == pytest.approx(1)
+    assert table["width"].iloc[0] == pytest.approx(1)
+    assert (table["cpu_seconds"] >= 0).all()
+
+
+def test_what_comes_later_changes_no_forecast(small: Comparison) -> None:
+    """Values after the first cutoff may change forecasts of later cutoffs, none of the first."""
+    frame = wide()
+    first = small.best.backtest.frame["cutoff"].min()
+    frame.loc[frame.index > first] += 1000.0
+    again = compare_forecasters(read_panel(frame), 4, lookback=10, cutoffs=4)
+    for entry in small.entries:
+        other = next(e for e in again.entries if e.name == entry.name)
+        before, after = (e.backtest.frame for e in (entry, other))
+        at_first = before["cutoff"] == first
+        np.testing.assert_array_equal(before["yhat"][at_first], after["yhat"][at_first])
+        assert not np.array_equal(before["yhat"][~at_first], after["yhat"][~at_first])
+
+
+def test_the_verdict_names_the_best_and_those_as_good(small: Comparison) -> None:
+    said, table = small.verdict(), small.table()
+    assert said.startswith(f"{small.best.name} has the smallest error (MASE")
+    level = [str(name) for name, row in table.iloc[1:].iterrows() if row["worse_low"] <= 0]
+    worse = len(table) - 1 - len(level)
+    assert ("may be as good" in said) == bool(level)
+    assert all(name in said for name in level)
+    assert not worse or not level or f"{worse} of {len(table) - 1} others are worse beyond chance" in said
+
+
+def test_few_forecasts_give_no_interval() -> None:
+    found = compare_forecasters(panel(series=1), 4, lookback=10, cutoffs=2)
+    assert found.table()["worse_low"].isna().all()
+    assert "too few forecasts" in found.verdict()
+
+
+def test_a_constant_series_is_ordered_by_its_absolute_error() -> None:
+    found = compare_forecasters(read_panel(np.full(120, 5.0)), 4, lookback=8, cutoffs=3)
+    assert found.order == "mae"
+    assert found.season == 1
+    assert "seasonal naive" not in found.table().index
+    assert render(found, "constant.csv")
+
+
+def test_only_some_of_many_series_are_compared_and_said_so() -> None:
+    found = compare_forecasters(panel(series=5), 4, lookback=8, cutoffs=2, most_series=2)
+    assert found.panel.ids.tolist() == ["shop <0>", "shop <4>"]
+    assert "2 of 5 series" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"horizon": 0}, "horizon"), ({"horizon": 40}, "must have .* steps before"), ({"cutoffs": 30}, "fewer cutoffs")],
+)
+def test_what_cannot_be_compared(change: dict[str, int], said: str) -> None:
+    settings = {"horizon": 4, "lookback": 8, **change}
+    with pytest.raises(InputError, match=said):
+        compare_forecasters(panel(), **settings)
+
+
+def test_the_future_is_the_best_ones(small: Comparison) -> None:
+    ahead = forecast_ahead(small)
+    assert list(ahead.columns) == ["unique_id", "ds", "yhat", "q10", "q90", "model"]
+    assert set(ahead["model"]) == {small.best.name}
+    assert ahead["ds"].min() == wide().index[-1] + pd.Timedelta(days=1)
+    assert len(ahead) == 2 * 4
+
+
+def test_the_page_holds_every_number_and_nothing_foreign(small: Comparison) -> None:
+    page = render(small, "<b>sales</b>.csv", "holdfast gbrt_forecasting compare")
+    assert "<b>sales" not in page
+    assert "shop <0>" not in page
+    assert "shop &lt;0&gt;" in page
+    for row in cells(small):
+        assert row["mase"]["text"] in page
+    for outside in ("http://", "https://", "src="):
+        assert outside not in page.replace("http://www.w3.org", "")
+    assert page.count("<svg") == 2 + 2 * 3
+
+
+# -------------------------------------------------------------------------------------------------------------- parts
+def test_repeat_goes_round() -> None:
+    part = Repeat(season=3, lookback=4)
+    rows = np.array([[9.0, 1.0, 2.0, 3.0, 0.5]])
+    assert part.predict(part.fit_joint(rows, np.zeros((1, 7)), 0, 1), rows).tolist() == [[1, 2, 3, 1, 2, 3, 1]]
+
+
+def test_the_network_learns_a_line_and_takes_missing_covariates() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(500, 6)).astype(np.float32)
+    targets = rows[:, :4].sum(1, keepdims=True) * np.array([[1.0, 2.0]], np.float32)
+    rows[::5, 5] = np.nan
+    part = NetworkRegressor(nets.DLinear, 4, steps=400, lr=3e-2)
+    model = part.fit_joint(rows, targets, 0, 1)
+    found = part.predict(model, rows)
+    assert np.abs(found - targets).mean() < 0.1 * targets.std()
+    np.testing.assert_array_equal(part.predict(part.fit_joint(rows, targets, 0, 1), rows), found)
+
+
+def test_statistical_models_forecast_every_cutoff() -> None:
+    pytest.importorskip("statsforecast")
+    from holdfast.systems.gbrt_forecasting.backtest import Origin
+    from holdfast.systems.gbrt_forecasting.local_models import local_backtest, local_forecasts, local_model
+
+    data, origin = panel(70), Origin(2, 4)
+    found = local_backtest("AutoTheta", data, origin, 4, 7, lambda done, of: None)
+    assert len(found.frame) == 2 * 2 * 4
+    table = wide(70)
+    row = found.frame[(found.frame["unique_id"] == "shop <1>") & (found.frame["step"] == 4)].iloc[0]
+    past = table.loc[: row["cutoff"], "shop <1>"].to_numpy()
+    expected = local_model("AutoTheta", 7).forecast(y=past, h=4, level=[80])
+    assert (row["yhat"], row["q10"]) == pytest.approx((expected["mean"][3], expected["lo-80"][3]))
+    assert row["y"] == table.loc[row["ds"], "shop <1>"]
+    ahead = local_forecasts("AutoTheta", data, 4, 7)
+    assert ahead["ds"].min() == table.index[-1] + pd.Timedelta(days=1)
+
+
+# --------------------------------------------------------------------------------------------------------------- verb
+def test_the_verb_writes_page_tables_and_figures(tmp_path: Path) -> None:
+    path, out = tmp_path / "sales.csv", tmp_path / "found"
+    wide().to_csv(path)
+    arguments = ["compare", str(path), "--horizon", "4", "--lookback", "8", "--cutoffs", "3", "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout[result.stdout.index("{") : result.stdout.rindex("}") + 1])
+    assert told["series"] == 2
+    table = pd.read_csv(out / "table.csv")
+    assert table["name"].tolist() == [row["name"] for row in told["forecasters"]]
+    assert set(pd.read_csv(out / "backtest.csv")["model"]) == set(table["name"])
+    assert len(pd.read_csv(out / "forecast.csv")) == 2 * 4
+    assert (out / "comparison.html").read_text().startswith("<!doctype html>")
+    assert {p.name for p in (out / "figures").glob("*.svg")} >= {"errors.svg", "steps.svg"}
+
+
+def test_the_terminal_shows_every_forecaster(small: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(small)
+    shown = capsys.readouterr().out
+    assert all(row["name"] in shown and row["mase"]["text"] in shown for row in cells(small))
+
+
+def test_the_verb_says_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    wide(30).to_csv(path)
+    result = CliRunner().invoke(app, ["compare", str(path), "--horizon", "12"])
+    assert isinstance(result.exception, InputError)
+    assert str(result.exception).startswith(f"{path}: must have")
+
+
+def test_columns_of_any_name_are_recognised():
+    days = ["2024-01-01", "2024-01-02"] * 2
+    long = pd.DataFrame({"shop": ["a", "a", "b", "b"], "day": days, "sales": [1.0, 2.0, 3.0, 4.0]})
+    assert as_series_table(long).columns.tolist() == ["unique_id", "ds", "y"]
+    wide = pd.DataFrame({"day": days[:2], "a": [1.0, 2.0], "b": [3.0, 4.0]})
+    assert as_series_table(wide).index.tolist() == days[:2]
+    with pytest.raises(InputError, match="--target"):
+        as_series_table(long.assign(visitors=1))

@@ -1,0 +1,277 @@
+"""The experiment: parts of a series, arms, problems, claims, own data."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.errors import InputError
+from holdfast.experiment import Scale
+from holdfast.systems.gbrt_forecasting import nets
+from holdfast.systems.gbrt_forecasting.arms import (
+    BoostedTrees,
+    ForecastArm,
+    Job,
+    LastValue,
+    Mean,
+    Network,
+    RidgeDirect,
+    SeasonalNaive,
+)
+from holdfast.systems.gbrt_forecasting.claims import times
+from holdfast.systems.gbrt_forecasting.experiment import experiment
+from holdfast.systems.gbrt_forecasting.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
+from holdfast.systems.gbrt_forecasting.splits import OneSeries, Part, errors_by_case, split_panel
+from holdfast.trials.plan import Source, applicable
+from holdfast.trials.streams import Streams
+
+JOB = Job(lookback=6, season=3, seed=Streams(0).seed, steps=20, trees=5)
+
+
+def no_draw(name: str) -> np.random.Generator:
+    raise AssertionError("files draw nothing")
+
+
+def ramp(length: int, start: float = 0.0) -> OneSeries:
+    t = np.arange(length, dtype=float)
+    return OneSeries("ramp", start + t, -t[:, None])
+
+
+def part(n: int = 40, w: int = 6, m: int = 2, h: int = 4, seed: int = 0) -> Part:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(5, 2, (n, w + m)).astype(np.float32)
+    return Part(rows, rng.normal(5, 2, (n, h)).astype(np.float32), np.arange(n))
+
+
+# ---------------------------------------------------------------------------------------------------------------- parts
+@given(st.integers(200, 400), st.integers(1, 12), st.integers(1, 8), st.integers(1, 5))
+def test_parts_follow_one_another_without_sharing_a_target(length: int, w: int, h: int, stride: int) -> None:
+    made = split_panel([ramp(length)], lookback=w, horizon=h, train_stride=stride)
+    first, second = int(length * (1 - 0.1 - 0.2)), int(length * (1 - 0.2))
+    for piece, low, high in ((made.train, w, first), (made.validation, first, second), (made.test, second, length)):
+        assert piece.targets.min() >= low
+        assert piece.targets.max() < high
+        np.testing.assert_array_equal(piece.rows[:, w - 1] + 1, piece.targets[:, 0])  # the window ends one step before
+        np.testing.assert_array_equal(piece.rows[:, w], -piece.rows[:, w - 1])  # covariates are those of its last step
+    assert len(made.train.rows) == (first - w - h) // stride + 1
+    for piece, low, high in ((made.validation, first, second), (made.test, second, length)):
+        expected = np.arange(low, low + (high - low) // h * h)  # one forecast after the other, from the first step on
+        np.testing.assert_array_equal(piece.targets.ravel(), expected)
+
+
+def test_a_series_too_short_for_its_parts_is_named() -> None:
+    with pytest.raises(InputError, match=r"series 'ramp': must be long enough .*received 60 steps"):
+        split_panel([ramp(60)], lookback=12, horizon=12)
+
+
+def test_thinning_keeps_the_ends() -> None:
+    whole = part(50)
+    assert whole.thinned(None) is whole
+    np.testing.assert_array_equal(whole.thinned(5).origins, [0, 12, 24, 37, 49])
+
+
+def test_cases_are_origins_of_all_series_at_once() -> None:
+    made = split_panel([ramp(300), ramp(300, 1000.0)], lookback=4, horizon=5)
+    forecast = np.zeros(made.test.targets.shape)
+    errors = errors_by_case(forecast, made.test)
+    assert errors.shape == (12, 10)
+    for k in range(12):
+        expected = [-(s + 240 + 5 * k + j) for s in (0, 1000) for j in range(5)]
+        np.testing.assert_array_equal(errors[k], expected)
+    uneven = split_panel([ramp(300), ramp(400)], lookback=4, horizon=5)
+    assert errors_by_case(np.zeros(uneven.test.targets.shape), uneven.test).shape == (12 + 16, 5)
+
+
+# ----------------------------------------------------------------------------------------------------------------- arms
+def test_naive_arms_by_hand() -> None:
+    train, rows = part(), np.array([[1, 2, 3, 4, 5, 6, 0, 0]], np.float32)
+    assert LastValue().fit(train, JOB)(rows).tolist() == [[6, 6, 6, 6]]
+    assert SeasonalNaive().fit(train, JOB)(rows).tolist() == [[4, 5, 6, 4]]
+    assert Mean().fit(train, JOB)(rows)[0] == pytest.approx([train.targets.mean()] * 4)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_ridge_is_the_closed_form(relative: bool) -> None:
+    train, test, alpha = part(seed=1), part(7, seed=2), 0.3
+    got = RidgeDirect(alpha=alpha, relative=relative).fit(train, JOB)(test.rows)
+
+    def inputs(rows: np.ndarray) -> np.ndarray:
+        window = rows[:, :6].astype(float) - (rows[:, 5:6] if relative else 0)
+        known = train.rows[:, :6].astype(float) - (train.rows[:, 5:6] if relative else 0)
+        x, reference = rows[:, 6:].astype(float), train.rows[:, 6:].astype(float)
+        centre = 0.0 if relative else known.mean()
+        return np.hstack([(window - centre) / known.std(), (x - reference.mean(0)) / reference.std(0)])
+
+    X, Z = inputs(train.rows), inputs(test.rows)
+    Y = train.targets - (train.rows[:, 5:6] if relative else 0)
+    centre, level = X.mean(0), Y.mean(0)
+    weights = np.linalg.solve((X - centre).T @ (X - centre) + alpha * len(X) * np.eye(8), (X - centre).T @ (Y - level))
+    expected = (Z - centre) @ weights + level + (test.rows[:, 5:6] if relative else 0)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("columns", "kept"), [("all", range(8)), ("window", range(6)), ("point", (5, 6, 7))])
+def test_trees_are_scikit_learns_on_the_columns_they_are_given(columns: str, kept: range) -> None:
+    from sklearn.multioutput import MultiOutputRegressor
+
+    from holdfast.systems.gbrt_forecasting.boosters import HistTrees
+
+    train, test = part(200, seed=3), part(9, seed=4)
+    arm = BoostedTrees(columns=columns, trees=5, depth=3)  # type: ignore[arg-type]
+    peer = MultiOutputRegressor(HistTrees(learning_rate=arm.lr, trees=5, depth=3).build(0))
+    peer.fit(train.rows[:, list(kept)].astype(float), train.targets)
+    np.testing.assert_array_equal(arm.fit(train, JOB)(test.rows), peer.predict(test.rows[:, list(kept)].astype(float)))
+
+
+@pytest.mark.parametrize(
+    "arm", [BoostedTrees(relative=True), RidgeDirect(relative=True), Network(nets.MLP, relative=True)]
+)
+def test_relative_arms_follow_the_level(arm: ForecastArm) -> None:
+    """Shifting series, windows and targets shifts the forecasts, and nothing else."""
+    train, test, shift = part(100, seed=5), part(5, seed=6), np.float32(64.0)
+    moved = Part(train.rows.copy(), train.targets + shift, train.origins)
+    moved.rows[:, :6] += shift
+    rows = test.rows.copy()
+    rows[:, :6] += shift
+    expected = arm.fit(train, JOB)(test.rows) + shift
+    np.testing.assert_allclose(arm.fit(moved, JOB)(rows), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("net", [nets.DLinear, nets.LSTM, nets.MLP, nets.NHiTS])
+def test_networks_learn_and_repeat_themselves(net: type[nets.Forecast]) -> None:
+    t = np.arange(400)
+    y = np.sin(2 * np.pi * t / 12)
+    data = split_panel([OneSeries("wave", y, np.empty((400, 0)))], lookback=12, horizon=6)
+    job = dataclasses.replace(JOB, lookback=12, steps=150)
+    forecasts = [Network(net, lr=1e-2).fit(data.train, job)(data.test.rows) for _ in range(2)]
+    np.testing.assert_array_equal(*forecasts)
+    assert np.sqrt(((forecasts[0] - data.test.targets) ** 2).mean()) < 0.35  # half of what the mean's would be
+    other = dataclasses.replace(job, seed=Streams(1).seed)
+    assert np.abs(Network(net, lr=1e-2).fit(data.train, other)(data.test.rows) - forecasts[0]).max() > 0
+
+
+# ------------------------------------------------------------------------------------------------------------- problems
+def test_the_generator_is_its_formula() -> None:
+    series = HourlySeries(length=4000).panel(Streams(5).rng)[0]
+    t = np.arange(4000)
+    noise = series.y - (10 + 3 * np.sin(2 * np.pi * t / 24) + 1.5 * np.isin(t // 24 % 7, (5, 6)))
+    innovations = noise[1:] - 0.8 * noise[:-1]
+    assert innovations.std() == pytest.approx(0.5, rel=0.05)
+    assert abs(np.corrcoef(innovations[1:], innovations[:-1])[0, 1]) < 0.06
+    assert series.x[25].tolist() == pytest.approx([1 / 23 - 0.5, 1 / 6 - 0.5])
+    assert HourlySeries().panel(Streams(6).rng)[0].y[0] != HourlySeries().panel(Streams(7).rng)[0].y[0]
+    np.testing.assert_array_equal(HourlySeries().panel(Streams(6).rng)[0].y, HourlySeries().panel(Streams(6).rng)[0].y)
+
+
+def test_co2_rises_beyond_what_is_fitted_on() -> None:
+    pytest.importorskip("statsmodels")
+    data = WeeklyCO2().split(no_draw)
+    assert np.isfinite(data.train.rows).all()
+    assert data.test.targets.min() > data.train.targets.mean() + 20
+    assert np.mean(data.test.targets > data.train.targets.max()) > 0.95
+
+
+def _shared(problem: ETTh1 | ExchangeRates) -> None:
+    if not os.environ.get("HOLDFAST_DATA") or not problem.available():
+        pytest.skip(f"HOLDFAST_DATA has no {problem.file}")
+
+
+def test_ett_is_the_series_of_the_file() -> None:
+    problem = ETTh1(target="OT")
+    _shared(problem)
+    (series,) = problem.panel(no_draw)
+    assert len(series.y) == 17_420
+    assert series.y[0] == pytest.approx(30.531, abs=1e-3)
+    assert series.x.shape == (17_420, 6)
+    assert dataclasses.replace(problem, channels=True).panel(no_draw)[0].x.shape == (17_420, 12)
+    last = problem.split(no_draw).test
+    assert len(last.rows) == 145  # as the card of the system says of windows of 24 on the last fifth
+    with pytest.raises(InputError, match="HUFL"):
+        ETTh1(target="nothing").panel(no_draw)
+
+
+def test_exchange_rates_are_pooled() -> None:
+    problem = ExchangeRates(train_stride=8)
+    _shared(problem)
+    data = problem.split(no_draw)
+    assert data.test.rows.shape == (8 * 63, 24)
+    assert errors_by_case(np.zeros(data.test.targets.shape), data.test).shape == (63, 8 * 24)
+
+
+# --------------------------------------------------------------------------------------------------------------- claims
+def test_margins_are_factors_of_errors() -> None:
+    assert times(0.97) == pytest.approx(math.log2(1 / 0.97))
+    assert times(1.05) == pytest.approx(math.log2(1.05))
+
+
+def test_small_reads_every_claim_and_demo_the_headline() -> None:
+    for name, wanted in (("small", len(experiment.claims)), ("demo", None)):
+        scale: Scale = experiment.scales[name]
+        pairs = {(a, p) for p in scale.problems for a in scale.arms or experiment.arms}  # type: ignore[union-attr]
+        pairs = {(a, p) for a, p in pairs if p in (experiment.arms[a].problems or experiment.problems)}
+        read = [c for c in experiment.claims if c.readable(pairs, experiment, scale)]
+        assert wanted is None or len(read) == wanted
+        assert any(c.role == "headline" for c in read)
+    assert {p for _, p in applicable(experiment, experiment.scales["demo"])} == {"hourly, generated"}
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+def wave(length: int, series: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    times_ = pd.date_range("2021-03-01", periods=length, freq="D")
+    parts = [
+        pd.DataFrame(
+            {
+                "unique_id": f"shop {k}",
+                "ds": times_,
+                "y": 10 * (k + 1) + np.sin(2 * np.pi * np.arange(length) / 7) + 0.1 * rng.normal(size=length),
+                "price": rng.normal(size=length),
+            }
+        )
+        for k in range(series)
+    ]
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_own_series_become_a_problem(tmp_path: Path, suffix: str) -> None:
+    path, frame = tmp_path / f"sales{suffix}", wave(300, 2)
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    problem = OwnSeries.of([path])
+    assert (problem.lookback, problem.horizon, problem.season) == (24, 5, 7)
+    panel = problem.panel(no_draw)
+    assert [s.name for s in panel] == ["shop 0", "shop 1"]
+    np.testing.assert_allclose(panel[1].y, frame["y"][frame["unique_id"] == "shop 1"])
+    np.testing.assert_allclose(panel[0].x[:, 0], frame["price"][frame["unique_id"] == "shop 0"], rtol=1e-5)
+    assert len(problem.split(no_draw).test.rows) == 2 * 12
+    own = Source("gbrt_forecasting", (str(path),)).load()
+    assert next(c.role for c in own.claims) == "headline"
+    assert set(own.arms) >= {"GBRT", "ridge", "LSTM", "last value"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none.csv", "no such file"),
+        ("short.csv", "must have at least 60 steps .*received 40 steps"),
+        ("empty.csv", "must be a table that can be read|must have rows"),
+        ("text.xyz", "must end in"),
+    ],
+)
+def test_own_files_that_will_not_do(tmp_path: Path, name: str, said: str) -> None:
+    wave(40).to_csv(tmp_path / "short.csv", index=False)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "text.xyz").write_text("1")
+    with pytest.raises(InputError, match=said):
+        OwnSeries.of([tmp_path / name])
+    with pytest.raises(InputError, match="one table"):
+        OwnSeries.of([tmp_path / name, tmp_path / name])

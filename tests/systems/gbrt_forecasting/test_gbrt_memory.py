@@ -1,0 +1,82 @@
+"""What the table of windows takes: little beside itself, and no more than the user's bound."""
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from holdfast.systems.gbrt_forecasting import WindowForecaster
+from holdfast.systems.gbrt_forecasting.boosters import HistTrees
+from holdfast.systems.gbrt_forecasting.design import Origins
+from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
+from holdfast.systems.gbrt_forecasting.series import read_panel
+from holdfast.systems.gbrt_forecasting.windows import window_ends
+
+COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
+
+
+def panel() -> Any:
+    y = np.random.default_rng(0).normal(size=(STEPS, COUNT))
+    return read_panel(y)
+
+
+def peak_of(work: Callable[[], Any]) -> tuple[int, Any]:
+    tracemalloc.start()
+    try:
+        result = work()
+        return tracemalloc.get_traced_memory()[1], result
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.windows.BLOCK", 1 << 16)
+
+
+@pytest.mark.parametrize("changes", [{}, {"difference": "last", "scaling": "window-mean"}])
+def test_building_the_table_takes_little_besides_it(changes: dict[str, str]) -> None:
+    series = panel()
+    model = WindowForecaster(LOOKBACK, HORIZON, HistTrees(), **changes)
+    layout = model._layout(series)
+    peak, (rows, targets) = peak_of(
+        lambda: Origins(series, layout, window_ends(series.lengths, LOOKBACK, HORIZON)).table(HORIZON)
+    )
+    assert rows.shape == (COUNT * (STEPS - LOOKBACK - HORIZON + 1), LOOKBACK)
+    assert peak < 1.5 * (rows.nbytes + targets.nbytes)
+
+
+class Streaming(Regressor):
+    """Looks at every row and learns nothing."""
+
+    streams: ClassVar[bool] = True
+    seen = 0
+
+    def fit_stream(self, source: RowSource, steps: int, seed: int, threads: int, progress: Progress) -> list[Any]:
+        for block in source.blocks():
+            self.seen += len(block.astype(np.float64))
+        for k in range(steps):
+            assert np.isfinite(source.target(k)).all()
+        return [None] * steps
+
+
+def test_a_bounded_fit_stays_within_its_bound() -> None:
+    series = panel()
+    rows = COUNT * (STEPS - LOOKBACK - HORIZON + 1)
+    bound = rows * (LOOKBACK + HORIZON) * 4 // 4  # a quarter of the table
+    streaming = Streaming()
+    model = WindowForecaster(LOOKBACK, HORIZON, streaming, max_bytes=bound)
+    index_bytes = 2 * 8 * rows  # which rows of the series windows end at, and whose they are: not of the table
+    peak, _ = peak_of(lambda: model._fit(series))
+    assert streaming.seen == rows
+    assert peak < bound + 3 * index_bytes
+    assert peak < rows * (LOOKBACK + HORIZON) * 4
+
+
+def test_rows_asked_for_one_by_one_are_those_of_the_blocks() -> None:
+    table = np.random.default_rng(0).normal(size=(23, 3))
+    source = RowSource(23, 5, lambda part: table[part], lambda k: table[:, k])
+    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), table)
+    np.testing.assert_array_equal(np.stack([source.row(k) for k in (22, 3, 4, 5, 0)]), table[[22, 3, 4, 5, 0]])
