@@ -54,7 +54,7 @@ def test_list_show_and_version(holdfast) -> None:
     listed = holdfast("list")
     assert "adamatch" in listed.out
     assert listed.code == 0
-    assert [s["id"] for s in json.loads(holdfast("list", "--json", "--area", "cv").out)] == ["adamatch"]
+    assert [s["id"] for s in json.loads(holdfast("list", "--json", "--area", "cv").out)] == ["adamatch", "fct"]
     assert "no system matches" in holdfast("list", "--task", "brew coffee").out
     shown = holdfast("show", "adamatch").out
     assert "2106.04732" in shown

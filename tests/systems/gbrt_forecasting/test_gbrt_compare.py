@@ -21,7 +21,7 @@ from holdfast.systems.gbrt_forecasting.compare_page import cells, render
 from holdfast.systems.gbrt_forecasting.contenders import NetworkRegressor, Repeat, contenders
 from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.tables import as_series_table
+from holdfast.systems.gbrt_forecasting.tables import as_series_table, with_target
 
 
 def wide(length: int = 130, series: int = 2) -> pd.DataFrame:
@@ -236,8 +236,10 @@ def test_the_verb_says_what_is_wrong(tmp_path: Path) -> None:
 def test_columns_of_any_name_are_recognised():
     days = ["2024-01-01", "2024-01-02"] * 2
     long = pd.DataFrame({"shop": ["a", "a", "b", "b"], "day": days, "sales": [1.0, 2.0, 3.0, 4.0]})
-    assert as_series_table(long).columns.tolist() == ["unique_id", "ds", "y"]
+    found = with_target(as_series_table(long))
+    assert sorted(found.columns) == ["ds", "unique_id", "y"]
+    assert found["ds"].tolist() == days
     wide = pd.DataFrame({"day": days[:2], "a": [1.0, 2.0], "b": [3.0, 4.0]})
-    assert as_series_table(wide).index.tolist() == days[:2]
+    assert with_target(as_series_table(wide)).index.tolist() == days[:2]
     with pytest.raises(InputError, match="--target"):
-        as_series_table(long.assign(visitors=1))
+        with_target(as_series_table(long.assign(visitors=1)))

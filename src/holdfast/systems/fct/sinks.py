@@ -117,7 +117,7 @@ class NpySink(Sink):
                 with replacing(self.data) as temporary:
                     np.lib.format.open_memmap(temporary, "w+", np.float32, (job.rows, self.dim)).flush()
         if self.data.exists():
-            self._offset = int(np.load(self.data, mmap_mode="r").offset)
+            self._offset = int(np.load(self.data, mmap_mode="r", allow_pickle=False).offset)
 
     def write(self, number: int, chunk: Chunk, moved: np.ndarray) -> None:
         # Written, not mapped: mapped pages would count as memory of this process.

@@ -17,9 +17,9 @@ def read_data(
 ) -> tuple[pd.DataFrame, list[str] | None, list[str] | None]:
     """(y, X, X_future) of the forecaster from a table; columns that nobody named are left out, and named."""
     from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, is_long
-    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table
+    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table, with_target
 
-    frame = as_series_table(read_table(path), time, target, series)
+    frame = with_target(as_series_table(read_table(path), time, target, series))
     for option, names in (("--past", past), ("--known", known)):
         if missing := [n for n in names if n not in frame.columns]:
             raise InputError(option, f"must name columns of {path}: {', '.join(map(str, frame.columns))}", missing[0])

@@ -50,11 +50,11 @@ def as_series_table(
     Args:
         frame: as read.
         time: column of the time stamps; None = `ds`, or else the first column that is no number and holds times.
-        target: column of the values; None = `y` or the only number in a long table, all columns of a wide one.
+        target: column of the values; None = `y` in a long table, all columns of a wide one; see `with_target`.
         series: column of the names of series; None = `unique_id`, or the one other column of text where times repeat.
 
     Raises:
-        InputError: a column that is named is not there, or the target cannot be told.
+        InputError: a column that is named is not there.
     """
     for option, name in (("--time", time), ("--target", target), ("--id", series)):
         if name is not None and name not in frame.columns:
@@ -75,14 +75,27 @@ def as_series_table(
         others = [c for c in text if c != found]
         if ID not in frame.columns and len(others) == 1 and frame[TIME].duplicated().any():
             frame = frame.rename(columns={others[0]: ID})  # the same times again: several series, one under the other
-    if VALUE not in frame.columns and ID in frame.columns:
-        values = list(frame.select_dtypes("number").columns.difference([TIME, ID]))
-        if len(values) != 1:
-            raise InputError("--target", "must name one of several columns", ", ".join(map(str, values)) or "none")
-        frame = frame.rename(columns={values[0]: VALUE})
     if VALUE in frame.columns:
         return frame
     return frame.set_index(TIME)
+
+
+def with_target(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of series, one under the other, whose values are not called `y`: the only column of numbers is meant.
+
+    Args:
+        frame: from `as_series_table`.
+
+    Raises:
+        InputError: several columns could be meant, or none.
+    """
+    if ID not in frame.columns or VALUE in frame.columns:
+        return frame
+    values = [c for c in frame.select_dtypes("number").columns if c != ID]
+    if len(values) != 1:
+        raise InputError("--target", "must name one of several columns", ", ".join(map(str, values)) or "none")
+    frame = frame.rename(columns={values[0]: VALUE})
+    return frame if TIME in frame.columns else frame.reset_index()
 
 
 def _holds_times(column: pd.Series) -> bool:
@@ -102,8 +115,8 @@ def read_series(path: Path) -> Panel:
     Raises:
         InputError: see `read_table`, `as_series_table` and `series.read_panel`.
     """
-    frame = as_series_table(read_table(path))
+    frame = with_target(as_series_table(read_table(path)))
     return read_training(frame, extra_columns(frame) or None, None, freq=None, fill=None)
 
 
-__all__ = ["as_series_table", "read_series", "read_table"]
+__all__ = ["as_series_table", "read_series", "read_table", "with_target"]
