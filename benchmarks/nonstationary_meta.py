@@ -182,6 +182,7 @@ def _status(name: str) -> float:
 
 def draw(path: Path) -> None:
     """Time per symbol against t for several streams, and memory against the batch."""
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     from holdfast.files import replacing
@@ -217,7 +218,8 @@ def draw(path: Path) -> None:
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     print("  memory beyond the result, MiB     " + " ".join(f"{m:8.2f}" for m in memory))
-    with replacing(path) as temporary:
+    text = {"svg.fonttype": "none"}  # it can be selected, searched and read aloud
+    with replacing(path) as temporary, mpl.rc_context(text):
         figure.savefig(temporary, metadata={"Date": None})
 
 
