@@ -182,10 +182,11 @@ def _status(name: str) -> float:
 
 def draw(path: Path) -> None:
     """Time per symbol against t for several streams, and memory against the batch."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
-    from holdfast.files import replacing
+    from holdfast.files import write_text
+    from holdfast.report.svg import THEMED, to_svg
 
     rng = np.random.default_rng(2)
     x = changing((1 << 20) + 4096, rng)
@@ -218,9 +219,13 @@ def draw(path: Path) -> None:
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     print("  memory beyond the result, MiB     " + " ".join(f"{m:8.2f}" for m in memory))
-    text = {"svg.fonttype": "none"}  # it can be selected, searched and read aloud
-    with replacing(path) as temporary, mpl.rc_context(text):
-        figure.savefig(temporary, metadata={"Date": None})
+    for axes in (left, right):  # the colours of whoever reads it, light or dark
+        axes.spines[["bottom", "left"]].set_color(THEMED.muted)
+        axes.tick_params(which="both", colors=THEMED.muted)
+    for text in figure.findobj(Text):
+        text.set_color(THEMED.ink)
+    alt = "Processor time per symbol over the symbols seen, and memory over the number of sequences"
+    write_text(path, to_svg(figure, "speed", alt, {}, standalone=True) + "\n")
 
 
 def main() -> None:
