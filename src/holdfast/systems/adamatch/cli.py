@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.console import bar
 from holdfast.errors import InputError
 from holdfast.printable import clean, clean_line
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from holdfast.systems.adamatch.evaluation import Evaluation, Share
     from holdfast.systems.adamatch.inputs import Images
 
-Progress = Callable[[int, int], None]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -77,7 +76,7 @@ def fit_(
     data = _training_data(source, target, labels, size)
     weak = _weak(data["Xs"].shape[-1], mirror)
     model = AdaMatchClassifier(backbone, uratio=uratio, batch=batch, steps=steps, weak=weak, device=device, seed=seed)
-    with _training_state(out, resume) as checkpoint, _options(), _bar("Training") as progress:
+    with _training_state(out, resume) as checkpoint, _options(), bar("Training") as progress:
         model.fit(**data, progress=progress, checkpoint=checkpoint)
         model.save(out)
     counts = f"{len(data['Xs'])} labelled and {len(data['Xt'])} other images"
@@ -179,7 +178,7 @@ def _training_data(source: Path, target: Path, labels: Path | None, size: int) -
 
 
 def _read(images: Images, size: int, channels: int) -> Any:
-    with _bar(f"Reading {images.name}") as progress:
+    with bar(f"Reading {images.name}") as progress:
         return images.read(size, channels, progress=progress)
 
 
@@ -192,7 +191,7 @@ def _probabilities(classifier: AdaMatchClassifier, images: Images) -> Any:
         rule = f"must be an npz or npy file with images of {height}x{width}, as the model was trained on"
         raise InputError(images.name, rule, "image files, which are read as squares")
     done, parts = 0, []
-    with _bar("Predicting") as progress, _options({"X": images.name}):
+    with bar("Predicting") as progress, _options({"X": images.name}):
         for rows in images.chunks():
             parts.append(classifier.predict_proba(images.read(height, channels, rows)))
             done += len(parts[-1])
@@ -237,22 +236,6 @@ def _options(names: dict[str, str] | None = None) -> Iterator[None]:
         if name is None:
             raise
         raise InputError(name, e.rule, e.received) from e
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; nothing elsewhere, so that logs and pipes stay clean."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Display
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(what, total=None)
-        yield lambda done, total: display.update(task, completed=done, total=total)
 
 
 def _say(text: str) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.console import bar
 from holdfast.errors import InputError
-from holdfast.systems.fct.speaking import bar, print_table, say, write_figure, write_table
+from holdfast.systems.fct.speaking import print_table, say, write_figure, write_table
 
 if TYPE_CHECKING:
     from holdfast.systems.fct.migrator import EmbeddingMigrator

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,6 @@ import typer
 from holdfast.errors import InputError
 from holdfast.files import replacing
 from holdfast.printable import clean
-
-Progress = Callable[[int, int], None]
 
 
 def say(text: str) -> None:
@@ -56,20 +52,4 @@ def write_figure(figure: Any, stem: Path) -> None:
             figure.savefig(temporary, format=suffix[1:], dpi=150)
 
 
-@contextmanager
-def bar(what: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; nothing elsewhere, so that logs and pipes stay clean."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Display
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(what, total=None)
-        yield lambda done, total: display.update(task, completed=done, total=total)
-
-
-__all__ = ["bar", "print_table", "say", "write_figure", "write_table"]
+__all__ = ["print_table", "say", "write_figure", "write_table"]

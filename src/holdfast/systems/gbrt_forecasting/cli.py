@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.console import bar
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting.cli_files import check_table, draw, read_data, read_known, write
 from holdfast.systems.gbrt_forecasting.compare_cli import compare_
-from holdfast.systems.gbrt_forecasting.console import bar, plain, print_scores, said, say, tell_importances
+from holdfast.systems.gbrt_forecasting.console import plain, print_scores, said, say, tell_importances
 
 if TYPE_CHECKING:
     from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster

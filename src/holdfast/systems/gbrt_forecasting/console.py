@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
 
-Progress = Callable[[int, int], None]
 SHOWN = ("rmse", "mae", "wape", "mase", "coverage", "n")  # of the scores, on a terminal of 80 columns
 # What the forecaster calls its arguments, and the options they come from here.
 OPTIONS = {
@@ -60,22 +58,6 @@ def said(data: Path, time: str | None, target: str | None, series: str | None) -
         raise InputError(f"{name}{place}", e.rule, e.received) from e
 
 
-@contextmanager
-def bar(what: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; nothing elsewhere, so that logs and pipes stay clean."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Display
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(what, total=None)
-        yield lambda done, total: display.update(task, completed=done, total=total)
-
-
 def say(text: str) -> None:
     typer.echo(clean(text), err=True)
 
@@ -104,4 +86,4 @@ def print_scores(scores: pd.DataFrame, title: str) -> None:
     Console().print(table)
 
 
-__all__ = ["bar", "plain", "print_scores", "said", "say", "tell_importances"]
+__all__ = ["plain", "print_scores", "said", "say", "tell_importances"]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from holdfast.console import bar
 from holdfast.errors import HoldfastError, InputError
-
-Progress = Callable[[int, int], None]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,7 +82,7 @@ def check(
     build = _imported(builder)
     data = _imported(batch)() if batch else random_batch(_built(build, sizes[0]), 64)
     mu = _parametrization(build, min(sizes), None, rule)
-    with _bar("Checking") as progress:
+    with bar("Checking") as progress:
         found = coord_check(
             build, sizes, data, mu=mu, lr=lr, steps=steps, seeds=seeds, device=device, progress=progress
         )
@@ -241,22 +239,6 @@ def _print(frame: Any, title: str) -> None:
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     Console().print(table)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; nothing elsewhere, so that logs and pipes stay clean."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Display
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Display(*columns, console=Console(stderr=True), transient=True) as display:
-        task = display.add_task(what, total=None)
-        yield lambda done, total: display.update(task, completed=done, total=total)
 
 
 def _say(text: str) -> None:
