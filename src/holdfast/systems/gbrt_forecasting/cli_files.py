@@ -47,11 +47,13 @@ def read_known(path: Path, time: str | None, series: str | None, names: tuple[st
 
 
 def check_table(out: Path) -> None:
+    """Raise InputError unless a table can be written under that name."""
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError("--out", "must end in .csv or .parquet", str(out))
 
 
 def write(frame: pd.DataFrame, out: Path) -> None:
+    """Write a table whole or not at all, as csv or parquet by the ending of its name."""
     from holdfast.files import replacing
 
     with replacing(out) as temporary:
@@ -62,6 +64,7 @@ def write(frame: pd.DataFrame, out: Path) -> None:
 
 
 def draw(figure: Any, out: Path, suffix: str = "") -> None:
+    """Write a figure beside a table, as SVG and PNG, and say where."""
     from holdfast.files import replacing
 
     for kind in ("svg", "png"):

@@ -74,6 +74,7 @@ def plain(scores: pd.DataFrame) -> Any:
 
 
 def print_scores(scores: pd.DataFrame, title: str) -> None:
+    """Print scores, a row for all series and one for each."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
