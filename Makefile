@@ -38,7 +38,7 @@ test-all: $(VENV)/.dev
 	@echo "== examples in docstrings"
 	$(RUN) -m pytest --doctest-modules src
 	@echo "== tests, slow ones included"
-	$(RUN) -m pytest -p tests.timings $(WORKERS) $(PYTEST)
+	$(RUN) -m pytest -p tests.timings --hypothesis-profile random $(WORKERS) $(PYTEST)
 
 .PHONY: .lint
 .lint:
