@@ -15,57 +15,48 @@ from holdfast.errors import InputError
 
 
 @dataclass(frozen=True, init=False)
-class All(Compound):
+class Joined(Compound):
+    """Several claims as one; subclasses say whether all of them have to hold, or one."""
+
+    claims: tuple[Claim, ...]
+    word: typing.ClassVar[str]
+
+    def __init__(self, *parts: Claim, claims: Iterable[Claim] = (), **options: typing.Any) -> None:
+        _fill(self, claims=tuple(parts) or tuple(claims), **options)
+        _check_parts(self.claims)
+
+    @property
+    def parts(self) -> tuple[Claim, ...]:
+        return self.claims
+
+    def rebind(self, problems: Iterable[str]) -> Self:
+        problems = tuple(problems)
+        return dataclasses.replace(super().rebind(problems), claims=tuple(c.rebind(problems) for c in self.claims))
+
+    def sentence(self) -> str:
+        return f"; {self.word} ".join(part.describe() for part in self.parts)
+
+
+class All(Joined):
     """Every one of the claims holds: `All(Better(...), Near(...), role="headline")`.
 
     Each part is tested at the full error rate for "holds", because all of them have to pass (intersection-union
     test); for "does not hold", where one failure is enough, the rate is divided by the number of parts.
     """
 
-    claims: tuple[Claim, ...]
     joined: typing.ClassVar[Literal["all", "any"]] = "all"
-
-    def __init__(self, *parts: Claim, claims: Iterable[Claim] = (), **options: typing.Any) -> None:
-        _fill(self, claims=tuple(parts) or tuple(claims), **options)
-        _check_parts(self.claims)
-
-    @property
-    def parts(self) -> tuple[Claim, ...]:
-        return self.claims
-
-    def rebind(self, problems: Iterable[str]) -> Self:
-        problems = tuple(problems)
-        return dataclasses.replace(super().rebind(problems), claims=tuple(c.rebind(problems) for c in self.claims))
-
-    def sentence(self) -> str:
-        return "; and ".join(part.describe() for part in self.parts)
+    word = "and"
 
 
-@dataclass(frozen=True, init=False)
-class Any(Compound):
+class Any(Joined):
     """At least one of the claims holds: `Any(Better(...), Better(...))`.
 
     For "holds", where one success is enough, the error rate is divided by the number of parts (Bonferroni, the first
     step of Holm); for "does not hold" all parts have to fail, each at the full rate.
     """
 
-    claims: tuple[Claim, ...]
     joined: typing.ClassVar[Literal["all", "any"]] = "any"
-
-    def __init__(self, *parts: Claim, claims: Iterable[Claim] = (), **options: typing.Any) -> None:
-        _fill(self, claims=tuple(parts) or tuple(claims), **options)
-        _check_parts(self.claims)
-
-    @property
-    def parts(self) -> tuple[Claim, ...]:
-        return self.claims
-
-    def rebind(self, problems: Iterable[str]) -> Self:
-        problems = tuple(problems)
-        return dataclasses.replace(super().rebind(problems), claims=tuple(c.rebind(problems) for c in self.claims))
-
-    def sentence(self) -> str:
-        return "; or ".join(part.describe() for part in self.parts)
+    word = "or"
 
 
 @dataclass(frozen=True, init=False)
