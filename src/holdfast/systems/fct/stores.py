@@ -217,7 +217,8 @@ def open_source(
         source = FaissSource(file)
     else:
         rule = f"must end in .npy, {', '.join((*PARQUET, *INDEX))}, or be a folder of parquet files"
-        raise InputError(str(path), rule, suffix or "no suffix")
+        more = "; save its matrix as .npy" if suffix == ".npz" else ""
+        raise InputError(str(path), f"{rule}{more}", suffix or "no suffix")
     return source if side is None else WithSide(source, NpySource(side))
 
 
