@@ -172,6 +172,9 @@ def test_bad_rows_are_counted_or_left_out(tmp_path, suffix) -> None:
     spoilt = OLD.copy()
     spoilt[[5, 250, 251]] = np.nan
     spoilt[600, 3] = np.inf
+    if suffix == ".npy":
+        spoilt = spoilt.astype(np.float64)
+        spoilt[600, 3] = 1e300  # finite, but not as float32
     source = tmp_path / f"g{suffix}"
     pq.write_table(table(x=spoilt), source) if suffix == ".parquet" else written(source, spoilt)
     with pytest.raises(InputError, match=r"1 rows with NaN or infinity among rows 0 to 99, the first is row 5 \(id"):
@@ -225,6 +228,15 @@ def test_nothing_is_overwritten(tmp_path) -> None:
     with pytest.raises(InputError, match="nothing is overwritten"):
         apply(MIGRATOR, source, tmp_path / "g.npy")
     assert np.array_equal(np.load(tmp_path / "mine.npy"), OLD)
+
+
+def test_the_source_gets_nothing_new(tmp_path) -> None:
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    pq.write_table(table(), folder / "a.parquet")
+    with pytest.raises(InputError, match=r"must not lie in .*gallery, which is only read"):
+        apply(MIGRATOR, open_source(folder), folder / "deeper" / "new.parquet")
+    assert [path.name for path in folder.iterdir()] == ["a.parquet"]
 
 
 def test_a_dry_run_writes_nothing(tmp_path) -> None:

@@ -99,6 +99,21 @@ def test_an_index_that_cannot_be_made_again_is_refused(tmp_path) -> None:
         apply(MIGRATOR, source, tmp_path / "n.index")
 
 
+def test_an_id_of_several_vectors_is_refused_where_only_one_of_them_would_be_read(tmp_path) -> None:
+    ids = np.arange(ROWS)
+    ids[7] = 3
+    for kind in ("IVF4,Flat", "IDMap,Flat"):
+        index = faiss.index_factory(8, kind)
+        index.train(OLD)
+        index.add_with_ids(OLD, ids)
+        faiss.write_index(index, str(tmp_path / "g.index"))
+        if kind == "IDMap,Flat":
+            assert np.array_equal(open_source(tmp_path / "g.index").read(0, ROWS).vectors, OLD)
+        else:
+            with pytest.raises(InputError, match=r"must have every id once.*3 more than once"):
+                open_source(tmp_path / "g.index")
+
+
 def test_side_information_travels_with_its_rows(tmp_path) -> None:
     side = RNG.normal(size=(ROWS, 3)).astype(np.float32)
     model = EmbeddingMigrator("ridge").fit(OLD, NEW, side)
@@ -154,6 +169,8 @@ def test_wrong_files_are_named(tmp_path) -> None:
     refused("must hold lists of numbers; received string", "text.parquet", column="embedding")
     refused("must have a column 'embeding'", "text.parquet", column="embeding")
     refused("must have one column of lists", "text.parquet")
+    (tmp_path / "folder.parquet").mkdir()
+    refused("must hold parquet files; received none", "folder.parquet")
     pq.write_table(table().slice(0, 0), tmp_path / "empty.parquet")
     refused("must have at least one row", "empty.parquet")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")

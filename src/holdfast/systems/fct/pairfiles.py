@@ -82,8 +82,6 @@ def _parquet(path: Path) -> dict[str, np.ndarray]:
             needed += 8 * sum(group.column(c).num_values for group in groups for c in range(about.num_columns))
             check_memory(needed, str(path))
             tables.append(file.read(names))
-        if not tables:
-            raise InputError(str(path), "must hold parquet files", "none")
         table = pa.concat_tables(tables)
     except pa.ArrowException as error:
         raise InputError(str(path), "must be a readable parquet file", str(error)) from None

@@ -45,12 +45,15 @@ def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tens
 
 
 def bad_rows(x: Any) -> np.ndarray:
-    """Numbers of the rows with a NaN or infinite value, rising."""
+    """Numbers of the rows with a value that is NaN or infinite as float32, rising."""
     array = as_array(x, "x")
     if is_tensor(array):
         return np.flatnonzero(~torch.isfinite(array).all(1).cpu().numpy())
     if array.dtype.kind in "iub":
         return np.zeros(0, np.int64)
+    if array.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
     # A sum is finite only if all its terms are, and costs a tenth of looking at each; it may overflow, hence the rest.
     with np.errstate(over="ignore", invalid="ignore"):
         doubtful = np.flatnonzero(~np.isfinite(array.sum(1)))
@@ -62,7 +65,7 @@ def check_rows(x: Any, name: str) -> None:
     bad = bad_rows(x)
     if len(bad):
         received = f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is row {bad[0]}"
-        raise InputError(name, "must be finite", received)
+        raise InputError(name, "must be finite in float32", received)
 
 
 @dataclass(frozen=True)

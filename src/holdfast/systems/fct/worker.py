@@ -114,7 +114,9 @@ class Worker:
             first = f"the first is row {chunk.start + int(bad[0])} (id {chunk.ids[bad[0]]})"
             among = f"rows {chunk.start} to {chunk.start + len(chunk) - 1}"
             received = f"{len(bad)} rows with NaN or infinity among {among}, {first}"
-            raise InputError(str(self.source.path), "must be finite; --drop-bad leaves such rows out", received)
+            raise InputError(
+                str(self.source.path), "must be finite in float32; --drop-bad leaves such rows out", received
+            )
         kept = chunk.take(np.setdiff1d(np.arange(len(chunk)), bad))
         moved = np.zeros((0, self.migrator.dims_[1]), np.float32)
         if len(kept):
