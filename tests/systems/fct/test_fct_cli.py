@@ -86,6 +86,8 @@ def test_pairs_in_one_table(folder) -> None:
 
 def test_npz_and_parquet_hold_the_same_pairs(folder, tmp_path) -> None:
     np.savez(tmp_path / "pairs.npz", old=OLD, new=NEW, label=np.arange(400) % 3)
+    np.savez(tmp_path / "rated.npz", old=OLD, new=NEW, label=np.linspace(0, 1, 400))  # no classes, and none are needed
+    fct("fit", "--pairs", tmp_path / "rated.npz", "--out", tmp_path / "rated", "--method", "ridge")
     settings = ["--method", "ridge"]
     found = [
         fct("fit", "--pairs", pairs, "--out", tmp_path / f"m{n}", *settings).replace(f"m{n}", "m")

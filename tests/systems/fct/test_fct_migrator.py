@@ -141,6 +141,14 @@ def test_held_out_numbers_are_those_of_the_pairs_not_fitted_to() -> None:
     )
 
 
+def test_settings_of_a_saved_model_are_checked(tmp_path) -> None:
+    EmbeddingMigrator("ridge").fit(OLD, NEW).save(tmp_path / "m")
+    config = tmp_path / "m" / "config.json"
+    config.write_text(config.read_text().replace('"neighbours"', "null"))
+    with pytest.raises(InputError, match="uncertainty_from: must be one of"):
+        EmbeddingMigrator.load(tmp_path / "m")
+
+
 def test_the_score_is_r_squared() -> None:
     from sklearn.metrics import r2_score
 

@@ -158,6 +158,8 @@ def test_wrong_files_are_named(tmp_path) -> None:
     refused("must not be empty", "none.npy")
     (tmp_path / "cut.npy").write_bytes(written(tmp_path / "g.npy").read_bytes()[:4000])
     refused("must be a whole npy file", "cut.npy")
+    (tmp_path / "words.npy").write_text("no numbers")
+    refused("must be a whole npy file", "words.npy")
     refused("must be a file; received nothing there", "missing.npy")
     refused("must end in", "g.csv")
     refused("only parquet files have columns", "g.npy", column="x")

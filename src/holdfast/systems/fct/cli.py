@@ -58,7 +58,7 @@ def fit_(
     ] = None,
     lr: Annotated[float, typer.Option(help="Highest learning rate (mlp).")] = 5e-3,
     inner_dim: Annotated[
-        int | None, typer.Option(help="Width of the hidden layers (mlp); default: by the dimensions, 256 to 2048.")
+        int | None, typer.Option(help="Width of the hidden layers (mlp); default: by the dimensions, 256 to 1024.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the split, the initial weights and the order.")] = 0,
     device: Annotated[str | None, DEVICE] = None,
@@ -74,7 +74,7 @@ def fit_(
     from holdfast.systems.fct.reading import read_pairs
 
     modelfolder.check_replaceable(out)  # now, not after an hour of training
-    given = read_pairs(pairs, old, new, side)
+    given = read_pairs(pairs, old, new, side, labelled=False)
     migrator = EmbeddingMigrator(
         method, uncertainty, "l2" if normalize else None, val_fraction, epochs, batch_size, lr, inner_dim,
         seed=seed, device=device,
@@ -132,8 +132,8 @@ def report(
     write_table(curves.table(), out / "backfilling.csv")
     rows = [(str(row[0]), *(f"{x:.3f}" for x in row[1:])) for row in table.itertuples(index=False)]
     print_table(tuple(table.columns), rows, f"{found.queries:,} queries, {found.gallery:,} gallery rows")
-    kept = ", ".join(f"{share:.0%} of {name}" for name, share in found.kept.items())
-    say(f"The migrated gallery keeps {kept} of what embedding everything again would give.")
+    kept = ", ".join(f"{share:.0%} of the {name}" for name, share in found.kept.items())
+    say(f"The migrated gallery has {kept} that embedding everything again would give.")
     say(f"figures: {out / 'compatibility.svg'}, {out / 'backfilling.svg'}")
 
 

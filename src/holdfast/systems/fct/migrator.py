@@ -191,6 +191,7 @@ class EmbeddingMigrator(Estimator):
         self.qualities_ = {name: values[:HELD_OUT].copy() for name, values in found.items()}
 
     def _build(self) -> Mapping[str, Any]:
+        self._check_settings()
         old, new, side = self.dims_
         fitter = self._fitter(new, self.pairs_[0])
         made = [fitter.shape(old, new, side or None) for _ in range(MEMBERS if self._is_ensemble() else 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from holdfast.unpacking import DAMAGED, check_archive, check_memory
 from holdfast.validation import check_array, check_same_length
 
 VECTORS, KEYS = ("old", "new", "side"), ("id", "label")
+COLUMNS = (*VECTORS, *KEYS)
 
 
-def read_columns(path: Path, option: str) -> dict[str, np.ndarray]:
+def read_columns(path: Path, option: str, columns: Sequence[str] = COLUMNS) -> dict[str, np.ndarray]:
     """The columns old (N, d_old), new (N, d_new), side (N, d_side), id (N,) and label (N,), as far as there are.
 
     Vectors are float32 in memory.
@@ -24,6 +26,7 @@ def read_columns(path: Path, option: str) -> dict[str, np.ndarray]:
     Args:
         path: the file, or a folder of parquet files.
         option: what the path was given as, for messages.
+        columns: those to read, where there are such; always old and new.
 
     Raises:
         InputError: the file cannot be read or has no such columns, lists of several lengths, missing or infinite
@@ -36,7 +39,7 @@ def read_columns(path: Path, option: str) -> dict[str, np.ndarray]:
     if path.is_file() and suffix not in (*PARQUET, ".npz"):
         raise InputError(option, rule, str(path))
     try:
-        found = _npz(path) if path.is_file() and suffix == ".npz" else _parquet(path)
+        found = _npz(path, columns) if path.is_file() and suffix == ".npz" else _parquet(path, columns)
     except InputError:
         raise
     except (*DAMAGED, TypeError, MemoryError) as error:
@@ -53,20 +56,20 @@ def read_columns(path: Path, option: str) -> dict[str, np.ndarray]:
     return checked
 
 
-def _wanted(names: list[str], path: Path) -> list[str]:
+def _wanted(names: list[str], path: Path, columns: Sequence[str]) -> list[str]:
     for name in ("old", "new"):
         if name not in names:
             raise InputError(str(path), f"must have a column {name!r}{suggest(name, names)}", names)
-    return [name for name in (*VECTORS, *KEYS) if name in names]
+    return [name for name in columns if name in names]
 
 
-def _npz(path: Path) -> dict[str, np.ndarray]:
+def _npz(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     check_archive(path)
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in _wanted(list(archive.files), path)}
+        return {name: archive[name] for name in _wanted(list(archive.files), path, columns)}
 
 
-def _parquet(path: Path) -> dict[str, np.ndarray]:
+def _parquet(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -76,7 +79,7 @@ def _parquet(path: Path) -> dict[str, np.ndarray]:
     try:
         for part in parquet_files(path):
             file = pq.ParquetFile(part)
-            names = _wanted([str(name) for name in file.schema_arrow.names], part)
+            names = _wanted([str(name) for name in file.schema_arrow.names], part, columns)
             about = file.metadata
             groups = [about.row_group(number) for number in range(about.num_row_groups)]
             needed += 8 * sum(group.column(c).num_values for group in groups for c in range(about.num_columns))

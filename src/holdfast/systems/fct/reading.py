@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.systems.fct.pairfiles import as_keys, read_columns
+from holdfast.systems.fct.pairfiles import COLUMNS, as_keys, read_columns
 from holdfast.systems.fct.speaking import say
 from holdfast.systems.fct.stores import open_source
 
@@ -32,11 +32,22 @@ class PairFiles:
 
 
 def read_pairs(
-    pairs: Path | None, old: Path | None, new: Path | None, side: Path | None, labels: Path | None = None
+    pairs: Path | None,
+    old: Path | None,
+    new: Path | None,
+    side: Path | None,
+    labels: Path | None = None,
+    *,
+    labelled: bool = True,
 ) -> PairFiles:
     """Pairs from one file with columns `old`, `new` and perhaps `side`, `label`, `id`, or from a file for each.
 
     Where several files come with ids, rows belong together that have the same id; otherwise those of the same number.
+
+    Args:
+        pairs: the one file.
+        old, new, side, labels: a file for each.
+        labelled: read the column `label` of the one file, if it is there.
 
     Raises:
         InputError: neither or both ways of naming them; files that cannot be read; ids that appear twice, or nowhere
@@ -45,7 +56,7 @@ def read_pairs(
     if pairs is not None:
         if any(path is not None for path in (old, new, side, labels)):
             raise InputError("--pairs", "must not be given together with --old, --new, --side or --labels")
-        found = read_columns(pairs, "--pairs")
+        found = read_columns(pairs, "--pairs", COLUMNS if labelled else [c for c in COLUMNS if c != "label"])
         return PairFiles(found["old"], found["new"], found.get("side"), found.get("label"), found.get("id"))
     if old is None or new is None:
         raise InputError("--old, --new", "must both be given (a file each), or --pairs (one parquet or npz file)")

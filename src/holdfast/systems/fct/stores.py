@@ -106,7 +106,7 @@ class NpySource(Source):
         try:
             mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, SyntaxError, EOFError, TypeError) as error:
-            objects = "pickle" in str(error).lower() or "object" in str(error).lower()
+            objects = "Python objects" in str(error)  # said of a header; a file without one may be a pickle or anything
             rule = "must hold plain numbers, not Python objects" if objects else "must be a whole npy file"
             raise InputError(str(path), rule, str(error)) from None
         if not isinstance(mapped, np.memmap):
