@@ -56,7 +56,7 @@ def fit_(
     batch_size: Annotated[
         int | None, typer.Option(help="Pairs per step (mlp); default: 1024, or less with few pairs.")
     ] = None,
-    lr: Annotated[float, typer.Option(help="Highest learning rate (mlp).")] = 5e-3,
+    lr: Annotated[float, typer.Option(help="Highest learning rate (mlp).")] = 2e-3,
     inner_dim: Annotated[
         int | None, typer.Option(help="Width of the hidden layers (mlp); default: by the dimensions, 256 to 1024.")
     ] = None,
@@ -215,7 +215,7 @@ def plan(
     with bar("Looking") as progress:
         found = plan_for(migrator, store, budget, progress)
     write_table(found.table, out)
-    say(f"{out}: {len(found.table):,} of {store.rows:,} rows, with {found.covered:.0%} of the error that is expected")
+    say(f"{out}: {len(found.table):,} of {store.rows:,} rows, with {found.covered:.1%} of the error that is expected")
 
 
 @app.command()

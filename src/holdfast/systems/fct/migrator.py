@@ -78,7 +78,7 @@ class EmbeddingMigrator(Estimator):
         val_fraction: float = 0.1,
         epochs: int = 20,
         batch_size: int | None = None,
-        lr: float = 5e-3,
+        lr: float = 2e-3,
         inner_dim: int | None = None,
         label_weight: float = 0.0,
         seed: int = 0,
