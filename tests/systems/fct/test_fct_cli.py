@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast import cli
+from holdfast.systems.fct import EmbeddingMigrator
 
 RNG = np.random.default_rng(0)
 OLD = RNG.normal(size=(400, 6)).astype(np.float32)
@@ -83,6 +84,51 @@ def test_pairs_in_one_table(folder) -> None:
     assert "mAP" in fct("report", folder / "mlp", "--pairs", folder / "pairs.parquet", "--out", folder / "r2")
 
 
+def test_npz_and_parquet_hold_the_same_pairs(folder, tmp_path) -> None:
+    np.savez(tmp_path / "pairs.npz", old=OLD, new=NEW, label=np.arange(400) % 3)
+    np.savez(tmp_path / "rated.npz", old=OLD, new=NEW, label=np.linspace(0, 1, 400))  # no classes, and none are needed
+    fct("fit", "--pairs", tmp_path / "rated.npz", "--out", tmp_path / "rated", "--method", "ridge")
+    settings = ["--method", "ridge"]
+    found = [
+        fct("fit", "--pairs", pairs, "--out", tmp_path / f"m{n}", *settings).replace(f"m{n}", "m")
+        for n, pairs in enumerate((folder / "pairs.parquet", tmp_path / "pairs.npz"))
+    ]
+    assert found[0] == found[1]
+    report = ["--pairs", tmp_path / "pairs.npz", "--out", tmp_path / "r"]
+    assert "mAP" in fct("report", tmp_path / "m1", *report)
+
+
+def with_ids(path: Path, vectors: np.ndarray, ids: list) -> Path:
+    flat = pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), vectors.shape[1])
+    pq.write_table(pa.table({"id": ids, "embedding": flat}), path)
+    return path
+
+
+def test_rows_of_two_files_are_matched_by_their_ids(tmp_path) -> None:
+    order = np.random.default_rng(1).permutation(400)
+    old = with_ids(tmp_path / "old.parquet", OLD, [f"d{i}" for i in range(400)])
+    new = with_ids(tmp_path / "new.parquet", NEW[order[:300]], [f"d{i}" for i in order[:300]])
+    found = fct("fit", "--old", old, "--new", new, "--out", tmp_path / "m", "--method", "ridge")
+    assert "300 of 400 rows have a partner" in found
+    assert "270 pairs" in found
+    rows = np.sort(order[:300])
+    np.save(tmp_path / "o.npy", OLD[rows])
+    np.save(tmp_path / "n.npy", NEW[rows])
+    words = ["--old", tmp_path / "o.npy", "--new", tmp_path / "n.npy", "--out", tmp_path / "w", "--method", "ridge"]
+    fct("fit", *words)
+    matched, by_row = (EmbeddingMigrator.load(tmp_path / name, device="cpu") for name in "mw")
+    assert matched.validation_["cosine"][0] == pytest.approx(by_row.validation_["cosine"][0], abs=0.05)
+
+    def refused(message: str, ids: list, *more: object) -> None:
+        other = with_ids(tmp_path / "other.parquet", NEW[: len(ids)], ids)
+        assert message in fct("fit", "--old", old, "--new", other, *more, "--out", tmp_path / "x", code=2)
+
+    refused("--new: must have every id once", ["d3", "d5", "d3"])
+    refused("must share ids", ["a", "b", "c"])
+    refused("must share ids", [1, 2, 3])
+    refused("must come in the order of the other files", ["d3", "d5"], "--side", tmp_path / "o.npy")
+
+
 def test_few_pairs_are_warned_of(folder, tmp_path) -> None:
     np.save(tmp_path / "o.npy", OLD[:11])
     np.save(tmp_path / "n.npy", NEW[:11])
@@ -95,6 +141,12 @@ def test_few_pairs_are_warned_of(folder, tmp_path) -> None:
     [
         (["fit", "--out", "{}/x"], "--old, --new: must both be given"),
         (["fit", "--out", "{}/x", "--pairs", "{}/pairs.parquet", "--old", "{}/old.npy"], "--pairs: must not be given"),
+        (
+            ["fit", "--out", "{}/x", "--old", "{}/p.npz", "--new", "{}/new.npy"],
+            "npz with old and new is given as --pairs",
+        ),
+        (["apply", "{}/model", "{}/p.npz", "--out", "{}/y.npy"], "save its matrix as .npy"),
+        (["fit", "--out", "{}/x", "--pairs", "{}/gallery.parquet"], "must have a column 'old'"),
         (["fit", "--out", "{}/x", "--old", "{}/old.npy", "--new", "{}/gallery.npy"], "must have as many rows as old"),
         (["fit", "--out", "{}", "--old", "{}/old.npy", "--new", "{}/new.npy"], "must be new, empty or a saved model"),
         (["apply", "{}/model", "{}/gallery.npy"], "--out: must be given"),

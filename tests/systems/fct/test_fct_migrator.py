@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from holdfast.errors import InputError
 from holdfast.systems.fct import MLP, EmbeddingMigrator, FewPairs, Procrustes, ResidualNeighbours, Ridge
 from holdfast.systems.fct.fitting import TransformTraining
+from holdfast.systems.fct.pairs import Pairs
 from holdfast.testing.estimator_checks import checks_for
 
 RNG = np.random.default_rng(0)
@@ -96,9 +97,10 @@ def test_what_a_map_cannot_do_is_said() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- the estimator
-@pytest.mark.parametrize("method", ["mlp", "ridge"])
-@pytest.mark.parametrize("source", ["neighbours", "ensemble", None])
-def test_everything_survives_saving(tmp_path, method: str, source: str | None) -> None:
+@pytest.mark.parametrize(
+    ("method", "source"), [(m, s) for m in ("mlp", "ridge") for s in ("neighbours", "ensemble")] + [("mlp", "head")]
+)
+def test_everything_survives_saving(tmp_path, method: str, source: str) -> None:
     model = EmbeddingMigrator(method, source, "l2", **SMALL).fit(OLD, NEW, SIDE)
     model.save(tmp_path / "m")
     again = EmbeddingMigrator.load(tmp_path / "m")
@@ -139,6 +141,14 @@ def test_held_out_numbers_are_those_of_the_pairs_not_fitted_to() -> None:
     )
 
 
+def test_settings_of_a_saved_model_are_checked(tmp_path) -> None:
+    EmbeddingMigrator("ridge").fit(OLD, NEW).save(tmp_path / "m")
+    config = tmp_path / "m" / "config.json"
+    config.write_text(config.read_text().replace('"neighbours"', "null"))
+    with pytest.raises(InputError, match="uncertainty_from: must be one of"):
+        EmbeddingMigrator.load(tmp_path / "m")
+
+
 def test_the_score_is_r_squared() -> None:
     from sklearn.metrics import r2_score
 
@@ -157,11 +167,37 @@ def test_few_pairs_are_warned_of_before_fitting() -> None:
 
 
 def test_labels_change_what_the_head_learns() -> None:
-    labels = np.array(["a", "b", "c"])[np.arange(300) % 3]
-    plain = EmbeddingMigrator(**SMALL).fit(OLD, NEW, SIDE, labels).transform(OLD, SIDE)
-    used = EmbeddingMigrator(label_weight=1.0, **SMALL).fit(OLD, NEW, SIDE, labels).transform(OLD, SIDE)
-    assert np.array_equal(plain, FITTED.transform(OLD, SIDE))
+    labels, head = np.array(["a", "b", "c"])[np.arange(300) % 3], {"uncertainty_from": "head", **SMALL}
+    without = EmbeddingMigrator(**head).fit(OLD, NEW, SIDE).transform(OLD, SIDE)
+    plain = EmbeddingMigrator(**head).fit(OLD, NEW, SIDE, labels).transform(OLD, SIDE)
+    used = EmbeddingMigrator(label_weight=1.0, **head).fit(OLD, NEW, SIDE, labels).transform(OLD, SIDE)
+    assert np.array_equal(plain, without)
     assert not np.allclose(plain, used)
+    with pytest.raises(InputError, match="label_weight: must be 0 unless uncertainty_from is 'head'"):
+        EmbeddingMigrator(label_weight=1.0, **SMALL).fit(OLD, NEW, SIDE, labels)
+
+
+def test_a_linear_map_is_always_measured_beside() -> None:
+    mlp, ridge = FITTED, EmbeddingMigrator("ridge", device="cpu").fit(OLD, NEW, SIDE)
+    assert mlp.ridge_validation_ == ridge.validation_ == ridge.ridge_validation_
+    assert mlp.ridge_validation_ != mlp.validation_
+
+
+@given(st.lists(st.integers(1, 9), min_size=30, max_size=60), st.integers(0, 99), st.floats(0.05, 0.5))
+def test_rows_of_one_item_are_held_out_together(counts: list[int], seed: int, fraction: float) -> None:
+    ids = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    kept, held = Pairs.of(np.ones((len(ids), 1)), np.ones((len(ids), 1))).split(fraction, seed, ids)
+    assert sorted([*kept, *held]) == list(range(len(ids)))
+    assert not set(ids[kept]) & set(ids[held])
+    wanted = max(2, round(fraction * len(ids)))
+    assert wanted <= len(held) < wanted + max(counts)
+
+
+def test_ids_must_allow_holding_out() -> None:
+    with pytest.raises(InputError, match=r"ids: must differ between enough rows.*1 different ids"):
+        EmbeddingMigrator("ridge").fit(OLD, NEW, ids=["doc"] * 300)
+    with pytest.raises(InputError, match="ids: must have as many rows as old"):
+        EmbeddingMigrator("ridge").fit(OLD, NEW, ids=np.arange(299))
 
 
 def test_neighbours_uncertainty_is_the_mean_of_the_nearest_residuals() -> None:
@@ -206,7 +242,7 @@ def test_a_prediction_for_rows_like_the_pairs_is_the_held_out_number() -> None:
         ({"normalize": "l1"}, {}, "normalize: must be one of"),
         ({"val_fraction": 1.0}, {}, "val_fraction"),
         ({"lr": 0}, {}, "lr"),
-        ({"label_weight": 1.0}, {}, "labels: must be given"),
+        ({"label_weight": 1.0, "uncertainty_from": "head"}, {}, "labels: must be given"),
         ({}, {"new": NEW[:10]}, r"new: must have as many rows as old \(300\); received 10"),
         ({}, {"side": SIDE[:10]}, r"side: must have as many rows as old \(300\); received 10"),
         ({}, {"old": np.where(np.arange(300)[:, None] % 100 == 7, np.nan, OLD)}, "3 of 300 rows .* the first is row 7"),

@@ -27,9 +27,9 @@ from .migration import Applied as Applied
 from .migration import apply as apply
 from .migration import migrate_stream as migrate_stream
 from .migrator import EmbeddingMigrator as EmbeddingMigrator
-from .migrator import FewPairs as FewPairs
 from .mlp import MLP as MLP
 from .mlp import TransformMap as TransformMap
+from .pairs import FewPairs as FewPairs
 from .retrieval import cmc as cmc
 from .retrieval import distances as distances
 from .retrieval import mean_average_precision as mean_average_precision

@@ -28,7 +28,8 @@ class FaissSource(Source):
     The index itself is in memory; the vectors are read out of it a chunk at a time.
 
     Raises:
-        InputError: not an index file, an empty one, or a kind that cannot give its vectors back.
+        InputError: not an index file, an empty one, a kind that cannot give its vectors back, or an inverted file in
+            which an id stands for several vectors.
         MissingExtra: faiss is not installed.
     """
 
@@ -48,6 +49,10 @@ class FaissSource(Source):
         self._outer = faiss.downcast_index(self.index)
         self.ids, self._inner = _ids(self.index)
         self._by_id = hasattr(self._inner, "invlists")
+        twice = self.ids[:-1][np.diff(self.ids) == 0] if hasattr(self._outer, "invlists") else self.ids[:0]
+        if len(twice):
+            rule = "must have every id once: an inverted file gives one vector for an id"
+            raise InputError(str(path), rule, f"{twice[0]} more than once ({len(twice)} such rows)")
         like(self.index, self.dim)  # now, not after hours
         try:
             if self._by_id:

@@ -70,8 +70,8 @@ def apply(
         progress: called with (rows done, rows).
 
     Raises:
-        InputError: the output exists; the job to resume is another; sizes differ from those of `fit`; NaN or infinite
-            rows without `drop_bad`.
+        InputError: the output exists, or lies in the source; the job to resume is another; sizes differ from those of
+            `fit`; NaN or infinite rows without `drop_bad`.
         OSError: the disk is full, say. What is done stays done.
 
     Example:
@@ -88,8 +88,10 @@ def apply(
     check_sizes(migrator, source)
     target = Path(out)
     old, new, side = migrator.dims_
-    size = chunk or max(1, min(100_000, CHUNK_BYTES // (4 * (old + new + side))))
+    size = max(1, min(100_000, CHUNK_BYTES // (4 * (old + new + side)))) if chunk is None else chunk
     check_integer(size, "chunk", low=1)
+    if source.path.absolute() in target.absolute().parents:
+        raise InputError(str(target), f"must not lie in {source.path}, which is only read")
     sink = sink_for(target, source, new)
     settings = _settings(migrator, source, sink, size)
     job = Job.begin(sink.folder, settings, target, resume)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -14,24 +13,18 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.randomness import derived_seed
-from holdfast.systems.fct.fitting import TransformTraining
+from holdfast.systems.fct.fitters import MEMBERS, check_method, fit_map, fitter_for
 from holdfast.systems.fct.fold import FoldedTransform
-from holdfast.systems.fct.maps import FittedMap, MapFitter, Procrustes, Progress, Ridge
+from holdfast.systems.fct.maps import FittedMap, MapFitter, Progress, Ridge
 from holdfast.systems.fct.mlp import MLP, TransformMap
-from holdfast.systems.fct.pairs import Pairs, check_rows, class_means
+from holdfast.systems.fct.pairs import Pairs, check_rows, warn_of_few
 from holdfast.systems.fct.quality import Estimate, Prediction, predict_quality, row_qualities, summary
 from holdfast.systems.fct.rows import over_rows
 from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.validation import check_array, check_choice, check_fraction, check_integer
 
-METHODS = ("mlp", "ridge", "procrustes")
 UNCERTAINTIES = ("head", "neighbours", "ensemble")
-MEMBERS = 5  # of an ensemble
 HELD_OUT = 5000  # pairs kept with the model, so that it can say what to expect of other rows
-
-
-class FewPairs(UserWarning):
-    """There are fewer pairs than two per dimension of the new embeddings."""
 
 
 class EmbeddingMigrator(Estimator):
@@ -43,21 +36,24 @@ class EmbeddingMigrator(Estimator):
     Args:
         method: "mlp" (the paper's h), "ridge" or "procrustes"; or a part with the same interface, such as
             `Ridge(penalty=0.1)`.
-        uncertainty_from: what `uncertainty` is answered from: "head" (FastFill's, mlp only), "neighbours" (residuals of
-            the nearest held-out pairs, no cost) or "ensemble" (five maps, fitted to pairs drawn with replacement; their
-            mean is the map). None = "head" for mlp, "neighbours" for the others.
+        uncertainty_from: what `uncertainty` is answered from: "neighbours" (residuals of the nearest held-out pairs, no
+            cost), "head" (FastFill's, mlp only: learned together with the map, which it makes worse where pairs are few
+            and dimensions many) or "ensemble" (five maps, fitted to pairs drawn with replacement; their mean is the
+            map).
         normalize: "l2" where the index stores vectors of length 1: the map is fitted to such targets, and its results
             are brought to length 1. None = neither.
         val_fraction: share of the pairs that is held out, in (0, 1).
-        epochs, batch_size, lr, inner_dim: of mlp, as in the reference's configurations. batch_size None = theirs, 1024,
-            or less where that would be fewer than 16 steps in an epoch (at least 64).
-        label_weight: of the cross-entropy in FastFill's loss, where labels are given; the new model's classifier is
-            then the nearest class mean.
+        epochs, batch_size, lr, inner_dim: of mlp. The defaults were chosen on some thousand pairs and take a minute or
+            two; batch_size and inner_dim None = by the number of pairs and of dimensions (see `fitters`). The paper's
+            setting, for a million pairs, is epochs=80, batch_size=1024, lr=5e-4, inner_dim=2048.
+        label_weight: of the cross-entropy in FastFill's loss ("head"), where labels are given; the new model's
+            classifier is then the nearest class mean.
         seed: of the split, the initial weights and the order of the pairs.
         device: "cpu", "cuda", ...; None = "cuda" where there is one.
 
     Attributes:
         validation_: name -> (value, low, high), see `quality.row_qualities`: means over held-out pairs, 95 % intervals.
+        ridge_validation_: the same of a linear map fitted to the same pairs, for comparison.
         pairs_: numbers of pairs, (fitted, held out).
         dims_: d_old, d_new and d_side, which is 0 without side information.
         map_: the fitted map, a torch module.
@@ -77,13 +73,13 @@ class EmbeddingMigrator(Estimator):
     def __init__(
         self,
         method: str | MapFitter = "mlp",
-        uncertainty_from: str | None = None,
+        uncertainty_from: str = "neighbours",
         normalize: str | None = None,
         val_fraction: float = 0.1,
-        epochs: int = 80,
+        epochs: int = 20,
         batch_size: int | None = None,
-        lr: float = 5e-4,
-        inner_dim: int = 2048,
+        lr: float = 2e-3,
+        inner_dim: int | None = None,
         label_weight: float = 0.0,
         seed: int = 0,
         device: str | None = None,
@@ -101,6 +97,7 @@ class EmbeddingMigrator(Estimator):
         side: Any = None,
         labels: Any = None,
         *,
+        ids: Any = None,
         progress: Progress | None = None,
     ) -> Self:
         """Fit the map to pairs: row i of every array is the same item.
@@ -110,6 +107,7 @@ class EmbeddingMigrator(Estimator):
             new: embeddings by the new model, (N, d_new).
             side: side information stored beside the old embeddings, (N, d_side).
             labels: classes, (N,); used where label_weight > 0.
+            ids: what item a row belongs to, (N,): rows of one item are held out together. None = each is one.
             progress: called with (steps done, steps); mlp only.
 
         Raises:
@@ -121,32 +119,36 @@ class EmbeddingMigrator(Estimator):
         """
         self._check_settings()
         pairs = self._pairs(old, new, side, labels)
-        kept, held_out = pairs.split(self.val_fraction, derived_seed(self.seed, "split"))
-        if len(kept) < 2 * pairs.new.shape[1]:
-            text = f"{len(kept)} pairs to fit to are few for {pairs.new.shape[1]} dimensions: embed at least "
-            text += f"{2 * pairs.new.shape[1]} more items with both models, or trust the held-out numbers only"
-            warnings.warn(text, FewPairs, stacklevel=2)
+        kept, held_out = pairs.split(self.val_fraction, derived_seed(self.seed, "split"), ids)
+        warn_of_few(len(kept), pairs.new.shape[1])
         mine, theirs = pairs.rows(kept), pairs.rows(held_out)
-        fitted = self._fit_map(mine, progress)
+        fitted = fit_map(
+            self._fitter(mine.new.shape[1], len(kept)),
+            mine,
+            ensemble=self._is_ensemble(),
+            labelled=self.label_weight > 0,
+            seed=self.seed,
+            device=str(self._device()),
+            progress=progress,
+        )
         self._forget()
         self.map_ = fitted.cpu().eval()
         self.dims_ = (pairs.old.shape[1], pairs.new.shape[1], 0 if pairs.side is None else pairs.side.shape[1])
         self.pairs_ = (len(kept), len(held_out))
-        self._judge(theirs, mine.new.double().mean(0).numpy())
+        self._judge(mine, theirs)
         return self
 
     def _check_settings(self) -> None:
-        if isinstance(self.method, str):
-            check_choice(self.method, METHODS, "method")
-        elif not (hasattr(self.method, "fit") and hasattr(self.method, "shape")):
-            raise InputError("method", f"must be one of {', '.join(METHODS)}, or a part such as Ridge()", self.method)
-        check_choice(self.uncertainty_from, (None, *UNCERTAINTIES), "uncertainty_from")
+        check_method(self.method)
+        check_choice(self.uncertainty_from, UNCERTAINTIES, "uncertainty_from")
         if self.uncertainty_from == "head" and not self._is_mlp():
             raise InputError("uncertainty_from", "must be neighbours or ensemble where the method is not mlp", "head")
+        if self.label_weight and self.uncertainty_from != "head":
+            raise InputError("label_weight", "must be 0 unless uncertainty_from is 'head'", self.label_weight)
         check_choice(self.normalize, (None, "l2"), "normalize")
         check_fraction(self.val_fraction, "val_fraction", zero=False, one=False)
         check_integer(self.seed, "seed", low=0)
-        self._training()
+        self._fitter(1, 1)
 
     def _pairs(self, old: Any, new: Any, side: Any, labels: Any) -> Pairs:
         pairs = Pairs.of(old, new, side, labels)
@@ -158,61 +160,49 @@ class EmbeddingMigrator(Estimator):
     def _is_mlp(self) -> bool:
         return self.method == "mlp" or isinstance(self.method, MLP)
 
-    def _source(self) -> str:
-        """What uncertainty is answered from."""
-        return self.uncertainty_from or ("head" if self._is_mlp() else "neighbours")
+    def _fitter(self, new_dim: int, pairs: int) -> MapFitter:
+        return fitter_for(
+            self.method,
+            new_dim,
+            pairs,
+            head=self.uncertainty_from == "head",
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            lr=self.lr,
+            inner_dim=self.inner_dim,
+            label_weight=self.label_weight,
+        )
 
-    def _training(self, pairs: int = 1024) -> TransformTraining:
-        size = min(1024, max(64, pairs // 16)) if self.batch_size is None else self.batch_size
-        return TransformTraining(epochs=self.epochs, batch_size=size, lr=self.lr, label_weight=self.label_weight)
-
-    def _fitter(self, pairs: int = 1024) -> MapFitter:
-        if not isinstance(self.method, str):
-            return self.method
-        if self.method == "mlp":
-            return MLP(self.inner_dim, self._training(pairs), uncertainty=self._source() == "head")
-        return Ridge() if self.method == "ridge" else Procrustes()
-
-    def _fit_map(self, pairs: Pairs, progress: Progress | None) -> FittedMap:
-        fitter, device = self._fitter(len(pairs.old)), str(self._device())
-        more: dict[str, Any] = {}
-        if self.label_weight > 0 and isinstance(fitter, MLP):
-            assert pairs.labels is not None
-            more = {"labels": pairs.labels, "classifier": class_means(pairs.new, pairs.labels)}
-        if self._source() != "ensemble":
-            return fitter.fit(
-                pairs.old, pairs.new, pairs.side, seed=self.seed, device=device, progress=progress, **more
-            )
-        rng = np.random.default_rng(derived_seed(self.seed, "ensemble"))
-        members = []
-        for number in range(MEMBERS):
-            drawn = pairs.rows(np.sort(rng.integers(0, len(pairs.old), len(pairs.old))))
-            members.append(
-                fitter.fit(drawn.old, drawn.new, drawn.side, seed=self.seed + number, device=device, progress=progress)
-            )
-        return Ensemble(members)
-
-    def _judge(self, held_out: Pairs, centre: np.ndarray) -> None:
+    def _judge(self, fitted: Pairs, held_out: Pairs) -> None:
         """Measure the map on pairs it has not seen, and keep them as what predictions for other rows are made from."""
         side = None if held_out.side is None else held_out.side.numpy()
-        new = held_out.new.numpy()
+        old, new, centre = held_out.old.numpy(), held_out.new.numpy(), fitted.new.double().mean(0).numpy()
         metric = "cosine" if self.normalize else "l2"
-        qualities = row_qualities(self.transform(held_out.old.numpy(), side), new, centre, metric)
-        self.validation_ = {name: (e.value, e.low, e.high) for name, e in summary(qualities).items()}
-        raw = self._mapped(self.map_, held_out.old.numpy(), side, normalized=False)
+
+        def qualities(module: FittedMap) -> dict[str, np.ndarray]:
+            return row_qualities(self._mapped(module, old, side, self.normalize is not None), new, centre, metric)
+
+        found, linear = qualities(self._ready()), qualities(Ridge().fit(fitted.old, fitted.new, fitted.side))
+        self.validation_ = {name: (e.value, e.low, e.high) for name, e in summary(found).items()}
+        self.ridge_validation_ = {name: (e.value, e.low, e.high) for name, e in summary(linear).items()}
+        raw = self._mapped(self.map_, old, side, normalized=False)
         errors = torch.from_numpy(np.square(raw.astype(np.float64) - new).sum(1)).float()
         self.known_ = ResidualNeighbours.of(held_out.inputs[:HELD_OUT], errors[:HELD_OUT])
-        self.qualities_ = {name: values[:HELD_OUT].copy() for name, values in qualities.items()}
+        self.qualities_ = {name: values[:HELD_OUT].copy() for name, values in found.items()}
 
     def _build(self) -> Mapping[str, Any]:
+        self._check_settings()
         old, new, side = self.dims_
-        fitter = self._fitter()
-        made = [fitter.shape(old, new, side or None) for _ in range(MEMBERS if self._source() == "ensemble" else 1)]
+        fitter = self._fitter(new, self.pairs_[0])
+        made = [fitter.shape(old, new, side or None) for _ in range(MEMBERS if self._is_ensemble() else 1)]
         kept = len(self.qualities_["cosine"])
         return {
-            "map_": Ensemble(made) if len(made) > 1 else made[0],
+            "map_": Ensemble(made) if self._is_ensemble() else made[0],
             "known_": ResidualNeighbours(kept, old + side),
         }
+
+    def _is_ensemble(self) -> bool:
+        return self.uncertainty_from == "ensemble"
 
     def _device(self) -> torch.device:
         if self.device is None:
@@ -247,7 +237,7 @@ class EmbeddingMigrator(Estimator):
         """
         self.check_fitted()
         a, b = self._inputs(old, side)
-        module: Any = self.known_ if self._source() == "neighbours" else self.map_
+        module: Any = self.known_ if self.uncertainty_from == "neighbours" else self.map_
         device = self._device()
         module.to(device)
         out = np.empty(len(a), np.float32)
@@ -354,4 +344,4 @@ def _numpy(x: Any) -> np.ndarray:
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
-__all__ = ["METHODS", "UNCERTAINTIES", "EmbeddingMigrator", "FewPairs"]
+__all__ = ["UNCERTAINTIES", "EmbeddingMigrator"]

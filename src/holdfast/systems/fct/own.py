@@ -10,11 +10,12 @@ from typing import Any
 from holdfast.claims import Better, Claim
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment
+from holdfast.systems.fct.fitters import default_batch, default_width
 from holdfast.systems.fct.ownpairs import OwnPairs
 from holdfast.systems.fct.recipes import AsTheyAre, Budget, Chosen, Linear, Migrated, Rotated, Transformed
 
 NAME = "your data"
-RATES = (2e-3, 8e-3)
+RATES = (2e-3, 5e-3)  # the first is what `fit` uses
 PENALTIES = (None, 1.0)
 
 
@@ -40,11 +41,12 @@ def on_own_pairs(declared: Experiment, paths: Sequence[Path]) -> Experiment:
             "a linear map with your side-information", *(Linear("own", p) for p in PENALTIES)
         )
         arms["mlp + side"] = _chosen("h with your side-information", *(Transformed("own", lr) for lr in RATES))
+    width, fit = default_width(pairs["new"].shape[1]), problem.sizes()["fit"]  # h as `holdfast fct fit` would train it
     names = ("recall@10", "validation score", *(("mAP", "top-1", "top-5") if "label" in pairs else ()))
     scales = {
         "smoke": Budget(replicates=1, epochs=2, inner=16, rows=200),
-        "demo": Budget(inner=256, rows=2000),
-        "small": Budget(inner=512),
+        "demo": Budget(epochs=20, batch=default_batch(min(2000, fit)), inner=width, rows=2000),
+        "small": Budget(epochs=20, batch=default_batch(fit), inner=width),
         "full": Budget(inner=2048, epochs=80, batch=1024, slow=True),
     }
     return dataclasses.replace(

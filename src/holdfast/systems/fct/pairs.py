@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,12 +45,15 @@ def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tens
 
 
 def bad_rows(x: Any) -> np.ndarray:
-    """Numbers of the rows with a NaN or infinite value, rising."""
+    """Numbers of the rows with a value that is NaN or infinite as float32, rising."""
     array = as_array(x, "x")
     if is_tensor(array):
         return np.flatnonzero(~torch.isfinite(array).all(1).cpu().numpy())
     if array.dtype.kind in "iub":
         return np.zeros(0, np.int64)
+    if array.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
     # A sum is finite only if all its terms are, and costs a tenth of looking at each; it may overflow, hence the rest.
     with np.errstate(over="ignore", invalid="ignore"):
         doubtful = np.flatnonzero(~np.isfinite(array.sum(1)))
@@ -61,7 +65,7 @@ def check_rows(x: Any, name: str) -> None:
     bad = bad_rows(x)
     if len(bad):
         received = f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is row {bad[0]}"
-        raise InputError(name, "must be finite", received)
+        raise InputError(name, "must be finite in float32", received)
 
 
 @dataclass(frozen=True)
@@ -106,16 +110,47 @@ class Pairs:
             raise InputError("new", "must have no rows of zeros with normalize='l2'", received)
         return replace(self, new=nn.functional.normalize(self.new))
 
-    def split(self, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row numbers to fit to, and a share `fraction` of all that is held out; both rising, at least 4 and 2."""
-        order = np.random.default_rng(seed).permutation(len(self.old))
-        count = min(max(2, round(fraction * len(order))), len(order) - 4)
-        return np.sort(order[count:]), np.sort(order[:count])
+    def split(self, fraction: float, seed: int, ids: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers to fit to, and a share `fraction` of all that is held out; both rising, at least 4 and 2.
+
+        Rows with the same id are on the same side, so that the share may be a little larger.
+
+        Raises:
+            InputError: not an id per row; so few different ones that a side would be too small.
+        """
+        rng = np.random.default_rng(seed)
+        if ids is None:
+            order = rng.permutation(len(self.old))
+            count = min(max(2, round(fraction * len(order))), len(order) - 4)
+            return np.sort(order[count:]), np.sort(order[:count])
+        named = np.asarray(ids)
+        check_same_length(old=self.old, ids=named)
+        _, item, rows = np.unique(named, return_inverse=True, return_counts=True)
+        place = rng.permutation(len(rows))  # items in the order in which they are held out
+        before = np.concatenate([[0], rows[place].cumsum()[:-1]])
+        chosen = np.zeros(len(rows), bool)
+        chosen[place[before < max(2, round(fraction * len(named)))]] = True
+        held = chosen[item.ravel()]
+        if held.sum() < 2 or (~held).sum() < 4:
+            raise InputError("ids", "must differ between enough rows to hold some out", f"{len(rows)} different ids")
+        return np.flatnonzero(~held), np.flatnonzero(held)
 
     @property
     def inputs(self) -> Tensor:
         """[old, side], (N, d_old + d_side)."""
         return self.old if self.side is None else torch.cat([self.old, self.side], 1)
+
+
+class FewPairs(UserWarning):
+    """There are fewer pairs than two per dimension of the new embeddings."""
+
+
+def warn_of_few(pairs: int, dim: int) -> None:
+    """Say that pairs to fit to are few for new embeddings of `dim` numbers, if they are."""
+    if pairs < 2 * dim:
+        text = f"{pairs} pairs to fit to are few for {dim} dimensions: embed more items with both models, {2 * dim} at "
+        text += "least, or trust the held-out numbers only"
+        warnings.warn(text, FewPairs, stacklevel=3)
 
 
 def class_means(new: Tensor, labels: np.ndarray) -> Tensor:
@@ -140,5 +175,5 @@ def spread(x: np.ndarray) -> np.ndarray:
     return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
 
 
-__all__ = ["Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means"]
-__all__ += ["spread", "writable"]
+__all__ = ["FewPairs", "Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means"]
+__all__ += ["spread", "warn_of_few", "writable"]

@@ -121,9 +121,16 @@ class ParquetSource(Source):
 
 
 def parquet_files(path: Path) -> list[Path]:
-    """The parquet files of a folder, by name, or the file itself."""
+    """The parquet files of a folder, by name, or the file itself.
+
+    Raises:
+        InputError: there is none.
+    """
     if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.suffix.lower() in PARQUET and not p.name.startswith((".", "_")))
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in PARQUET and not p.name.startswith((".", "_")))
+        if not found:
+            raise InputError(str(path), "must hold parquet files", "none")
+        return found
     if not path.is_file():
         raise InputError(str(path), "must be a file", "nothing there")
     return [path]

@@ -15,6 +15,7 @@ from holdfast.systems.fct.uncertainty import ResidualNeighbours
 
 MOST = 5000  # pairs that retrieval is measured on: each is compared with all others
 DEPTH = 10
+RANGE = {"relative error": (0.0, np.inf), "cosine": (-1.0, 1.0), "recall@10": (0.0, 1.0), "finds itself": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,14 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Estimate:
-        """Mean and normal interval of values that are independent."""
+    def of(cls, values: np.ndarray, binary: bool = False) -> Estimate:
+        """Mean and interval of values that are independent: Wilson's where they are 0 or 1, else the normal one."""
         mean = float(values.mean())
+        if binary:
+            z = 1.96**2 / len(values)
+            half = ((mean * (1 - mean) * z + z**2 / 4) ** 0.5) / (1 + z)
+            centre = (mean + z / 2) / (1 + z)
+            return cls(mean, min(mean, centre - half), max(mean, centre + half))
         half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("inf")
         return cls(mean, mean - half, mean + half)
 
@@ -76,7 +82,9 @@ def row_qualities(migrated: np.ndarray, new: np.ndarray, centre: np.ndarray, met
 def summary(qualities: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
     """Mean and interval of each quality."""
     return {
-        name: Estimate.of(values[~np.isnan(values)]) for name, values in qualities.items() if (values == values).any()
+        name: Estimate.of(values[~np.isnan(values)], name == "finds itself")
+        for name, values in qualities.items()
+        if (values == values).any()
     }
 
 
@@ -127,7 +135,7 @@ def predict_quality(
     for name, values in qualities.items():
         usable = ~np.isnan(values)
         if usable.any() and weights[:, usable].any(1).all():
-            found[name] = _shifted(values[usable], weights[:, usable], rng)
+            found[name] = _shifted(values[usable], weights[:, usable], RANGE[name], rng)
     usual = np.quantile(own.values[:, 0].numpy(), 0.99)
     return Prediction(len(inputs), found, float((near[:, 0] > usual).mean()))
 
@@ -137,12 +145,14 @@ def _nearest(known: ResidualNeighbours, inputs: torch.Tensor) -> tuple[np.ndarra
     return torch.cat([p[0] for p in parts]).numpy(), torch.cat([p[1] for p in parts]).numpy()
 
 
-def _shifted(values: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Estimate:
+def _shifted(
+    values: np.ndarray, weights: np.ndarray, within: tuple[float, float], rng: np.random.Generator
+) -> Estimate:
     """mean + weighted mean by the first weights - that by the second, with a percentile interval of the bootstrap."""
     count = len(values)
     drawn = np.concatenate([np.ones((1, count)), rng.multinomial(count, np.full(count, 1 / count), size=1000)])
     there, own = (drawn @ (w * values) / np.maximum(drawn @ w, 1e-12) for w in weights)
-    estimates = drawn @ values / count + there - own
+    estimates = (drawn @ values / count + there - own).clip(*within)
     low, high = np.quantile(estimates[1:], [0.025, 0.975]).tolist()
     return Estimate(float(estimates[0]), low, high)
 

@@ -19,15 +19,17 @@ def say(text: str) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    """A table on the terminal."""
+    """A table on the terminal, below its title."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*map(escape, heads), title=escape(title), title_justify="left")
+    table = Table(*map(escape, heads))
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    console = Console()
+    console.print(escape(title), highlight=False)
+    console.print(table)
 
 
 def write_table(frame: Any, path: Path) -> None:

@@ -106,7 +106,7 @@ class NpySource(Source):
         try:
             mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, SyntaxError, EOFError, TypeError) as error:
-            objects = "pickle" in str(error).lower() or "object" in str(error).lower()
+            objects = "Python objects" in str(error)  # said of a header; a file without one may be a pickle or anything
             rule = "must hold plain numbers, not Python objects" if objects else "must be a whole npy file"
             raise InputError(str(path), rule, str(error)) from None
         if not isinstance(mapped, np.memmap):
@@ -217,7 +217,8 @@ def open_source(
         source = FaissSource(file)
     else:
         rule = f"must end in .npy, {', '.join((*PARQUET, *INDEX))}, or be a folder of parquet files"
-        raise InputError(str(path), rule, suffix or "no suffix")
+        more = "; save its matrix as .npy" if suffix == ".npz" else ""
+        raise InputError(str(path), f"{rule}{more}", suffix or "no suffix")
     return source if side is None else WithSide(source, NpySource(side))
 
 

@@ -19,6 +19,9 @@ from holdfast.systems.fct.stores import Chunk, Source
 Progress = Callable[[int, int], None]
 
 
+RULE = "must be finite in float32; with --resume --drop-bad it goes on and leaves such rows out"
+
+
 class Worker:
     """Does the chunks of a job that nobody else does. A cluster engine may call `chunk(number)` for each of them.
 
@@ -114,7 +117,7 @@ class Worker:
             first = f"the first is row {chunk.start + int(bad[0])} (id {chunk.ids[bad[0]]})"
             among = f"rows {chunk.start} to {chunk.start + len(chunk) - 1}"
             received = f"{len(bad)} rows with NaN or infinity among {among}, {first}"
-            raise InputError(str(self.source.path), "must be finite; --drop-bad leaves such rows out", received)
+            raise InputError(str(self.source.path), RULE, received)
         kept = chunk.take(np.setdiff1d(np.arange(len(chunk)), bad))
         moved = np.zeros((0, self.migrator.dims_[1]), np.float32)
         if len(kept):
