@@ -52,10 +52,10 @@ def check_depth(depth: Any) -> int:
     return GROWING if isinstance(depth, str) and depth == "auto" else check_integer(depth, "depth", low=0, high=DEEPEST)
 
 
-def check_horizon(depth: int, length: int) -> None:
-    """Refuse sequences of more than 2^depth symbols, saying the depth they need."""
+def check_horizon(depth: int, length: int, otherwise: str = ", or 'auto'") -> None:
+    """Refuse sequences of more than 2^depth symbols, saying the depth they need, and what else would do."""
     if depth != GROWING and length > 1 << depth:
-        rule = f"must be at least {(length - 1).bit_length()} for {length} symbols, or 'auto'"
+        rule = f"must be at least {(length - 1).bit_length()} for {length} symbols{otherwise}"
         raise InputError("depth", rule, depth)
 
 
