@@ -29,6 +29,7 @@ Batch = Any
 LossOf = Callable[[nn.Module, Batch], Tensor]
 GROWS = 0.35  # slopes of log size over log width: noise at widths of hundreds stays below, every mistake is near 1/2
 VANISHES = -0.6
+WHOLE, LOGITS = "(model)", "(attention logits)"
 
 
 def default_loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -203,6 +204,7 @@ class Recorder:
     """While it is entered, keeps what every module of a model gives: the first tensor, of the module's last call.
 
     For layers that make keys, and their queries, the mean |q.k| / sqrt(d) is added as "<parent> (attention logits)".
+    What the whole model gives counts as a layer where no layer gives it, such as a readout written as a function.
     """
 
     def __init__(self, model: nn.Module, attention: Attention | None = None) -> None:
@@ -216,7 +218,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         for name, module in self._model.named_modules():
             # Before the module's own multipliers, which are no part of what the layer computes.
-            hook = self._hook(name or "(model)")
+            hook = self._hook(name or WHOLE)
             self._handles.append(module.register_forward_hook(hook, prepend=True))
         return self
 
@@ -236,10 +238,13 @@ class Recorder:
     def outputs(self) -> dict[str, Tensor]:
         """Layer -> output, in the order of execution."""
         found = dict(self._found)
+        given = {output.data_ptr() for name, output in found.items() if name in self.leaves}
+        if WHOLE in found and found[WHOLE].data_ptr() not in given:
+            self.leaves.add(WHOLE)
         for keys in self._keys:
             logits = self._logits(keys)
             if logits is not None:
-                name = f"{keys.name.rpartition('.')[0] or '(model)'} (attention logits)"
+                name = f"{keys.name.rpartition('.')[0] or WHOLE} {LOGITS}"
                 found[name] = logits
                 self.leaves.add(name)
         return found
@@ -310,7 +315,11 @@ def _slopes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _findings(slopes: pd.DataFrame) -> list[Finding]:
-    """Leaves that grow, or whose change grows or vanishes, in the order of execution; each at its first such step."""
+    """Leaves that grow, or whose change grows or vanishes, in the order of execution; each at its first such step.
+
+    Attention logits may vanish: as width^-1/2 while queries and keys are independent, faster where the step follows the
+    gradient's size.
+    """
     found: dict[str, Finding] = {}
     judged = slopes[slopes["step"] >= 2]
     for row in judged.sort_values(["order", "step"]).itertuples():
@@ -320,7 +329,7 @@ def _findings(slopes: pd.DataFrame) -> list[Finding]:
             found[row.layer] = Finding(row.layer, "its size grows", row.size, row.step)
         elif row.change > GROWS:
             found[row.layer] = Finding(row.layer, "its change grows", row.change, row.step)
-        elif row.change < VANISHES:
+        elif row.change < VANISHES and not row.layer.endswith(LOGITS):
             found[row.layer] = Finding(row.layer, "its change vanishes", row.change, row.step)
     return list(found.values())
 

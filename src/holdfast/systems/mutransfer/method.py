@@ -170,16 +170,14 @@ class MuParametrization:
         for row in report.rows:
             if row.scaling.multiplier == 1.0:
                 continue
-            owner = row.info.owners[0]
-            if not owner.kind:
-                rule = (
-                    "is a bare tensor, which no multiplier can be put on; use MuP() or Spectral(), or make it a layer"
-                )
-                raise InputError(row.info.name, rule)
-            if owner.kind in ("MultiheadAttention", "NonDynamicallyQuantizableLinear"):
-                rule = "lies inside nn.MultiheadAttention, which has no place for a multiplier; use MuP() or Spectral()"
-                raise InputError(row.info.name, rule)
-            scale_input(by_plain_name[owner.module], row.scaling.multiplier)
+            for owner in row.info.owners:
+                if not owner.kind:
+                    rule = "is a bare tensor, on which no multiplier can be put; use MuP() or Spectral(), or make it a layer"
+                    raise InputError(row.info.name, rule)
+                if owner.kind in ("MultiheadAttention", "NonDynamicallyQuantizableLinear"):
+                    rule = "lies inside nn.MultiheadAttention, which has no place for a multiplier; use MuP() or Spectral()"
+                    raise InputError(row.info.name, rule)
+                scale_input(by_plain_name[owner.module], row.scaling.multiplier)
         for name, info in layers_with(report.infos, "output"):
             if info.role != "output":  # tied to a table of embeddings
                 factor = self.rule.readout(info, info.width_mult)
