@@ -172,10 +172,10 @@ class MuParametrization:
                 continue
             for owner in row.info.owners:
                 if not owner.kind:
-                    rule = "is a bare tensor, on which no multiplier can be put; use MuP() or Spectral(), or make it a layer"
+                    rule = "is a bare tensor, which no multiplier fits; use MuP() or Spectral(), or make it a layer"
                     raise InputError(row.info.name, rule)
                 if owner.kind in ("MultiheadAttention", "NonDynamicallyQuantizableLinear"):
-                    rule = "lies inside nn.MultiheadAttention, which has no place for a multiplier; use MuP() or Spectral()"
+                    rule = "lies inside nn.MultiheadAttention, which no multiplier fits; use MuP() or Spectral()"
                     raise InputError(row.info.name, rule)
                 scale_input(by_plain_name[owner.module], row.scaling.multiplier)
         for name, info in layers_with(report.infos, "output"):
