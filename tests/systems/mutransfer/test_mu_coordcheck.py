@@ -178,6 +178,12 @@ def test_bad_input_is_named() -> None:
         coord_check(MLP, [32, 64], (X, Y))
     with pytest.raises(InputError, match="batch: must be"):
         coord_check(MLP, WIDTHS, 3)
+    with pytest.raises(
+        InputError, match="batch: must fit the model and the loss; received RuntimeError: mat1 and mat2"
+    ):
+        coord_check(MLP, WIDTHS, (X[:, :3], Y))
+    with pytest.raises(InputError, match="device: must be"):
+        coord_check(MLP, WIDTHS, (X, Y), device="abacus")
     with pytest.raises(InputError, match="steps: must be at least 2"):
         coord_check(MLP, WIDTHS, (X, Y), steps=1)
     with pytest.raises(InputError, match="make the model return a loss"):

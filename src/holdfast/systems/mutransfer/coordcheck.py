@@ -12,41 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.attention import Attention, Keys
+from holdfast.systems.mutransfer.batch import Batch, LossOf, default_loss, fitting, to_device
 from holdfast.systems.mutransfer.method import MuParametrization, built
 from holdfast.systems.mutransfer.multipliers import ScaleOutput
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Batch = Any
-LossOf = Callable[[nn.Module, Batch], Tensor]
 GROWS = 0.35  # slopes of log size over log width: noise at widths of hundreds stays below, every mistake is near 1/2
 VANISHES = -0.6
 WHOLE, LOGITS = "(model)", "(attention logits)"
-
-
-def default_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """The loss of a batch: `model(**batch).loss` for a dict, else cross-entropy of `model(x)` (targets are integers) or
-    mean squared error (they are not). Outputs may be (N, K) with targets (N,), or (N, T, K) with (N, T)."""
-    if isinstance(batch, Mapping):
-        out = model(**batch)
-        loss = out.get("loss") if isinstance(out, Mapping) else getattr(out, "loss", None)
-        if loss is None:
-            raise InputError("batch", "as a dict must make the model return a loss (give it labels)", sorted(batch))
-        return loss
-    x, y = batch
-    out = model(x)
-    out = out[0] if isinstance(out, tuple) else getattr(out, "logits", out)
-    if y.is_floating_point():
-        return functional.mse_loss(out, y)
-    return functional.cross_entropy(out.flatten(0, -2), y.flatten())
 
 
 @dataclass(frozen=True)
@@ -154,7 +136,8 @@ def coord_check(
         if value < least:
             raise InputError(name, f"must be at least {least}", value)
     mu = mu or MuParametrization.from_builder(build, widths[0])
-    batch = _to(batch, device)
+    device = check_device(device)
+    batch = to_device(batch, device)
     rows: list[dict[str, Any]] = []
     for i, width in enumerate(widths):
         for seed in range(seeds):
@@ -185,7 +168,7 @@ def _watch(
     first: dict[str, Tensor] = {}
     for t in range(1, steps + 1):
         with Recorder(model, attention) as recorder:
-            value = loss(model, batch)
+            value = fitting(loss, model, batch) if t == 1 else loss(model, batch)
         for order, (layer, output) in enumerate(recorder.outputs().items()):
             first.setdefault(layer, output)
             size, change = output.abs().mean(), (output - first[layer]).abs().mean()
@@ -334,14 +317,4 @@ def _findings(slopes: pd.DataFrame) -> list[Finding]:
     return list(found.values())
 
 
-def _to(batch: Batch, device: str | torch.device) -> Batch:
-    if isinstance(batch, Mapping):
-        return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
-    try:
-        x, y = batch
-        return x.to(device), y.to(device)
-    except (TypeError, ValueError, AttributeError) as e:
-        raise InputError("batch", "must be (x, y) tensors or a dict of arguments", type(batch).__name__) from e
-
-
-__all__ = ["CoordCheck", "Finding", "Recorder", "coord_check", "default_loss"]
+__all__ = ["CoordCheck", "Finding", "Recorder", "coord_check"]

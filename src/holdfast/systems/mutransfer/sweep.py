@@ -16,7 +16,7 @@ from holdfast.claims.optima import Parabola
 from holdfast.claims.scales import Log2
 from holdfast.errors import InputError
 from holdfast.randomness import seeded
-from holdfast.systems.mutransfer.coordcheck import default_loss
+from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.method import MuParametrization, built
 from holdfast.systems.mutransfer.problems import pair
 from holdfast.systems.mutransfer.rules import SP, MuP, Parametrization
