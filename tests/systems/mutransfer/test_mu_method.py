@@ -456,7 +456,7 @@ def test_bad_input_is_named() -> None:
         MuParametrization(nn.Linear(4, 8, bias=False), nn.Linear(4, 16, bias=False)).report(nn.Linear(4, 32))
     with pytest.raises(InputError, match="which the model has not"):
         MuParametrization(nn.Linear(4, 8), nn.Linear(4, 16)).report(nn.Linear(4, 32, bias=False))
-    with pytest.raises(InputError, match="no dimension differs"):
+    with pytest.raises(InputError, match="must differ from base in every width; received 2 tensors"):
         MuParametrization(nn.Linear(4, 8), nn.Linear(4, 8)).report(nn.Linear(4, 8))
     with pytest.raises(InputError, match="at most two dimensions"):
         MuParametrization.from_builder(lambda w: nn.Conv1d(w, w, w), 4).report(nn.Conv1d(8, 8, 8))
@@ -464,6 +464,10 @@ def test_bad_input_is_named() -> None:
     parametrize(model, BASE, build=MLP)
     with pytest.raises(InputError, match="twice"):
         parametrize(model, BASE, build=MLP)
+    with pytest.raises(InputError, match="twice.*received 0, which has been"):  # as a part of another model
+        parametrize(nn.Sequential(model), nn.Sequential(MLP(BASE)), nn.Sequential(MLP(2 * BASE)))
+    with pytest.raises(InputError, match=r"model: must be a torch\.nn\.Module; received int"):
+        parametrize(3, BASE, build=MLP)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="do not transfer across width"):
         load_weights(model, MLP(128).state_dict())
     with pytest.raises(InputError, match="whole number"):
