@@ -464,7 +464,7 @@ def test_bad_input_is_named() -> None:
     parametrize(model, BASE, build=MLP)
     with pytest.raises(InputError, match="twice"):
         parametrize(model, BASE, build=MLP)
-    with pytest.raises(InputError, match="twice.*received 0, which has been"):  # as a part of another model
+    with pytest.raises(InputError, match=r"twice.*received 0, which has been"):  # as a part of another model
         parametrize(nn.Sequential(model), nn.Sequential(MLP(BASE)), nn.Sequential(MLP(2 * BASE)))
     with pytest.raises(InputError, match=r"model: must be a torch\.nn\.Module; received int"):
         parametrize(3, BASE, build=MLP)  # type: ignore[arg-type]
