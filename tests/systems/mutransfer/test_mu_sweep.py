@@ -188,7 +188,7 @@ def test_sweep_finds_the_optimum_and_says_what_to_do() -> None:
     assert sweep.shift("SP") == pytest.approx(-3.0)
     assert "Use a base rate of 0.016" in sweep.recommend("muP")
     assert "does not transfer" in sweep.recommend("SP")
-    assert "sweep wider" in sweep.recommend("off")
+    assert "sweep a wider range of rates" in sweep.recommend("off")
     assert len(sweep.figure().axes) == 3
     with pytest.raises(InputError, match="must be one of"):
         sweep.recommend("absent")
