@@ -3,7 +3,8 @@
     python benchmarks/nonstationary_meta.py [--repeats 7] [--threads 2] [--figure FILE]
 
 Every repetition runs all pieces of work, and the best time of each counts, so that a busy machine hurts all alike. With
-`--figure` the time per symbol is measured along sequences of up to 2^20 symbols, and memory against the batch.
+`--figure` the time per symbol is measured along sequences of up to 2^20 symbols, and memory against the batch. The last
+lines say what was aimed at and what was reached.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def at_threads(threads: int, work: Work) -> Work:
 
 
 # ---------------------------------------------------------------------------------------------------- tables
-def batches(repeats: int, threads: int) -> None:
-    """Symbols per second of PTW on 4,096 sequences of 256 bits."""
+def batches(repeats: int, threads: int) -> list[str]:
+    """Symbols per second of PTW on 4,096 sequences of 256 bits; what it says of the targets."""
     rng = np.random.default_rng(0)
     x = np.stack([changing(LENGTH, rng) for _ in range(ROWS)])
     few = x[:512]
@@ -122,12 +123,18 @@ def batches(repeats: int, threads: int) -> None:
     print(f"PTW and LIN on {ROWS:,} sequences of {LENGTH} bits; symbols per second, ratio to the copying predictor")
     for name, value in rate.items():
         print(f"  {name:<38} {value:>13,.0f} {value / peer:>10,.1f}")
+    reached = rate[f"ptw_log_probs, {threads} threads"]
+    return [
+        f"batched PTW, {threads} threads: {reached / peer:,.0f} times the copying predictor (target 100)",
+        f"batched PTW, {threads} threads: {reached / 1e6:,.1f} million symbols a second (target 10)",
+    ]
 
 
-def pruning(repeats: int) -> None:
-    """LIN with and without pruning: time, starts kept, and what it costs."""
+def pruning(repeats: int) -> list[str]:
+    """LIN with and without pruning: time, starts kept, and what it costs; how its time grows with the length."""
     rng = np.random.default_rng(1)
     print("LIN on one sequence; microseconds per symbol (extend), starts kept, bits more than exact LIN")
+    total: dict[tuple[str, str], float] = {}
     for name, x in {
         "change every 200, 5,000": changing(5_000, rng),
         "change every 200, 20,000": changing(20_000, rng),
@@ -142,10 +149,27 @@ def pruning(repeats: int) -> None:
 
         works = {str(p): lambda p=p: run(p) for p in (None, 30.0, 14.0)}
         seconds = best(works, max(1, repeats // 3))
+        total |= {(name, prune): value for prune, value in seconds.items()}
         for prune, stream in kept.items():
             more = (kept[None].log_marginal - stream.log_marginal) / np.log(2)
             time_each = 1e6 * seconds[str(prune)] / len(x)
             print(f"  {name:<26} prune={prune!s:<5} {time_each:>9.2f} {stream.records:>8,} {more:>12.2e}")
+    pruned, exact = (
+        np.log2(total["change every 200, 20,000", prune] / total["change every 200, 5,000", prune]) / 2
+        for prune in ("30.0", "None")
+    )
+    return [f"LIN, changes every 200: time grows as length^{pruned:.2f} (target about 1; unpruned ^{exact:.2f})"]
+
+
+def memory(rows: int = ROWS) -> list[str]:
+    """What ptw_log_probs needs beyond its result, and what B streams keep."""
+    state = PTW(20)
+    state.extend(np.zeros(1 << 20, np.int64))
+    kept = sum(array.nbytes for array in state.state_dict().values())
+    return [
+        f"ptw_log_probs of {rows:,} sequences: {extra_memory(rows):.1f} MiB beyond the result (target O(B log T))",
+        f"one stream after 2^20 symbols: a state of {kept:,} bytes, {kept / 21:.0f} for each level of its tree",
+    ]
 
 
 # --------------------------------------------------------------------------------------------------------------- figure
@@ -235,11 +259,13 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="also measure along long sequences and draw this figure")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    batches(arguments.repeats, arguments.threads)
-    pruning(arguments.repeats)
+    reached = [*batches(arguments.repeats, arguments.threads), *pruning(arguments.repeats), *memory()]
     if arguments.figure is not None:
         print("microseconds per symbol after 2^12 ... 2^20 symbols")
         draw(arguments.figure)
+    print("Targets")
+    for line in reached:
+        print(f"  {line}")
 
 
 if __name__ == "__main__":

@@ -108,15 +108,26 @@ class Tied(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.emb, self.inner, self.norm = nn.Embedding(32, width), nn.Linear(width, width), nn.LayerNorm(width)
-        self.end = nn.Identity()
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.end(functional.linear(self.norm(self.inner(self.emb(tokens))), self.emb.weight))
+        return functional.linear(self.norm(self.inner(self.emb(tokens))), self.emb.weight)
 
 
 def test_an_unseen_tied_readout_is_named_by_its_output() -> None:
     found = checked(Tied, MuP(), batch=(TOKENS, TOKENS))
-    assert found.layer == "end", found.verdict
+    assert found.layer == "(model)", found.verdict
+    after = checked(lambda width: nn.Sequential(Tied(width), nn.Identity()), MuP(), batch=(TOKENS, TOKENS))
+    assert after.layer == "1", after.verdict
+    judged = checked(decoder, MuP(), batch=(TOKENS, TOKENS), lr=3e-3, steps=2).frame.query("leaf")["layer"]
+    assert "(model)" not in set(judged), "what its readout gives is judged once"
+
+
+def test_attention_logits_may_vanish() -> None:
+    """Under SGD they do, faster than width^-1/2, while queries and keys are independent."""
+    found = checked(decoder, MuP(), batch=(TOKENS, TOKENS), optimizer=torch.optim.SGD, lr=0.3, seeds=2)
+    logits = found.slopes[found.slopes["layer"].str.endswith("logits)")]
+    assert logits["change"].min() < -0.5
+    assert found.passed, found.verdict
 
 
 def test_attention_logits_are_recorded_and_grow_without_scaling() -> None:
@@ -167,6 +178,12 @@ def test_bad_input_is_named() -> None:
         coord_check(MLP, [32, 64], (X, Y))
     with pytest.raises(InputError, match="batch: must be"):
         coord_check(MLP, WIDTHS, 3)
+    with pytest.raises(
+        InputError, match="batch: must fit the model and the loss; received RuntimeError: mat1 and mat2"
+    ):
+        coord_check(MLP, WIDTHS, (X[:, :3], Y))
+    with pytest.raises(InputError, match="device: must be"):
+        coord_check(MLP, WIDTHS, (X, Y), device="abacus")
     with pytest.raises(InputError, match="steps: must be at least 2"):
         coord_check(MLP, WIDTHS, (X, Y), steps=1)
     with pytest.raises(InputError, match="make the model return a loss"):

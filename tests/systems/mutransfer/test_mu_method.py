@@ -312,6 +312,29 @@ def test_data_parallel_wrappers_keep_multipliers_and_groups(how: str, one_proces
     assert not torch.equal(wrapped(x), want)
 
 
+class TwoHeads(nn.Module):
+    """Two readouts that share one weight."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner, self.a, self.b = nn.Linear(8, width), nn.Linear(width, 3), nn.Linear(width, 3)
+        self.b.weight = self.a.weight
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.inner(x)
+        return self.a(h), self.b(h)
+
+
+def test_a_weight_tied_between_readouts_is_multiplied_in_each() -> None:
+    torch.manual_seed(0)
+    model, x = TwoHeads(64), torch.randn(5, 8)
+    plain_outputs = [layer(model.inner(x)) for layer in (model.a, model.b)]
+    parametrize(model, base=16, build=TwoHeads)
+    for layer, before, after in zip((model.a, model.b), plain_outputs, model(x), strict=True):
+        scaled = 2 * (before - layer.bias)  # the weight starts larger, by sqrt(4)
+        torch.testing.assert_close(after, 0.25 * scaled + layer.bias)
+
+
 def test_tied_embeddings_keep_their_size_and_are_multiplied_at_the_output() -> None:
     class Tied(nn.Module):
         def __init__(self, w: int) -> None:
@@ -433,7 +456,7 @@ def test_bad_input_is_named() -> None:
         MuParametrization(nn.Linear(4, 8, bias=False), nn.Linear(4, 16, bias=False)).report(nn.Linear(4, 32))
     with pytest.raises(InputError, match="which the model has not"):
         MuParametrization(nn.Linear(4, 8), nn.Linear(4, 16)).report(nn.Linear(4, 32, bias=False))
-    with pytest.raises(InputError, match="no dimension differs"):
+    with pytest.raises(InputError, match="must differ from base in every width; received 2 tensors"):
         MuParametrization(nn.Linear(4, 8), nn.Linear(4, 8)).report(nn.Linear(4, 8))
     with pytest.raises(InputError, match="at most two dimensions"):
         MuParametrization.from_builder(lambda w: nn.Conv1d(w, w, w), 4).report(nn.Conv1d(8, 8, 8))
@@ -441,6 +464,10 @@ def test_bad_input_is_named() -> None:
     parametrize(model, BASE, build=MLP)
     with pytest.raises(InputError, match="twice"):
         parametrize(model, BASE, build=MLP)
+    with pytest.raises(InputError, match=r"twice.*received 0, which has been"):  # as a part of another model
+        parametrize(nn.Sequential(model), nn.Sequential(MLP(BASE)), nn.Sequential(MLP(2 * BASE)))
+    with pytest.raises(InputError, match=r"model: must be a torch\.nn\.Module; received int"):
+        parametrize(3, BASE, build=MLP)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="do not transfer across width"):
         load_weights(model, MLP(128).state_dict())
     with pytest.raises(InputError, match="whole number"):

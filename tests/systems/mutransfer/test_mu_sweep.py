@@ -164,6 +164,8 @@ def test_random_batches_fit_the_first_layer() -> None:
         assert len(y) == 16
     with pytest.raises(InputError, match="no random data"):
         random_batch(nn.Sequential(nn.LSTM(4, 4)), 16)
+    with pytest.raises(InputError, match="batch: is needed: random data does not fit this model"):
+        random_batch(Transformer(16, 11, 8), 16)  # 8 positions
 
 
 def test_references(models: str) -> None:
@@ -186,7 +188,7 @@ def test_sweep_finds_the_optimum_and_says_what_to_do() -> None:
     assert sweep.shift("SP") == pytest.approx(-3.0)
     assert "Use a base rate of 0.016" in sweep.recommend("muP")
     assert "does not transfer" in sweep.recommend("SP")
-    assert "sweep wider" in sweep.recommend("off")
+    assert "sweep a wider range of rates" in sweep.recommend("off")
     assert len(sweep.figure().axes) == 3
     with pytest.raises(InputError, match="must be one of"):
         sweep.recommend("absent")
@@ -281,6 +283,9 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
         (("check", "nowhere"), "module:function"),
         (("check", "{}:build", "--widths", "a,b"), "--widths"),
         (("check", "{}:build", "--rule", "best"), "--rule"),
+        (("check", "{}:build", "--batch", "{}:absent"), "--batch: must name a function"),
+        (("check", "{}:build", "--batch", "{}:build"), "--batch: must be a function without arguments"),
+        (("sweep", "{}:build", "--batch", "{}:build"), "--batch: must be a function without arguments"),
         (("sweep", "{}:build", "--rates", "3:1"), "--rates"),
         (("report", "{}:build", "--out", "table.xls"), "--out"),
     ],

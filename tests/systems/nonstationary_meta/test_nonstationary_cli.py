@@ -72,7 +72,7 @@ def test_predict_options(bits):
 def test_an_empty_input_gives_the_header_alone():
     result = run("predict", "-", stdin="")
     assert result.stdout == "t,p1,code_length_bits,p_change\n"
-    assert "0 symbols" in result.stderr
+    assert result.stderr.strip() == "0 symbols, 0 bits"
     assert "no symbols" in run("changes", "-", stdin="").stdout
 
 
@@ -83,7 +83,7 @@ def test_an_empty_input_gives_the_header_alone():
         ("01011", ["--depth", "2"], "--depth: must be at least 3 for 5 symbols"),
         ("01", ["--depth", "far"], "--depth: must be a whole number"),
         ("01", ["--model", "ctw"], "--model: must be one of ptw, lin"),
-        ("01", ["--prune", "3"], "--prune: must be a setting of ptw"),
+        ("01", ["--prune", "3"], "--prune: must not be given with ptw, which has depth and alphabet"),
         ("01", ["--limit", "3"], "--limit: must not be given with any model but lin"),
         ("01", ["--model", "lin", "--limit", "1"], "--limit: must be a whole number"),
         ("01", ["--out", "probs.parquet"], "--out: must end in .csv, or be -"),
@@ -91,7 +91,7 @@ def test_an_empty_input_gives_the_header_alone():
         ("01", ["--model", "decayed-kt", "--decay", "2"], r"--decay: must be a number in \(0, 1\]"),
         ("01", ["--alphabet", "1"], "--alphabet: must be a whole number"),
         ("0,1;1", [], "separators of one kind"),
-        ("0.5 1", [], "one whole number"),
+        ("0.5 1", [], "whole numbers, one for each symbol; received .0.5. in line 1"),
         ("a,b\n0,1\n", ["--column", "c"], "--column: must be a column of standard input"),
     ],
 )
@@ -147,6 +147,8 @@ def test_changes_of_more_symbols_and_none(tmp_path):
     for options, words in (
         (["--figure", "a.jpg"], "--figure: must end in"),
         (["--out", "a.doc"], "--out: must end in"),
+        (["--posterior", "a.doc"], "--posterior: must end in"),
+        (["--model", "ptw", "--depth", "1"], "--depth: must be at least 2 for 4 symbols; received 1"),
         (["--model", "kt"], "--model: must be one of 'lin', 'ptw'"),
         (["--model", "lin", "--depth", "3"], "--depth: must not be given with lin"),
     ):
@@ -185,6 +187,7 @@ def test_simulate_one_sequence_as_text(tmp_path):
         (["--out", "x.npz", "--kind", "sine"], "--kind: must be one of"),
         (["--out", "x.npz", "--length", "0"], "--length: must be a whole number"),
         (["--out", "x.npz", "--beta", "0", "1"], "--beta: must be"),
+        (["--out", "x.npz", "--seed", "-1"], "--seed: must be"),
     ],
 )
 def test_simulate_refuses(tmp_path, monkeypatch, arguments, words):

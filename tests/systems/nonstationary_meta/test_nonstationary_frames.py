@@ -62,6 +62,12 @@ def test_wrong_series_are_named(call):
         call(pd.Series(["a", "b"]))
     with pytest.raises(InputError, match="received 7 at index 1"):
         call(pd.Series([1, 7]))
+    with pytest.raises(TypeError, match="whole numbers"):
+        call(pd.Series([1.0, 0.5], dtype="Float64"))
+    with pytest.raises(TypeError, match=r"series\.cat\.codes"):
+        call(pd.Series(["a", "b"], dtype="category"))
+    with pytest.raises(InputError, match="series: must have one axis"):
+        call(pd.DataFrame({"x": [0, 1]}))
     with pytest.raises(InputError, match="model: must be one of"):
         call(X, "nothing")
 
@@ -69,8 +75,10 @@ def test_wrong_series_are_named(call):
 def test_horizon_and_foreign_settings():
     with pytest.raises(InputError, match="must be at least 6 for 50 symbols"):
         predict(X, "ptw", depth=5)
-    with pytest.raises(InputError, match="prune: must be a setting of ptw"):
+    with pytest.raises(InputError, match="prune: must not be given with ptw, which has depth and alphabet"):
         predict(X, "ptw", prune=3.0)
+    with pytest.raises(InputError, match="model: must be a name, a folder, or a predictor"):
+        predict(X, 42)
     with pytest.raises(InputError, match="limit: must not be given with any model but lin"):
         predict(X, "ptw", limit=5)
     with pytest.raises(InputError, match="depth: must not be given with lin"):
@@ -85,7 +93,7 @@ def test_empty_series():
     empty = pd.Series([], dtype=int)
     assert len(predict(empty)) == 0
     assert list(predict(empty).columns) == ["t", "p1", "code_length_bits", "p_change"]
-    assert len(changes(empty)) == 0
+    assert len(changes(empty)) == len(changes([])) == len(predict([])) == 0
 
 
 def test_a_table_of_segments():

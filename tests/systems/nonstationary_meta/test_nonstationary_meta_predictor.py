@@ -71,6 +71,13 @@ def test_log_probs_are_those_of_every_prefix(network, tokens):
             assert np.allclose(ours[b, t], explicit(net, x[b, :t].tolist()), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_may_not_be_written_are_read_without_a_word():
+    net, x = net_of(KINDS[0]), bits()
+    x.setflags(write=False)
+    np.testing.assert_array_equal(network_log_probs(net, x), network_log_probs(net, x.copy()))
+
+
 @each
 @pytest.mark.parametrize("context", [1, 4, 20])
 def test_with_a_context_each_symbol_is_predicted_from_a_window(network, context):

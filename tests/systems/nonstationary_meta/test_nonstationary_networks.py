@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from itertools import pairwise
 
@@ -59,6 +60,9 @@ def built(settings, alphabet=2, seed=0):
     return net
 
 
+kept = functools.cache(built)  # for many examples that only read
+
+
 def symbols(rows=3, length=11, alphabet=2, seed=0):
     return torch.randint(0, alphabet, (rows, length), generator=torch.Generator().manual_seed(seed))
 
@@ -75,7 +79,7 @@ def test_logits_have_the_shape_of_the_alphabet(settings, alphabet):
 @settings(max_examples=15)
 @given(cut=st.integers(0, 10), seed=st.integers(0, 9))
 def test_what_comes_later_changes_nothing(settings, cut, seed):
-    net, x = built(settings), symbols(seed=seed)
+    net, x = kept(settings), symbols(seed=seed)
     other = x.clone()
     other[:, cut:] = 1 - other[:, cut:]
     with torch.no_grad():
@@ -101,7 +105,7 @@ def test_the_symbol_before_matters_and_the_first_prediction_needs_none(settings)
 @settings(max_examples=10)
 @given(cuts=st.lists(st.integers(1, 10), max_size=3, unique=True))
 def test_pieces_with_a_state_give_what_the_whole_gives(settings, cuts):
-    net, x = built(settings), symbols()
+    net, x = kept(settings), symbols()
     tokens = start_first(x, 2)
     state, parts, edges = None, [], [0, *sorted(cuts), 11]
     with torch.no_grad():

@@ -88,18 +88,19 @@ def test_any_bytes_are_symbols_or_an_input_error(content):
         ("0 1 7", r"must hold symbols 0 .. 1 \(alphabet 2\); received 7 at index 2"),
         ("0,1,-1", "received -1 at index 2"),
         ("0,1\n1;0\n", "separators of one kind; received commas, then semicolons in line 2"),
-        ("0 1,1;0", "separators of one kind"),
+        ("0 1,1;0", "separators of one kind; received commas and semicolons in line 1"),
         ("0 1\n0,1\n", "blanks, then commas in line 2"),
         ("01\n0,1\n", "none between digits, then commas in line 2"),
         ("0,1\n01\n", "'01' in line 2"),
         ("0110\nabc\n", "'abc' in line 2"),
-        ("0 1 0,1", "separators of one kind|one whole number between separators"),
+        ("0 1 0,1", "separators of one kind; received blanks and commas in line 1"),
+        ("0,1\n0 1;1\n", "received commas, then semicolons in line 2"),
         ("0,,1", "nothing in line 1"),
         ("0,1.0", "'1.0' in line 1"),
         ("0\nnan\n", "'nan' in line 2"),
         ("0 01 1", "'01' in line 1"),
         ("abc", "'abc' in line 1"),
-        ("0,9999999999999", "one whole number"),
+        ("0,9999999999999", "whole numbers, one for each symbol"),
     ],
 )
 def test_what_is_no_sequence_of_bits_is_named(text, words):
@@ -109,7 +110,7 @@ def test_what_is_no_sequence_of_bits_is_named(text, words):
 
 @pytest.mark.parametrize("content", [b"\x00\x01\x00", b"01\x0001", b"\x89PNG\r\n\x1a\n\x00", "01".encode("utf-16")])
 def test_binary_files_are_refused(content):
-    with pytest.raises(InputError, match=r"must be text|UTF-8|one whole number"):
+    with pytest.raises(InputError, match=r"must be text|UTF-8|whole numbers"):
         symbols(content)
 
 
@@ -194,6 +195,8 @@ def test_nothing_gives_nothing(tmp_path):
     for name in ("empty.txt", "empty.csv"):
         (tmp_path / name).write_bytes(b"")
         assert list(read_symbols(str(tmp_path / name), 2)) == []
+    np.save(tmp_path / "empty.npy", np.empty(0, np.int8))
+    assert list(read_symbols(str(tmp_path / "empty.npy"), 2)) == []
     assert symbols(b"\n\n") == []
     assert symbols(b"\xef\xbb\xbf") == []
 

@@ -120,3 +120,5 @@ def test_compare_ranks_predictors_and_measures_whole_cases():
     by_hand = code_lengths(predictor("ptw").log_probs(x[None])[0], x)[:120].mean()
     assert next(row for row in rows if row.name == "ptw").bits == pytest.approx(by_hand)
     assert all(row.low <= row.bits <= row.high for row in rows)
+    with pytest.raises(InputError, match="x: must hold at least one case of 10; received 9 symbols"):
+        compare([predictor("kt")], x[:9], unit=10)

@@ -179,6 +179,11 @@ def test_a_wrong_state_is_refused():
         PTW(5).load_state_dict({**state, "log_odds": state["log_odds"] * np.nan})
     with pytest.raises(InputError, match="must be at least 2 for 3 symbols"):
         PTW(1).load_state_dict(state)
+    for name, value in {"t": 1.5, "log_marginal": "none"}.items():
+        with pytest.raises(InputError, match=rf"state\['{name}'\]: must hold"):
+            PTW(5).load_state_dict({**state, name: value})
+    with pytest.raises(InputError, match=r"state\['t'\]: must be a whole number of at least 0; received -1"):
+        KT().load_state_dict({**KT().state_dict(), "t": -1})
     for other, key in ((KT(), "counts"), (DecayedKT(), "counts"), (WindowKT(2), "recent"), (LIN(), "length")):
         other.extend([0, 1, 1])
         wrong = other.state_dict()
@@ -301,7 +306,7 @@ def test_predictors_by_name_fit_the_interface():
 def test_predictors_refuse_what_they_do_not_have():
     with pytest.raises(InputError, match="model: must be one of"):
         predictor("ctw")
-    with pytest.raises(InputError, match="decay: must be a setting of ptw"):
+    with pytest.raises(InputError, match="decay: must not be given with ptw"):
         predictor("ptw", decay=0.9)
 
 

@@ -65,8 +65,12 @@ def read_arrays(
     raise InputError(str(path), f"must end in one of .npy .npz {' '.join(sorted(TABLES))}", suffix or "no suffix")
 
 
-def read_npy(path: str | Path) -> np.ndarray:
-    """The array of an npy file: finite numbers, at least one axis, not empty. Objects (pickles) are refused.
+def read_npy(path: str | Path, *, empty: bool = False) -> np.ndarray:
+    """The array of an npy file: finite numbers, at least one axis. Objects (pickles) are refused.
+
+    Args:
+        path: the file.
+        empty: whether an axis of size 0 is allowed.
 
     Raises:
         InputError: as in `read_arrays`.
@@ -75,7 +79,7 @@ def read_npy(path: str | Path) -> np.ndarray:
     if not isinstance(loaded, np.ndarray):
         loaded.close()
         raise InputError(str(path), "must be an npy file", "an npz archive")
-    return _numbers(loaded, str(path))
+    return _numbers(loaded, str(path), empty=empty)
 
 
 def read_npz(path: str | Path, *, x: str | None = None, y: str | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -139,14 +143,14 @@ def _rule(error: Exception) -> str:
     return "must hold plain numbers, not Python objects" if "pickle" in str(error) else "must be readable by numpy"
 
 
-def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+def _numbers(array: np.ndarray, name: str, *, empty: bool = False) -> np.ndarray:
     if not isinstance(array, np.ndarray):  # numpy gives other members of an archive as bytes
         raise InputError(name, "must be an array", "another kind of file")
     if array.ndim == 0:
         raise InputError(name, "must have at least one axis", "a single number")
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
-    return check_array(array, "... _", name=name)
+    return check_array(array, "... _", name=name, empty=empty)
 
 
 __all__ = ["read_arrays", "read_npy", "read_npz"]

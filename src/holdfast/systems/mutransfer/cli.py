@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def check(
 
     sizes = _numbers(widths, "--widths", int)
     build = _imported(builder)
-    data = _imported(batch)() if batch else random_batch(_built(build, sizes[0]), 64)
+    data = _batch(batch)() if batch else random_batch(_built(build, sizes[0]), 64)
     mu = _parametrization(build, min(sizes), None, rule)
     with bar("Checking") as progress:
         found = coord_check(
@@ -130,6 +131,8 @@ def sweep(
     from holdfast.systems.mutransfer.sweep import TransferSweep
 
     _imported(builder)
+    if batch:
+        _batch(batch)
     out.mkdir(parents=True, exist_ok=True)
     spec = out / "model.json"
     content = {
@@ -169,6 +172,17 @@ def _imported(reference: str) -> Callable[..., Any]:
     from holdfast.systems.mutransfer.problems import imported
 
     return imported(reference, str(Path.cwd()))
+
+
+def _batch(reference: str) -> Callable[[], Any]:
+    from holdfast.systems.mutransfer.problems import imported
+
+    found = imported(reference, str(Path.cwd()), "--batch")
+    try:
+        inspect.signature(found).bind()
+    except TypeError as e:
+        raise InputError("--batch", f"must be a function without arguments ({e})", reference) from e
+    return found
 
 
 def _built(build: Callable[..., Any], width: int) -> Any:

@@ -12,40 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.attention import Attention, Keys
+from holdfast.systems.mutransfer.batch import Batch, LossOf, default_loss, fitting, to_device
 from holdfast.systems.mutransfer.method import MuParametrization, built
 from holdfast.systems.mutransfer.multipliers import ScaleOutput
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Batch = Any
-LossOf = Callable[[nn.Module, Batch], Tensor]
 GROWS = 0.35  # slopes of log size over log width: noise at widths of hundreds stays below, every mistake is near 1/2
 VANISHES = -0.6
-
-
-def default_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """The loss of a batch: `model(**batch).loss` for a dict, else cross-entropy of `model(x)` (targets are integers) or
-    mean squared error (they are not). Outputs may be (N, K) with targets (N,), or (N, T, K) with (N, T)."""
-    if isinstance(batch, Mapping):
-        out = model(**batch)
-        loss = out.get("loss") if isinstance(out, Mapping) else getattr(out, "loss", None)
-        if loss is None:
-            raise InputError("batch", "as a dict must make the model return a loss (give it labels)", sorted(batch))
-        return loss
-    x, y = batch
-    out = model(x)
-    out = out[0] if isinstance(out, tuple) else getattr(out, "logits", out)
-    if y.is_floating_point():
-        return functional.mse_loss(out, y)
-    return functional.cross_entropy(out.flatten(0, -2), y.flatten())
+WHOLE, LOGITS = "(model)", "(attention logits)"
 
 
 @dataclass(frozen=True)
@@ -153,7 +136,8 @@ def coord_check(
         if value < least:
             raise InputError(name, f"must be at least {least}", value)
     mu = mu or MuParametrization.from_builder(build, widths[0])
-    batch = _to(batch, device)
+    device = check_device(device)
+    batch = to_device(batch, device)
     rows: list[dict[str, Any]] = []
     for i, width in enumerate(widths):
         for seed in range(seeds):
@@ -184,7 +168,7 @@ def _watch(
     first: dict[str, Tensor] = {}
     for t in range(1, steps + 1):
         with Recorder(model, attention) as recorder:
-            value = loss(model, batch)
+            value = fitting(loss, model, batch) if t == 1 else loss(model, batch)
         for order, (layer, output) in enumerate(recorder.outputs().items()):
             first.setdefault(layer, output)
             size, change = output.abs().mean(), (output - first[layer]).abs().mean()
@@ -203,6 +187,7 @@ class Recorder:
     """While it is entered, keeps what every module of a model gives: the first tensor, of the module's last call.
 
     For layers that make keys, and their queries, the mean |q.k| / sqrt(d) is added as "<parent> (attention logits)".
+    What the whole model gives counts as a layer where no layer gives it, such as a readout written as a function.
     """
 
     def __init__(self, model: nn.Module, attention: Attention | None = None) -> None:
@@ -216,7 +201,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         for name, module in self._model.named_modules():
             # Before the module's own multipliers, which are no part of what the layer computes.
-            hook = self._hook(name or "(model)")
+            hook = self._hook(name or WHOLE)
             self._handles.append(module.register_forward_hook(hook, prepend=True))
         return self
 
@@ -236,10 +221,13 @@ class Recorder:
     def outputs(self) -> dict[str, Tensor]:
         """Layer -> output, in the order of execution."""
         found = dict(self._found)
+        given = {output.data_ptr() for name, output in found.items() if name in self.leaves}
+        if WHOLE in found and found[WHOLE].data_ptr() not in given:
+            self.leaves.add(WHOLE)
         for keys in self._keys:
             logits = self._logits(keys)
             if logits is not None:
-                name = f"{keys.name.rpartition('.')[0] or '(model)'} (attention logits)"
+                name = f"{keys.name.rpartition('.')[0] or WHOLE} {LOGITS}"
                 found[name] = logits
                 self.leaves.add(name)
         return found
@@ -310,7 +298,11 @@ def _slopes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _findings(slopes: pd.DataFrame) -> list[Finding]:
-    """Leaves that grow, or whose change grows or vanishes, in the order of execution; each at its first such step."""
+    """Leaves that grow, or whose change grows or vanishes, in the order of execution; each at its first such step.
+
+    Attention logits may vanish: as width^-1/2 while queries and keys are independent, faster where the step follows the
+    gradient's size.
+    """
     found: dict[str, Finding] = {}
     judged = slopes[slopes["step"] >= 2]
     for row in judged.sort_values(["order", "step"]).itertuples():
@@ -320,19 +312,9 @@ def _findings(slopes: pd.DataFrame) -> list[Finding]:
             found[row.layer] = Finding(row.layer, "its size grows", row.size, row.step)
         elif row.change > GROWS:
             found[row.layer] = Finding(row.layer, "its change grows", row.change, row.step)
-        elif row.change < VANISHES:
+        elif row.change < VANISHES and not row.layer.endswith(LOGITS):
             found[row.layer] = Finding(row.layer, "its change vanishes", row.change, row.step)
     return list(found.values())
 
 
-def _to(batch: Batch, device: str | torch.device) -> Batch:
-    if isinstance(batch, Mapping):
-        return {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
-    try:
-        x, y = batch
-        return x.to(device), y.to(device)
-    except (TypeError, ValueError, AttributeError) as e:
-        raise InputError("batch", "must be (x, y) tensors or a dict of arguments", type(batch).__name__) from e
-
-
-__all__ = ["CoordCheck", "Finding", "Recorder", "coord_check", "default_loss"]
+__all__ = ["CoordCheck", "Finding", "Recorder", "coord_check"]

@@ -28,8 +28,9 @@ from holdfast.data.batches import Batches
 from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Scalar, Scale
 from holdfast.learner import Learner
 from holdfast.randomness import seeded
+from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
-from holdfast.systems.mutransfer.coordcheck import coord_check, default_loss
+from holdfast.systems.mutransfer.coordcheck import coord_check
 from holdfast.systems.mutransfer.method import MuParametrization
 from holdfast.systems.mutransfer.own_model import on_own_model
 from holdfast.systems.mutransfer.problems import DigitsCoordinates, DigitsMLP, Task, TextTransformer, TokenFile

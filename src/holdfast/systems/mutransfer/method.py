@@ -31,7 +31,7 @@ from holdfast.files import write_json
 from holdfast.systems.mutransfer import huggingface
 from holdfast.systems.mutransfer.attention import Attention, Keys
 from holdfast.systems.mutransfer.initialisation import init_factor, spreads
-from holdfast.systems.mutransfer.multipliers import scale_input, scale_keys, scale_output
+from holdfast.systems.mutransfer.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.report import MuReport, Row
 from holdfast.systems.mutransfer.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.shapes import Role, Shapes, describe, layers_with, plain, shapes_of
@@ -129,6 +129,8 @@ class MuParametrization:
             InputError: the model has other parameters than the base, grows where the base does not, or a tensor's role
                 cannot be told.
         """
+        if not isinstance(model, nn.Module):
+            raise InputError("model", "must be a torch.nn.Module", type(model).__name__)
         infos = describe(model, self.reference.base, self.reference.delta, self.roles)
         parameters = {plain(name): parameter for name, parameter in model.named_parameters()}
         rows = []
@@ -149,9 +151,11 @@ class MuParametrization:
         Raises:
             InputError: see `report`; or the model has been parametrized before.
         """
-        if getattr(model, MARK, False):
-            raise InputError("model", "must not be parametrized twice: its weights would be scaled again", MARK)
         report = self.report(model)
+        for name, module in model.named_modules():
+            if getattr(module, MARK, False) or has_multiplier(module):
+                rule = "must not be parametrized twice: its weights would be scaled again"
+                raise InputError("model", rule, f"{name or type(model).__name__}, which has been")
         modules = dict(model.named_modules())
         self._place_multipliers(report, modules)
         for keys in self._keys(model):
@@ -170,16 +174,14 @@ class MuParametrization:
         for row in report.rows:
             if row.scaling.multiplier == 1.0:
                 continue
-            owner = row.info.owners[0]
-            if not owner.kind:
-                rule = (
-                    "is a bare tensor, which no multiplier can be put on; use MuP() or Spectral(), or make it a layer"
-                )
-                raise InputError(row.info.name, rule)
-            if owner.kind in ("MultiheadAttention", "NonDynamicallyQuantizableLinear"):
-                rule = "lies inside nn.MultiheadAttention, which has no place for a multiplier; use MuP() or Spectral()"
-                raise InputError(row.info.name, rule)
-            scale_input(by_plain_name[owner.module], row.scaling.multiplier)
+            for owner in row.info.owners:
+                if not owner.kind:
+                    rule = "is a bare tensor, which no multiplier fits; use MuP() or Spectral(), or make it a layer"
+                    raise InputError(row.info.name, rule)
+                if owner.kind in ("MultiheadAttention", "NonDynamicallyQuantizableLinear"):
+                    rule = "lies inside nn.MultiheadAttention, which no multiplier fits; use MuP() or Spectral()"
+                    raise InputError(row.info.name, rule)
+                scale_input(by_plain_name[owner.module], row.scaling.multiplier)
         for name, info in layers_with(report.infos, "output"):
             if info.role != "output":  # tied to a table of embeddings
                 factor = self.rule.readout(info, info.width_mult)

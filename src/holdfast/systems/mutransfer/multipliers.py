@@ -87,6 +87,12 @@ def scale_output(module: nn.Module, factor: float) -> None:
         module.register_forward_hook(ScaleOutput(factor))
 
 
+def has_multiplier(module: nn.Module) -> bool:
+    """Whether one of these hooks is on the module itself."""
+    hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
+    return any(isinstance(hook, HOOKS) for hook in hooks)
+
+
 def remove_all(model: nn.Module) -> None:
     """Take every multiplier off a model again."""
     for module in model.modules():
@@ -96,4 +102,13 @@ def remove_all(model: nn.Module) -> None:
                 module._forward_pre_hooks_with_kwargs.pop(key, None)
 
 
-__all__ = ["ScaleInput", "ScaleKeys", "ScaleOutput", "remove_all", "scale_input", "scale_keys", "scale_output"]
+__all__ = [
+    "ScaleInput",
+    "ScaleKeys",
+    "ScaleOutput",
+    "has_multiplier",
+    "remove_all",
+    "scale_input",
+    "scale_keys",
+    "scale_output",
+]

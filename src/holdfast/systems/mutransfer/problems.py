@@ -165,35 +165,35 @@ class OwnModel(Task):
     def data(self) -> tuple[Tensor, Tensor]:
         if not self.examples:
             return random_batch(self.build(self.widths[0] if self.widths else 64), 512)
-        return pair(imported(self.examples, self.folder)(), self.examples)
+        return pair(imported(self.examples, self.folder, "batch")(), self.examples)
 
     def describe(self) -> str:
         return f"{self.builder} on {self.examples or 'random data'}"
 
 
 # ------------------------------------------------------------------------------------------------------- a user's code
-def imported(reference: str, folder: str = "") -> Callable[..., Any]:
-    """The function that "module:function" names, looked for in `folder` too.
+def imported(reference: str, folder: str = "", argument: str = "builder") -> Callable[..., Any]:
+    """The function that "module:function" names, looked for in `folder` too; `argument` is what the user calls it.
 
     Raises:
         InputError: it does not name one.
     """
     module, colon, attribute = reference.partition(":")
     if not colon or not module or not attribute:
-        raise InputError("builder", "must be module:function", reference)
+        raise InputError(argument, "must be module:function", reference)
     if folder and folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         found = importlib.import_module(module)
     except ImportError as e:
-        raise InputError("builder", f"must name a module that can be imported ({e})", reference) from e
+        raise InputError(argument, f"must name a module that can be imported ({e})", reference) from e
     try:
         for name in attribute.split("."):
             found = getattr(found, name)
     except AttributeError as e:
-        raise InputError("builder", f"must name a function of {module}", reference) from e
+        raise InputError(argument, f"must name a function of {module}", reference) from e
     if not callable(found):
-        raise InputError("builder", "must name a function", f"{reference}, which is {type(found).__name__}")
+        raise InputError(argument, "must name a function", f"{reference}, which is {type(found).__name__}")
     return found
 
 
@@ -228,8 +228,12 @@ def random_batch(model: nn.Module, size: int, length: int = 32, seed: int = 0) -
             x = torch.randn(size, layer.in_channels, 16, 16, generator=rng)
         else:
             continue
-        with torch.no_grad():
-            out = model.eval()(x[:2])
+        try:
+            with torch.no_grad():
+                out = model.eval()(x[:2])
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            rule = "is needed: random data does not fit this model; name module:function"
+            raise InputError("batch", rule, f"{type(error).__name__}: {error}") from error
         out = out[0] if isinstance(out, tuple) else getattr(out, "logits", out)
         if not isinstance(out, Tensor) or out.dim() < 2:
             break

@@ -143,7 +143,7 @@ def describe(
     _same_names("base", base, shapes)
     _same_names("delta", delta, shapes)
     if all(tuple(base[name]) == tuple(delta[name]) for name in base):
-        raise InputError("delta", "must differ from base in every width; here no dimension differs", len(base))
+        raise InputError("delta", "must differ from base in every width", f"{len(base)} tensors of the same sizes")
     infinite = {name: _infinite(name, shapes[name], base[name], delta[name]) for name in shapes}
     holders = owners(model)
     _used(roles, shapes)

@@ -16,7 +16,7 @@ from holdfast.claims.optima import Parabola
 from holdfast.claims.scales import Log2
 from holdfast.errors import InputError
 from holdfast.randomness import seeded
-from holdfast.systems.mutransfer.coordcheck import default_loss
+from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.method import MuParametrization, built
 from holdfast.systems.mutransfer.problems import pair
 from holdfast.systems.mutransfer.rules import SP, MuP, Parametrization
@@ -78,8 +78,8 @@ class TransferSweep:
             raise InputError("arm", f"must be one of {list(dict.fromkeys(self.best['arm']))}", arm)
         widest, moved = mine.iloc[-1], self.shift(arm)
         if math.isnan(moved):
-            off = mine[mine["rate"].isna()]["width"].tolist()
-            return f"The lowest loss lies at the end of the grid at width {', '.join(map(str, off))}: sweep wider."
+            off = ", ".join(map(str, mine[mine["rate"].isna()]["width"]))
+            return f"The lowest loss lies at the end of the grid at width {off}: sweep a wider range of rates."
         reach = f"from width {mine['width'].iloc[0]} to {widest['width']} the best rate moved by {moved:+.1f} octaves"
         if abs(moved) <= 1:
             return f"Use a base rate of {widest['rate']:.2g} at any width: {reach}. {DOES_NOT_TRANSFER}"

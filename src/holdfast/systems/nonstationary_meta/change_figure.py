@@ -43,7 +43,7 @@ def draw_changes(path: Path, posterior: SegmentPosterior) -> None:
         top.plot(at, smooth, color=DATA, linewidth=0.8, label=f"mean of {width} neighbours")
         segments = posterior.segments
         means = np.repeat([s.probs[shown] for s in segments], [s.end - s.start for s in segments])
-        top.plot(at, means, color=FITTED, linewidth=1.8, label="most probable segments")
+        top.plot(at, means, color=FITTED, linewidth=1.8, drawstyle="steps-mid", label="most probable segments")
         top.set(ylabel=f"frequency of {shown}", ylim=(-0.06, 1.06), xlim=(0.5, total + 0.5))
         top.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
         later = np.flatnonzero(posterior.start_probs[1:] > 1e-3) + 1

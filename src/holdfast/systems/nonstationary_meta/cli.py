@@ -25,7 +25,7 @@ app = typer.Typer(
 OPTIONS = {
     name: f"--{name}" for name in ("model", "alphabet", "depth", "prune", "limit", "decay", "window", "column", "kind")
 }
-OPTIONS |= {"T": "--length", "B": "--count", "beta": "--beta", "series": "INPUT"}
+OPTIONS |= {"T": "--length", "B": "--count", "beta": "--beta", "generator": "--seed", "series": "INPUT"}
 
 Input = Annotated[str, typer.Argument(help="Text (digits, or symbols with separators), csv or npy; - is the input.")]
 Column = Annotated[str | None, typer.Option(help="Column of a csv with header.")]
@@ -79,7 +79,7 @@ def predict(
                 for begin in range(0, len(x), 4096):
                     _rows(write, stream, x[begin : begin + 4096])
                 progress(stream.t)
-    bits = -stream.log_marginal / 0.6931471805599453
+    bits = abs(stream.log_marginal) / 0.6931471805599453
     rate = f", {bits / stream.t:.4g} per symbol" if stream.t else ""
     _say(f"{_count(stream.t, 'symbol')}, {bits:,.6g} bits{rate}")
 
@@ -106,12 +106,11 @@ def changes(
     import numpy as np
     import pandas as pd
 
-    from holdfast.systems.nonstationary_meta.change_figure import check_suffix, draw_changes
+    from holdfast.systems.nonstationary_meta.change_figure import draw_changes
     from holdfast.systems.nonstationary_meta.frames import segment_posterior, segment_table
     from holdfast.systems.nonstationary_meta.reading import read_symbols
 
-    if figure is not None:
-        check_suffix(figure)
+    _check_paths(figure, {"--out": out, "--posterior": posterior})
     with _options():
         pieces = list(read_symbols(input_, alphabet, column=column))
         x = np.concatenate([np.empty(0, np.int64), *pieces])
@@ -171,13 +170,12 @@ def regret(
     import numpy as np
     import pandas as pd
 
-    from holdfast.systems.nonstationary_meta.change_figure import check_suffix, draw_regret
+    from holdfast.systems.nonstationary_meta.change_figure import draw_regret
     from holdfast.systems.nonstationary_meta.predictor import open_predictor
     from holdfast.systems.nonstationary_meta.regret import expected_regret
     from holdfast.systems.nonstationary_meta.simulated import read_sequences
 
-    if figure is not None:
-        check_suffix(figure)
+    _check_paths(figure, {"--out": out})
     with _options():
         x, theta = read_sequences(sequences)
         rows: dict[str, np.ndarray] = {}
@@ -232,11 +230,20 @@ def _rows(write: Write, stream: Any, x: np.ndarray) -> None:
     write(text.replace("nan", ""))  # models without segments leave p_change empty
 
 
+def _check_paths(figure: Path | None, tables: dict[str, Path | None]) -> None:
+    """Refuse names of files that could not be written, before the work is done."""
+    from holdfast.systems.nonstationary_meta.change_figure import check_suffix
+
+    if figure is not None:
+        check_suffix(figure)
+    for option, path in tables.items():
+        if path is not None and path.suffix.lower() not in (".csv", ".parquet"):
+            raise InputError(option, "must end in .csv or .parquet", str(path))
+
+
 def _write_table(table: Any, out: Path) -> None:
     from holdfast.files import replacing
 
-    if out.suffix.lower() not in (".csv", ".parquet"):
-        raise InputError("--out", "must end in .csv or .parquet", str(out))
     with replacing(out) as temporary:
         if out.suffix.lower() == ".csv":
             table.to_csv(temporary, index=False, float_format="%.8g")

@@ -16,8 +16,9 @@ from holdfast.systems.nonstationary_meta.meta import MetaTrainer, SourcePrior
 from holdfast.systems.nonstationary_meta.network_probs import NetworkStream, network_log_probs
 from holdfast.systems.nonstationary_meta.networks import NETWORKS, Network, Recurrent
 from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
+from holdfast.systems.nonstationary_meta.stream import writable
 from holdfast.systems.nonstationary_meta.symbols import check_alphabet, check_symbols
-from holdfast.validation import check_choice, check_integer, check_positive
+from holdfast.validation import check_choice, check_integer, check_positive, is_tensor
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -149,7 +150,8 @@ class MetaPredictor(Estimator):
         return self.source if isinstance(self.source, SourcePrior) else SourcePrior(self.source, 32)
 
     def _rows(self, X: Any) -> Batches:
-        x = torch.as_tensor(check_symbols(X, self.alphabet, name="X"))
+        checked = check_symbols(X, self.alphabet, name="X")
+        x = checked if is_tensor(checked) else torch.from_numpy(writable(checked))
         if len(x) < self.batch or x.shape[1] == 0:
             rule = f"must hold at least batch = {self.batch} sequences of at least 1 symbol"
             raise InputError("X", rule, f"shape {tuple(x.shape)}")

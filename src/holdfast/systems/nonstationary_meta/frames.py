@@ -130,16 +130,21 @@ def _symbols(series: Any) -> tuple[np.ndarray, Any]:
     """Values and index of a series; symbols are checked later, missing values now."""
     import pandas as pd
 
-    values = series if isinstance(series, pd.Series) else pd.Series(np.asarray(series))
+    array = None if isinstance(series, pd.Series) else np.asarray(series)
+    if array is not None and array.ndim != 1:
+        raise InputError("series", "must have one axis", f"shape {array.shape}")
+    values = series if array is None else pd.Series(array)
     if values.isna().any():
         first = int(values.isna().to_numpy().argmax())
         raise SymbolTypeError(
             "series", "must have no missing values", f"{int(values.isna().sum())}, first at index {first}"
         )
-    if pd.api.types.is_extension_array_dtype(values.dtype) and not pd.api.types.is_string_dtype(values.dtype):
-        values = values.astype(np.int64 if pd.api.types.is_integer_dtype(values.dtype) else bool)
-    array = values.to_numpy()
-    return (array.astype(np.int64) if array.dtype.kind == "b" else array), values.index
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        raise SymbolTypeError(
+            "series", "must hold whole numbers; number the categories first: series.cat.codes", "text"
+        )
+    whole = pd.api.types.is_integer_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype) or values.empty
+    return values.to_numpy(np.int64 if whole else None), values.index
 
 
 __all__ = ["changes", "columns_of", "predict", "segment_posterior", "segment_table"]

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import logsumexp
 
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import safety
@@ -31,6 +30,12 @@ from holdfast.validation import check_integer, check_number
 
 PRUNE_EVERY = 8  # symbols between two prunings; the kernels do the same
 LIMIT_EVERY = 1024  # symbols between two looks at the number of starts
+
+
+def log_sum(log_weight: np.ndarray) -> float:
+    """log of the sum of weights (R,), R >= 1, some of them above 0; a tenth of the time of scipy's for short arrays."""
+    highest = log_weight.max()
+    return float(highest + np.log(np.exp(log_weight - highest).sum()))
 
 
 class LIN(Stream):
@@ -87,19 +92,19 @@ class LIN(Stream):
 
     def _take(self, symbol: int) -> float:
         weight = self._log_weight + np.log((self._counts[:, symbol] + 0.5) / (self._length + 0.5 * self.alphabet))
-        total = logsumexp(weight)
+        total = log_sum(weight)
         self._counts[:, symbol] += 1
         self._length += 1
         weight -= total
         self._change = float(np.exp(weight[-1]))  # the newest record began with this symbol
         hazard = 0.5 / self._length
-        ended = logsumexp(weight + np.log(hazard))
+        ended = log_sum(weight + np.log(hazard))
         weight += np.log1p(-hazard)
         counts, length = self._counts, self._length
         if self.prune is not None and (self.t + 1) % PRUNE_EVERY == 0:
             keep = weight >= weight.max() - self.prune
             weight, counts, length = weight[keep], counts[keep], length[keep]
-            kept = np.logaddexp(logsumexp(weight), ended)
+            kept = np.logaddexp(log_sum(weight), ended)
             weight, ended = weight - kept, ended - kept
         self._log_weight = np.append(weight, ended)
         self._counts = np.concatenate([counts, np.zeros((1, self.alphabet), np.int64)])
@@ -115,7 +120,7 @@ class LIN(Stream):
         self.dropped += float(np.exp(self._log_weight[lightest]).sum())
         self._length, self._counts = np.delete(self._length, lightest), np.delete(self._counts, lightest, axis=0)
         weight = np.delete(self._log_weight, lightest)
-        self._log_weight = weight - logsumexp(weight)
+        self._log_weight = weight - log_sum(weight)
 
     def _run(self, x: np.ndarray) -> Steps:
         kernels = compiled()
@@ -167,4 +172,4 @@ class LIN(Stream):
         self._change, self.dropped = float(arrays["change"]), float(arrays["dropped"])
 
 
-__all__ = ["LIMIT_EVERY", "LIN", "PRUNE_EVERY"]
+__all__ = ["LIMIT_EVERY", "LIN", "PRUNE_EVERY", "log_sum"]

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
-from holdfast.systems.nonstationary_meta.lin import LIMIT_EVERY, PRUNE_EVERY
+from holdfast.systems.nonstationary_meta.lin import LIMIT_EVERY, PRUNE_EVERY, log_sum
 
 OnStep = Callable[[], object]
 
@@ -94,11 +93,11 @@ def lin_start_probs(x: np.ndarray, alphabet: int, keep: Keep, on_step: OnStep) -
         records.take(symbol)
         if t + 1 < total:
             hazard = 0.5 / records.length
-            log_end[t + 1] = logsumexp(records.log_weight + np.log(hazard))
+            log_end[t + 1] = log_sum(records.log_weight + np.log(hazard))
             records.log_weight = records.log_weight + np.log1p(-hazard)
             records.drop_light(t + 1)
         on_step()
-    log_marginal = float(logsumexp(records.log_weight))
+    log_marginal = log_sum(records.log_weight)
     log_rest = np.fromiter(_backwards(x, alphabet, keep, on_step), np.float64, total)[::-1]
     probs = np.exp(log_end + log_rest - log_rest[0])
     return np.clip(probs, 0.0, 1.0), log_marginal
@@ -118,7 +117,7 @@ def _backwards(x: np.ndarray, alphabet: int, keep: Keep, on_step: OnStep) -> Ite
         step = np.log1p(-0.5 / n) + np.where(is_open, 0.0, np.log(n / (n + 1.0)))
         records.log_weight[grown] += step
         records.take(int(x[s]))
-        log_rest = float(logsumexp(records.log_weight))
+        log_rest = log_sum(records.log_weight)
         records.drop_light(total - s)
         on_step()
         yield log_rest

@@ -13,7 +13,7 @@ from holdfast.errors import InputError
 from holdfast.layers.modes import evaluating
 from holdfast.systems.nonstationary_meta.networks import SequenceNet, start_first
 from holdfast.systems.nonstationary_meta.networks.sequence import State
-from holdfast.systems.nonstationary_meta.stream import Steps, Stream
+from holdfast.systems.nonstationary_meta.stream import Steps, Stream, writable
 from holdfast.systems.nonstationary_meta.symbols import check_symbols
 from holdfast.validation import check_integer, is_tensor
 
@@ -52,7 +52,8 @@ def network_log_probs(
         >>> p.shape, bool(np.allclose(p.sum(-1), 1))
         ((1, 3, 2), True)
     """
-    symbols = torch.as_tensor(check_symbols(x, net.alphabet))
+    checked = check_symbols(x, net.alphabet)
+    symbols = checked if is_tensor(checked) else torch.from_numpy(writable(checked))
     rows, length = symbols.shape
     if rows == 0 or length == 0:
         result = torch.zeros(rows, length, net.alphabet, dtype=torch.float64)

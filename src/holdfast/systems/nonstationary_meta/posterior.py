@@ -81,7 +81,7 @@ class SegmentPosterior:
         symbols, alphabet = _sequence(x, alphabet), check_alphabet(alphabet)
         needed = max(len(symbols) - 1, 0).bit_length()
         depth = needed if depth is None else check_integer(depth, "depth", low=0, high=DEEPEST)
-        check_horizon(depth, len(symbols))
+        check_horizon(depth, len(symbols), "")
         if not len(symbols):
             return cls._empty(symbols, alphabet)
         tree = Tree.of(symbols, alphabet, depth)

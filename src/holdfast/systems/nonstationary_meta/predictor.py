@@ -193,7 +193,8 @@ def predictor(name: str, **settings: Any) -> Any:
     known = [f.name for f in fields(kind)]
     for setting in settings:
         if setting not in known:
-            raise InputError(setting, f"must be a setting of {name}: {', '.join(known)}", settings[setting])
+            rule = f"must not be given with {name}, which has {' and '.join(known)}"
+            raise InputError(setting, rule, settings[setting])
     return kind(**settings)
 
 
@@ -234,7 +235,10 @@ def open_stream(model: Any, *, limit: int | None = None, **settings: Any) -> Str
     Raises:
         InputError: as `open_predictor`; a limit for another model.
     """
-    stream: Stream = open_predictor(model, **settings).stream()
+    opened = open_predictor(model, **settings)
+    if not isinstance(opened, Streaming):
+        raise InputError("model", "must be a name, a folder, or a predictor with stream()", repr(opened))
+    stream: Stream = opened.stream()
     if limit is not None:
         from holdfast.systems.nonstationary_meta.lin import LIN
 

@@ -30,7 +30,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import safety
@@ -43,15 +42,20 @@ DEEPEST = 62
 _ANY, _NOT_WANTED = np.zeros(1, np.int64), np.empty(0)
 
 
+def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    """Probability of log odds, to full relative precision and without overflow; scipy takes long to import."""
+    return np.exp(-np.logaddexp(0.0, -log_odds))
+
+
 def check_depth(depth: Any) -> int:
     """The depth as a number; "auto" is `GROWING`."""
     return GROWING if isinstance(depth, str) and depth == "auto" else check_integer(depth, "depth", low=0, high=DEEPEST)
 
 
-def check_horizon(depth: int, length: int) -> None:
-    """Refuse sequences of more than 2^depth symbols, saying the depth they need."""
+def check_horizon(depth: int, length: int, otherwise: str = ", or 'auto'") -> None:
+    """Refuse sequences of more than 2^depth symbols, saying the depth they need, and what else would do."""
     if depth != GROWING and length > 1 << depth:
-        rule = f"must be at least {(length - 1).bit_length()} for {length} symbols, or 'auto'"
+        rule = f"must be at least {(length - 1).bit_length()} for {length} symbols{otherwise}"
         raise InputError("depth", rule, depth)
 
 
@@ -100,7 +104,7 @@ class PTW(Stream):
         counts, log_odds = self._next()
         kt = self._estimates(counts)
         p = np.full(self.alphabet, 1.0 / self.alphabet)
-        for stay, cut, estimate in zip(expit(-log_odds[1:]), expit(log_odds[1:]), kt[1:], strict=True):
+        for stay, cut, estimate in zip(sigmoid(-log_odds[1:]), sigmoid(log_odds[1:]), kt[1:], strict=True):
             p = stay * estimate + cut * p
         odds = self._odds_above(log_odds)
         return p if odds is None else (kt[-1] + odds * p) / (1.0 + odds)
@@ -113,7 +117,7 @@ class PTW(Stream):
             return 1.0
         inside = [h for h in range(1, len(self._log_odds)) if (self.t - 1) & ((1 << h) - 1)]
         odds = self._odds_above(self._log_odds)
-        return float(np.prod(expit(self._log_odds[inside]))) * (1.0 if odds is None else odds / (1.0 + odds))
+        return float(np.prod(sigmoid(self._log_odds[inside]))) * (1.0 if odds is None else odds / (1.0 + odds))
 
     def _take(self, symbol: int) -> float:
         kernels = compiled()
@@ -127,7 +131,7 @@ class PTW(Stream):
         kt = self._estimates(self._counts)[:, symbol]
         odds = self._odds_above(self._log_odds)
         p, below = 1.0 / self.alphabet, np.empty(len(kt) - 1)
-        for h, (stay, cut) in enumerate(zip(expit(-self._log_odds[1:]), expit(self._log_odds[1:]), strict=True)):
+        for h, (stay, cut) in enumerate(zip(sigmoid(-self._log_odds[1:]), sigmoid(self._log_odds[1:]), strict=True)):
             below[h] = p
             p = stay * kt[h + 1] + cut * p
         self._log_odds[1:] += np.log(below) - np.log(kt[1:])

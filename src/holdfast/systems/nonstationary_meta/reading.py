@@ -167,15 +167,19 @@ class _Text:
         kind, *others = used
         if others or self._runs or kind != (self._separator or kind):
             raise self._mixed(" and ".join(used), number)
-        self._separator = kind
         if kind == "blanks":
+            self._separator = kind
             return line.split()
         words = [word.strip() for word in line.split("," if kind == "commas" else ";")]
+        if any(len(word.split()) > 1 for word in words):
+            raise self._mixed(f"blanks and {kind}", number)
+        self._separator = kind
         return words if words[-1] else words[:-1]  # a separator at the end of the line
 
     def _mixed(self, found: str, line: int) -> InputError:
-        before = self._separator or ("none between digits" if self._runs else "none so far")
-        return InputError(self._name, "must have separators of one kind", f"{before}, then {found} in line {line}")
+        before = "none between digits" if self._runs else self._separator
+        seen = f"{found} in line {line}" if before in (None, found) else f"{before}, then {found} in line {line}"
+        return InputError(self._name, "must have separators of one kind", seen)
 
 
 def _number(word: str, name: str, line: int) -> int:
@@ -183,7 +187,7 @@ def _number(word: str, name: str, line: int) -> int:
     digits = word.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and len(digits) < 10):
         shown = repr(word) if word else "nothing"
-        raise InputError(name, "must hold one whole number between separators", f"{shown} in line {line}")
+        raise InputError(name, "must hold whole numbers, one for each symbol", f"{shown} in line {line}")
     return int(word)
 
 
@@ -237,10 +241,9 @@ def _fields(raw: bytes, delimiter: str, width: int | None, name: str, line: int)
 
 
 def _npy(path: Path) -> Iterator[np.ndarray]:
-    from holdfast.data.readers import read_arrays
+    from holdfast.data.readers import read_npy
 
-    array, _ = read_arrays(path)
-    symbols = check_symbols(array, 1 << 31, axes=1, name=str(path))
+    symbols = check_symbols(read_npy(path, empty=True), 1 << 31, axes=1, name=str(path))
     for begin in range(0, len(symbols), PIECE):
         yield symbols[begin : begin + PIECE]
 

@@ -203,6 +203,8 @@ def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1)
         ['ptw', 'kt']
     """
     x = np.asarray(x)
+    if len(x) < check_integer(unit, "unit", low=1):
+        raise InputError("x", f"must hold at least one case of {unit}", f"{len(x)} symbols")
     rows = []
     for each in predictors:
         cases = per_case(code_lengths(each.log_probs(x[None])[0], x), unit)

@@ -127,9 +127,11 @@ class Stream(ABC):
         if set(state) != expected:
             raise InputError("state", f"must have exactly {sorted(expected)}", sorted(state))
         arrays = {name: np.asarray(value) for name, value in state.items()}
-        t = int(arrays["t"])
+        t, log_marginal = int(check_state(arrays, "t", (), "i")), float(check_state(arrays, "log_marginal", (), "f"))
+        if t < 0:
+            raise InputError("state['t']", "must be a whole number of at least 0", t)
         self._load({k: v for k, v in arrays.items() if k not in ("t", "log_marginal")}, t)
-        self.t, self.log_marginal = t, float(arrays["log_marginal"])
+        self.t, self.log_marginal = t, log_marginal
 
     @abstractmethod
     def _arrays(self) -> dict[str, np.ndarray]:
