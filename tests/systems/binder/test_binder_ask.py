@@ -18,6 +18,7 @@ from holdfast.systems.binder.models import Completion, ModelError, Recorder, Rep
 from holdfast.systems.binder.table import Table
 from holdfast.systems.binder.templates import NoTemplate
 
+pytestmark = pytest.mark.usefixtures("kept_engines")
 GAMES = Table.from_dict(
     {
         "Opponent": ["Leeds", "York", "Hull", "Bath"],

@@ -27,7 +27,7 @@ pytest.importorskip("duckdb")
 ATTACKS = tomllib.loads((Path(__file__).parent / "attacks.toml").read_text(encoding="utf-8"))["attack"]
 ENGINES = ("sqlite", "duckdb")
 MARKER = "what only the owner of this machine may know"
-LIMIT_S, STARTED_S, MEMORY_MB = 0.6, 20.0, 128  # seconds for what should be stopped, and for what should not
+LIMIT_S, STARTED_S, MEMORY_MB = 0.3, 20.0, 128  # seconds for what should be stopped, and for what should not
 PATIENCE_S = 30.0  # far above the limit, far below a hang; a busy machine is no failure
 WATCHED = ("open", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect", "sqlite3.connect",
            "sqlite3.load_extension", "os.remove", "os.rename", "os.mkdir", "ctypes.dlopen", "exec")  # fmt: skip
@@ -94,10 +94,12 @@ def executors() -> Iterator[Fixed]:
         executor.close()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "secret.txt").write_text(MARKER)
-    return tmp_path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all attacks: what one leaves in it fails every later one, too."""
+    made = tmp_path_factory.mktemp("attacked")
+    (made / "secret.txt").write_text(MARKER)
+    return made
 
 
 def cases() -> Iterator[Any]:

@@ -15,15 +15,15 @@ from holdfast.systems.binder.models import ModelError
 from scripted_server import Server, chat, send
 
 ROWS = [("Naples", "kettle", 3), ("Denver", "drill", 5), ("Honolulu", "kettle", 7)]
+pytestmark = pytest.mark.usefixtures("kept_engines")
 PROGRAM = "SELECT SUM(amount) FROM w WHERE QA(\"map@is it by the sea?\"; city) = 'yes'"
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """The same sales in every kind of file, known answers, a program."""
     frame = pd.DataFrame(ROWS, columns=["city", "product", "amount"])
-    root = tmp_path / "own data"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("own data")
     frame.to_csv(root / "sales.csv", index=False)
     frame.to_parquet(root / "sales.parquet")
     frame.to_excel(root / "sales.xlsx", index=False, sheet_name="2024")
@@ -180,10 +180,10 @@ def test_mistakes_are_named(files, more, words):
     ("name", "content"),
     [("a.csv", ""), ("a.csv", "x,y\n"), ("a.pdf", "x"), ("a.parquet", "x"), ("a.sqlite", "x"), ("a.xlsx", "x")],
 )
-def test_files_that_hold_no_table_are_named(files, name, content):
-    (files / name).write_text(content)
+def test_files_that_hold_no_table_are_named(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
-        run("ask", files / name, "how many are x?")
+        run("ask", tmp_path / name, "how many are x?")
 
 
 def test_strange_programs_are_refused(files):

@@ -47,7 +47,7 @@ def answer(question: str, *cells: str) -> str:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+def executor(request: pytest.FixtureRequest, kept_engines: None) -> Iterator[Executor]:
     answerer = FunctionAnswerer(
         lambda question, rows, header: [" ".join(row) for row in rows] if question == "all" else [len(rows), *header],
         name="count",

@@ -31,15 +31,10 @@ def perform(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> dict[str,
     """The reply to one request."""
     do, seconds = request["do"], float(request["seconds"])
     with sandbox.alarm(seconds + GRACE_S), engine.until(seconds):
-        if do == "open":
-            engine.open(request["columns"], request["megabytes"], request["threads"])
-            sandbox.isolate()  # before there is a program, and once and for all
-        elif do == "insert":
-            engine.insert(request["rows"])
-        elif do == "loaded":
-            engine.loaded()
+        if do == "load":
+            load(engine, sandbox, request)
         elif do == "run":
-            return {"rows": engine.run(request["sql"])}
+            return {"rows": [engine.run(sql) for sql in request["statements"]][-1]}
         elif do == "column":
             return encoded(engine.run(request["sql"]))
         elif do == "fill":
@@ -48,6 +43,16 @@ def perform(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> dict[str,
             with sandbox.memory(request["megabytes"] + SPARE_MB):
                 return program(engine, do, request)
     return {}
+
+
+def load(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> None:
+    """A part of a table; the first brings the columns, the last ends the loading."""
+    if "columns" in request:
+        engine.open(request["columns"], request["megabytes"], request["threads"])
+        sandbox.isolate()  # before there is a program, and once and for all
+    engine.insert(request["rows"])
+    if request["last"]:
+        engine.loaded()
 
 
 def encoded(rows: list[list[Any]]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import functools
 import json
 import random
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -182,7 +184,8 @@ class Transport:
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:
-            self._http = _http_library().AsyncClient(headers=self._headers, timeout=None, follow_redirects=False)
+            options = {"headers": self._headers, "timeout": None, "follow_redirects": False}
+            self._http = _http_library().AsyncClient(**options, verify=_certificates())
         return self._http
 
     async def close(self) -> None:
@@ -208,6 +211,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 def _brief(text: str) -> str:
     text = " ".join(text.split())
     return (text if len(text) <= SHOWN else text[: SHOWN - 3] + "...") or "an empty answer"
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; reading it takes longer than a request to this machine."""
+    context: ssl.SSLContext = _http_library().create_ssl_context()
+    return context
 
 
 def _http_library() -> Any:
