@@ -56,9 +56,10 @@ def watch() -> None:
 
 
 def filled(text: str, attack: dict[str, Any], folder: Path) -> str:
-    parts = attack.get("part", "") * attack.get("times", 0)
+    times = attack.get("times", 0)
     return (
-        text.replace("{parts}", parts)
+        text.replace("{parts}", attack.get("part", "") * times)
+        .replace("{ends}", attack.get("end", "") * times)
         .replace("{secret}", str(folder / "secret.txt"))
         .replace("{target}", str(folder / "target.txt"))
     )
@@ -72,7 +73,7 @@ class Fixed:
 
     def __call__(self, engine: str, attack: dict[str, Any]) -> Executor:
         executor = self.executors.setdefault(engine, Executor(engine))
-        limit = LIMIT_S if attack.get("outcome") == "stopped" else STARTED_S
+        limit = LIMIT_S if attack.get("outcome") in ("stopped", "any") else STARTED_S
         mapped, answered = attack.get("mapped", "yes"), attack.get("answered", ["1"])
         answers = {"echo": lambda question, *cells: cells[0], "long": lambda *_: "x" * 10**6}
         executor.mapper = FunctionMapper(answers.get(mapped, lambda *_: mapped), name=attack["name"])

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from holdfast.printable import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,16 +24,16 @@ def print_result(result: Result, answer: list[Any], cost: Usage, rows: int, note
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    console.print(Text("Program  ", style="bold"), Text(result.program), sep="")
+    console.print(Text("Program  ", style="bold"), Text(clean(result.program)), sep="")
     if len(result.columns.columns) and rows:
         console.print(_table(result, rows))
         if len(result.table) > rows:
             console.print(f"{len(result.table) - rows:,} more rows", style="dim")
     shown = ", ".join("no value" if value is None else str(value) for value in answer) or "nothing found"
-    console.print(Text("Answer   ", style="bold"), Text(shown, style="bold green"), sep="")
+    console.print(Text("Answer   ", style="bold"), Text(clean(shown), style="bold green"), sep="")
     console.print(Text("Cost     ", style="bold"), Text(cost_line(cost)), sep="")
     for note in notes:
-        console.print(Text("Note     ", style="bold yellow"), Text(note), sep="")
+        console.print(Text("Note     ", style="bold yellow"), Text(clean(note)), sep="")
 
 
 def cost_line(cost: Usage) -> str:
@@ -59,14 +61,14 @@ def _table(result: Result, rows: int) -> Any:
     for name in frame.columns:
         generated = str(name) in asked
         title = f"* {asked[str(name)]}" if generated else str(name)
-        shown.add_column(Text(title[:WIDEST]), style="yellow" if generated else "", overflow="fold")
+        shown.add_column(Text(_cell(title)), style="yellow" if generated else "", overflow="fold")
     for row in frame.itertuples():
         shown.add_row(*(Text(_cell(value)) for value in row))
     return shown
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None or value != value else " ".join(str(value).split())
+    text = "" if value is None or value != value else " ".join(clean(value).split())
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 

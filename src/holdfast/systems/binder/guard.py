@@ -8,12 +8,12 @@ refuse everything but reading `w` (see `engines`). What is not known is refused.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
 
-from .allowed import FUNCTIONS, KEYWORDS, NODES
+from .allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
 from .table import NAME
 from .tokens import ParseError, Token, match_parentheses, tokenize
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MAX_TABLES = 12
+MAX_TYPES = 5  # names of types with parentheses inside each other: the parser's time doubles with each
 
 
 class UnsafeProgram(InputError):
@@ -85,6 +86,13 @@ def _check_words(sql: str) -> None:
     for token in tokens:
         if token.kind == ";":
             raise UnsafeProgram("must be one statement", _shown(sql[token.start :]))
+    around: list[int] = []  # where the types that are open end
+    for opening in sorted(partner):
+        around = [end for end in around if end > opening]
+        if opening and tokens[opening - 1].value.lower() in TYPES:
+            around.append(partner[opening])
+        if len(around) > MAX_TYPES:
+            raise UnsafeProgram("must not be nested that deeply", _shown(sql[tokens[opening - 1].start :]))
     for opening, closing in partner.items():
         name = _function(tokens[opening - 1]) if opening else None
         if name is None or name in FUNCTIONS:
@@ -120,9 +128,7 @@ def _parse(sql: str, dialect: str) -> exp.Expression:
 
 def _check_nodes(tree: exp.Expression) -> None:
     exp = _sqlglot().exp
-    own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-    if NAME in own:
-        raise UnsafeProgram(f"must not give the name {NAME} to a query of its own", f"WITH {NAME}")
+    own = _own_queries(tree)
     tables = 0
     for node in tree.walk():
         kind = type(node).__name__
@@ -135,20 +141,38 @@ def _check_nodes(tree: exp.Expression) -> None:
             _check_table(node, own)
         if kind not in NODES and not (isinstance(node, exp.Func) and not isinstance(node, exp.UDTF)):
             raise UnsafeProgram("must be a SELECT made of known parts only", kind.lower())
-        if isinstance(node, exp.Select) and (
-            node.args.get("into") or node.args.get("locks") or node.args.get("sample")
-        ):
-            raise UnsafeProgram("must not write, lock or sample", _shown(node.sql()))
+        if isinstance(node, exp.Select):
+            for what in ("into", "locks", "sample"):
+                if node.args.get(what):
+                    raise UnsafeProgram("must not write, lock or sample", what.removesuffix("s"))
     if tables > MAX_TABLES:
         raise UnsafeProgram(f"must name at most {MAX_TABLES} tables", f"{tables}")
 
 
-def _check_table(node: exp.Expression, own: Collection[str]) -> None:
+def _own_queries(tree: exp.Expression) -> dict[str, list[int]]:
+    """Names that WITH gives to queries, and the statements (by identity) in which each may be read."""
     exp = _sqlglot().exp
-    name = node.name
+    own: dict[str, list[int]] = {}
+    for cte in tree.find_all(exp.CTE):
+        name = cte.alias_or_name.lower()
+        if name == NAME:
+            raise UnsafeProgram(f"must not give the name {NAME} to a query of its own", f"WITH {NAME}")
+        if any(table.name.lower() == name for table in cte.this.find_all(exp.Table)):
+            raise UnsafeProgram("must not be recursive", f"WITH {name}")
+        own.setdefault(name, []).append(id(cte.parent.parent))
+    return own
+
+
+def _check_table(node: exp.Expression, own: Mapping[str, Collection[int]]) -> None:
+    exp = _sqlglot().exp
+    name = node.name.lower()
     plain = isinstance(node.this, exp.Identifier) and not node.args.get("db") and not node.args.get("catalog")
-    if not plain or (name.lower() != NAME and name.lower() not in own):
-        raise UnsafeProgram(f"must read no other table than {NAME}", _shown(node.sql()))
+    around, known = node.parent, name == NAME
+    while around is not None and not known:  # a name holds inside of the statement that gives it, and nowhere else
+        known = id(around) in own.get(name, ())
+        around = around.parent
+    if not plain or not known:
+        raise UnsafeProgram(f"must read no other table than {NAME}", _shown(node.name or type(node.this).__name__))
 
 
 def _shown(sql: str) -> str:

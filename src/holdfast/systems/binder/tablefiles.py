@@ -14,6 +14,8 @@ from .table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST_CELL = 100_000_000  # bytes
+
 
 def read(path: Path, title: str | None = None, table: str | None = None) -> Table:
     """A table of a file of any of the kinds, told by its ending.
@@ -81,7 +83,9 @@ def read_excel(path: Path, title: str | None = None, sheet: str | None = None) -
         raise InputError(str(path), "must be an Excel workbook (.xlsx)", f"{error}") from None
     try:
         name = _chosen(path, sheet, book.sheetnames, "sheet")
-        rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+        page = book[name]
+        page.reset_dimensions()  # what a file says of its size may be anything: a billion empty cells
+        rows = [list(row) for row in page.iter_rows(values_only=True)]
     finally:
         book.close()
     while rows and all(cell is None for cell in rows[-1]):
@@ -100,6 +104,7 @@ def read_sqlite(path: Path, title: str | None = None, table: str | None = None) 
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)  # a column may be computed by the file's schema
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         found = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import sys
 from array import array
@@ -75,13 +76,16 @@ def program(engine: Any, do: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(cell: Any) -> Any:
-    if cell is None or isinstance(cell, str | int | float):
+    """A cell as JSON and tables know it; infinities as text and NaN as nothing, as in tables that are read."""
+    if cell is None or isinstance(cell, str | int):
         return cell if not isinstance(cell, bool) else int(cell)
     try:
-        as_float = float(cell)  # DECIMAL
+        real = float(cell)  # DECIMAL too
     except (TypeError, ValueError):
         return str(cell)
-    return int(as_float) if as_float.is_integer() else as_float
+    if not math.isfinite(real):
+        return None if math.isnan(real) else str(real)
+    return real if isinstance(cell, float) or not real.is_integer() else int(cell)
 
 
 def main(name: str) -> None:
