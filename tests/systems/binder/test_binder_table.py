@@ -72,7 +72,8 @@ def test_files_with_several_tables_ask_for_a_name(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "columns' names"),
         ("a.csv", b"a,b\n1,2,3\n", "must be a CSV file"),
-        ("a.csv", b"a\n\xff\xfe\n", "must be a CSV file in UTF-8"),
+        ("a.csv", b"a\n\xff\xfe\n", "must be in UTF-8"),
+        ("a.csv", b"x" * 200_000 + b"\n", "must be a CSV file"),
         ("a.parquet", b"no", "must be a parquet file"),
         ("a.xlsx", b"no", "must be an Excel workbook"),
         ("a.sqlite", b"no" * 600, "must be a SQLite file"),
@@ -88,6 +89,16 @@ def test_broken_files_are_told(name: str, content: bytes, message: str, tmp_path
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such file"):
         Table.from_file(tmp_path / f"other{Path(name).suffix}" if name != "a.pdf" else tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_first_line_tells_the_separator(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'city{sign}"a{sign}, b"{sign}c\nNaples{sign}"1, 2; 3"{sign}4\n')
+    table = Table.from_csv(path)
+    assert (table.columns, list(table.rows())) == (("city", f"a{sign}, b".replace("\t", "\\t"), "c"), [("Naples", "1, 2; 3", 4)])
+    path.write_text("only one; or two\n1\n")
+    assert len(Table.from_csv(path, sep=",").columns) == 1
 
 
 def test_a_csv_file_as_people_have_them(tmp_path: Path) -> None:
@@ -138,7 +149,8 @@ def test_size_limits_and_wrong_input() -> None:
         ([dt.date(2024, 1, 2), pd.NaT], "text", ["2024-01-02", None]),
         ([2**70, 1], "text", [str(2**70), "1"]),
         ([b"a\0b", float("nan")], "text", ["ab", None]),
-        ([float("inf"), 1.0], "text", ["inf", "1.0"]),
+        ([float("inf"), 1.5, None], "real", [float("inf"), 1.5, None]),
+        ([np.array([1, 2]), np.array([3])], "text", ["[1, 2]", "[3]"]),
         ([[1, 2], {"a": None}], "text", ["[1, 2]", '{"a": null}']),
         ([None, None], "text", [None, None]),
     ],
@@ -159,6 +171,7 @@ def test_cells_of_mixed_types(cells: list[Any], kind: str, expected: list[Any]) 
         (pd.Series(["x", None], dtype="category"), "text", ["x", None]),
         (pd.Series([2**63, 1], dtype="uint64"), "text", [str(2**63), "1"]),
         (pd.Series([1, None], dtype="Int8"), "int", [1, None]),
+        (pd.Series([1.0, None, -float("inf")]), "real", [1.0, None, -float("inf")]),
     ],
 )
 def test_columns_of_pandas(series: pd.Series, kind: str, expected: list[Any]) -> None:

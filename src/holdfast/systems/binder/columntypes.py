@@ -51,6 +51,8 @@ def plain(value: Any) -> Cell:
         return int(value) if -(2**63) <= int(value) < 2**63 else str(int(value))
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "replace").replace("\0", "")
+    if getattr(value, "ndim", 0):  # an array, as parquet files have it where there is a list
+        value = value.tolist()
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, default=str, ensure_ascii=False)
     if isinstance(value, dt.datetime | dt.date):
@@ -59,7 +61,7 @@ def plain(value: Any) -> Cell:
         real = float(value)
     except (TypeError, ValueError):
         return str(value).replace("\0", "")
-    return None if math.isnan(real) else real if math.isfinite(real) else str(real)
+    return None if math.isnan(real) else real
 
 
 def _date_text(value: dt.date) -> str | None:
@@ -187,7 +189,7 @@ def _real(series: pd.Series) -> tuple[pd.Series, ColumnType]:
 
     finite = series[np.isfinite(series)]
     if len(finite) < series.notna().sum():
-        return _objects(series), "text"
+        return series, "real"  # with infinities, which are no whole numbers
     whole = len(finite) and series.isna().any() and (finite == finite.round()).all() and finite.abs().max() < 2**53
     return (series.astype("Int64"), "int") if whole else (series, "real")
 

@@ -29,8 +29,8 @@ def print_result(result: Result, answer: list[Any], cost: Usage, rows: int, note
         console.print(_table(result, rows))
         if len(result.table) > rows:
             console.print(f"{len(result.table) - rows:,} more rows", style="dim")
-    shown = ", ".join("no value" if value is None else str(value) for value in answer) or "nothing found"
-    console.print(Text("Answer   ", style="bold"), Text(clean(shown), style="bold green"), sep="")
+    shown = ", ".join("no value" if value is None else _line(value) for value in answer) or "nothing found"
+    console.print(Text("Answer   ", style="bold"), Text(shown, style="bold green"), sep="")
     console.print(Text("Cost     ", style="bold"), Text(cost_line(cost)), sep="")
     for note in notes:
         console.print(Text("Note     ", style="bold yellow"), Text(clean(note)), sep="")
@@ -68,8 +68,12 @@ def _table(result: Result, rows: int) -> Any:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None or value != value else " ".join(clean(value).split())
+    text = "" if value is None or value != value else _line(value)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+def _line(value: Any) -> str:
+    return " ".join(clean(value).split())
 
 
 @contextmanager

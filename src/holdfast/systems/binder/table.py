@@ -102,7 +102,7 @@ class Table:
 
     @classmethod
     def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> Table:
-        """A table of a CSV file in UTF-8 with a header line; `sep` is a tab for .tsv, else a comma."""
+        """A table of a CSV file in UTF-8 with a header line, which tells the separator unless `sep` does."""
         from . import tablefiles
 
         return tablefiles.read_csv(Path(path), title, sep)
