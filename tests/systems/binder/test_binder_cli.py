@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast.errors import HoldfastError, InputError
+from holdfast.systems.binder.cache import AnswerCache
 from holdfast.systems.binder.cli import app
 from holdfast.systems.binder.models import ModelError
 from scripted_server import Server, chat, send
@@ -135,14 +136,18 @@ def test_an_endpoint_that_is_down_is_one_line_and_says_where_the_work_is(files, 
     with Server([]).running() as server:
         url = server.url
     record, cache = tmp_path / "run.jsonl", tmp_path / "answers.sqlite"
-    record.write_text("")
     more = ["--endpoint", url, "--model", "m", "--retries", "1", "--record", record, "--cache", cache]
-    result = CliRunner().invoke(app, [str(a) for a in ("ask", files / "sales.csv", "how many?", *more)])
+    command = [str(a) for a in ("ask", files / "sales.csv", "how many?", *more)]
+    result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, ModelError)
+    assert "Kept" not in result.stderr
+    record.write_text("{}\n")
+    AnswerCache(cache).put({b"key": "yes"})
+    result = CliRunner().invoke(app, command)
     assert "\n" not in str(result.exception)
     assert "no usable answer after 2 attempts" in str(result.exception)
-    assert str(record) in result.stderr
-    assert str(cache) in result.stderr
+    assert f"answers in {record}" in result.stderr
+    assert f"1 answer of calls in {cache}" in result.stderr
 
 
 # -------------------------------------------------------------------------------------------------------------- errors

@@ -96,7 +96,10 @@ def test_the_first_line_tells_the_separator(sign: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f'city{sign}"a{sign}, b"{sign}c\nNaples{sign}"1, 2; 3"{sign}4\n')
     table = Table.from_csv(path)
-    assert (table.columns, list(table.rows())) == (("city", f"a{sign}, b".replace("\t", "\\t"), "c"), [("Naples", "1, 2; 3", 4)])
+    assert (table.columns, list(table.rows())) == (
+        ("city", f"a{sign}, b".replace("\t", "\\t"), "c"),
+        [("Naples", "1, 2; 3", 4)],
+    )
     path.write_text("only one; or two\n1\n")
     assert len(Table.from_csv(path, sep=",").columns) == 1
 
@@ -219,6 +222,19 @@ def test_types_are_found_from_texts(texts: list[str]) -> None:
     if kind != "text":
         assert all(values[text] == (int(text) if kind == "int" else float(text)) for text in texts)
     assert (kind == "int") == all(text.lstrip("-").isdigit() for text in texts)
+
+
+@given(st.lists(st.text("0189.,+-eE", max_size=6), min_size=1, max_size=4))
+def test_what_is_made_of_a_number_s_signs_is_read_as_python_reads_it_or_stays_text(texts: list[str]) -> None:
+    kind, values = typed(texts)
+    if kind != "text":
+        assert values == {text: float(text) if text else None for text in texts}
+    Table.from_dict({"a": texts}).normalized()  # reads "1,200" too
+
+
+def test_squares_of_a_chessboard_are_no_numbers() -> None:
+    assert typed(["e4", "E6", "e7"])[0] == "text"
+    assert typed([".5", "1e3", "-0"])[1] == {".5": 0.5, "1e3": 1000.0, "-0": 0.0}
 
 
 @given(st.dates())

@@ -28,6 +28,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Ask a table what SQL alone cannot answer; programs are untrusted, and run where they can touch nothing.",
 )
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Binder</title>
+<meta name="viewport" content="width=device-width"><style>:root{color-scheme:light dark}
+body{font:15px sans-serif;margin:2em}td,th{padding:2px 10px;text-align:left}pre{white-space:pre-wrap}</style>
+"""
 TABLE = typer.Argument(help="csv, tsv, parquet, xlsx, sqlite, db or duckdb file.")
 PART = typer.Option(help="Table or sheet, where the file has several.")
 
@@ -153,11 +157,18 @@ def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
 @contextmanager
 def _kept(record: Path | None, cache: Path | None) -> Iterator[None]:
     """Where paid work is, if it stops half-way."""
+    from holdfast.systems.binder.cache import AnswerCache
+
     try:
         yield
     except (HoldfastError, KeyboardInterrupt):
-        places = [f"answers in {record} (--replay reads them)"] if record is not None and record.is_file() else []
-        places += [f"answers of calls in {cache}; the same command goes on from there"] if cache is not None else []
+        places = []
+        if record is not None and record.is_file() and record.stat().st_size:
+            places.append(f"answers in {record} (--replay reads them)")
+        if cache is not None and cache.is_file() and (known := len(AnswerCache(cache))):
+            places.append(
+                f"{known:,} answer{'' if known == 1 else 's'} of calls in {cache}, which the same command does not ask for again"
+            )
         if places:
             typer.echo(f"Kept: {'; '.join(places)}.", err=True)
         raise
@@ -174,9 +185,7 @@ def _write(shown: Answer | Result, result: Result, output: Output) -> None:
 
     html, out = output.html, output.out
     if html is not None:
-        head = '<!doctype html><meta charset="utf-8"><title>Binder</title>'
-        style = "<style>body{font:15px sans-serif;margin:2em}td,th{padding:2px 10px;text-align:left}</style>"
-        write_text(html, f"{head}{style}{shown._repr_html_()}\n")
+        write_text(html, f"{PAGE}{shown._repr_html_()}\n")
         typer.echo(f"{html}: the answer as a page", err=True)
     if out is not None:
         frame = result.to_frame()

@@ -24,7 +24,7 @@ Cell = str | int | float | None
 
 MISSING = frozenset({"", "-", "--", "–", "—", "n/a", "na", "nan", "none", "null", "unknown", "?"})
 _INT = re.compile(r"[-+]?(0|[1-9]\d{0,17})")
-_REAL = re.compile(r"[-+]?(0|[1-9]\d*)?(\.\d+)?([eE][-+]?\d{1,3})?")
+_REAL = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d+)?|\.\d+)([eE][-+]?\d{1,3})?")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _YEAR = "january february march april may june july august september october november december"
 MONTHS = tuple(_YEAR.split())
@@ -78,7 +78,7 @@ def parse_int(text: str) -> int | None:
 
 def parse_real(text: str) -> float | None:
     """A real number written with digits, point and exponent, else None; also None if it is too large for a float."""
-    if not text or not any(c.isdigit() for c in text) or not _REAL.fullmatch(text):
+    if not _REAL.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) else None

@@ -31,23 +31,9 @@ def print_result(result: Result, answer: list[Any], cost: Usage, rows: int, note
             console.print(f"{len(result.table) - rows:,} more rows", style="dim")
     shown = ", ".join("no value" if value is None else _line(value) for value in answer) or "nothing found"
     console.print(Text("Answer   ", style="bold"), Text(shown, style="bold green"), sep="")
-    console.print(Text("Cost     ", style="bold"), Text(cost_line(cost)), sep="")
+    console.print(Text("Cost     ", style="bold"), Text(str(cost)), sep="")
     for note in notes:
         console.print(Text("Note     ", style="bold yellow"), Text(clean(note)), sep="")
-
-
-def cost_line(cost: Usage) -> str:
-    """What was used, in one line.
-
-    Example:
-        >>> from holdfast.systems.binder.limits import Usage
-        >>> cost_line(Usage(calls=1, rows=12, cached=3, seconds=0.5))
-        '1 request, 12 cells asked, 3 from the cache, 0 tokens, 0.5 s'
-    """
-    money = f", {cost.cost:.4g} in money" if cost.cost else ""
-    requests = f"{cost.calls:,} request{'' if cost.calls == 1 else 's'}"
-    asked = f"{cost.rows:,} cells asked, {cost.cached:,} from the cache"
-    return f"{requests}, {asked}, {cost.tokens:,} tokens{money}, {cost.seconds:.1f} s"
 
 
 def _table(result: Result, rows: int) -> Any:
@@ -91,4 +77,4 @@ def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-__all__ = ["bar", "cost_line", "print_result"]
+__all__ = ["bar", "print_result"]
