@@ -166,9 +166,8 @@ def _kept(record: Path | None, cache: Path | None) -> Iterator[None]:
         if record is not None and record.is_file() and record.stat().st_size:
             places.append(f"answers in {record} (--replay reads them)")
         if cache is not None and cache.is_file() and (known := len(AnswerCache(cache))):
-            places.append(
-                f"{known:,} answer{'' if known == 1 else 's'} of calls in {cache}, which the same command does not ask for again"
-            )
+            answers = f"{known:,} answer{'' if known == 1 else 's'} of calls"
+            places.append(f"{answers} in {cache}, which the same command does not ask for again")
         if places:
             typer.echo(f"Kept: {'; '.join(places)}.", err=True)
         raise
