@@ -232,6 +232,18 @@ def test_what_is_made_of_a_number_s_signs_is_read_as_python_reads_it_or_stays_te
     Table.from_dict({"a": texts}).normalized()  # reads "1,200" too
 
 
+def test_large_whole_numbers_keep_their_digits(tmp_path: Path) -> None:
+    large = [2**53 + 1, None, -(2**63), 2**63 - 1]
+    path = tmp_path / "a.csv"
+    path.write_text("id,more\n" + "".join(f"{'' if n is None else n},{2**63}\n" for n in large))
+    for table in (Table.from_csv(path), Table.from_dict({"id": large}), Table.from_rows(["id"], [[n] for n in large])):
+        for each in (table, table.normalized()):
+            assert [row[0] for row in each.rows()] == large
+    assert Table.from_csv(path).types == ("int", "text")
+    texts = Table.from_rows(["id"], [[f"{2**53 + 1:,}"], ["12"]])
+    assert texts.normalized().types == ("text",)
+
+
 def test_squares_of_a_chessboard_are_no_numbers() -> None:
     assert typed(["e4", "E6", "e7"])[0] == "text"
     assert typed([".5", "1e3", "-0"])[1] == {".5": 0.5, "1e3": 1000.0, "-0": 0.0}
