@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import typer
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.systems.binder.backends import call_backends, language_model
-from holdfast.systems.binder.display import bar, print_result
+from holdfast.systems.binder.display import bars, print_result
 from holdfast.systems.binder.options import Models, Output, Work, taking
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def ask(
     shots = exemplars or ("statements" if statement else "questions")
     with _executor(models, work, lm) as executor, _kept(models.record, work.cache):
         binder = Binder(lm, shots, samples, temperature, vote, executor=executor, limits=work.limits)
-        with bar("Running programs", output.quiet or output.as_json) as progress:
-            answer = binder.ask(question, data, column=column, progress=progress)
+        with bars(output.quiet or output.as_json) as show:
+            executor.progress = functools.partial(show, "Cells asked about")
+            answer = binder.ask(question, data, column=column, progress=functools.partial(show, "Programs run"))
     _write(answer, answer.result, output)
     if output.as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False, default=str))
@@ -92,7 +94,10 @@ def run(
     _check_out(output.out)
     text = _program(program)
     data = _read(table, part)
-    with _executor(models, work, language_model(models)) as executor, _kept(models.record, work.cache):
+    executor = _executor(models, work, language_model(models))
+    with executor, _kept(models.record, work.cache), bars(output.quiet or output.as_json) as show:
+        show("Programs run", 0, 1)
+        executor.progress = functools.partial(show, "Cells asked about")
         result = executor.run(text, data)
     _write(result, result, output)
     if output.as_json:

@@ -63,18 +63,24 @@ def _line(value: Any) -> str:
 
 
 @contextmanager
-def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the terminal's error stream, if it is one."""
+def bars(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on the terminal's error stream, if it is one: one for each thing that is told to be done so far."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield show
 
 
-__all__ = ["bar", "print_result"]
+__all__ = ["bars", "print_result"]
