@@ -42,6 +42,10 @@ def test_every_real_program_passes(engine: str) -> None:
         "SELECT a FROM w WHERE b NOT LIKE 'x%' AND c GLOB 'x*' UNION ALL SELECT -2 ORDER BY 1 DESC LIMIT 3 OFFSET 1",
         "SELECT DISTINCT a FROM w WHERE (a, b) = (SELECT MAX(a), b FROM w) AND a BETWEEN 1 AND 2 OR NOT a <> 3",
         "SELECT row_number() OVER (ORDER BY a), LAG(a) OVER (ORDER BY b) FROM w",
+        "WITH t AS (SELECT 1 AS x), u AS (SELECT x FROM t) SELECT x FROM t UNION SELECT x FROM T EXCEPT SELECT x FROM u",
+        "SELECT * FROM (WITH t AS (WITH u AS (SELECT 1 AS x) SELECT x FROM u) SELECT x FROM t) q",
+        "WITH t AS (SELECT a FROM w) SELECT (SELECT COUNT(*) FROM t), a FROM w WHERE a IN (SELECT a FROM t)",
+        "SELECT date(datetime(a)), CAST(CAST(a AS VARCHAR(9)) AS DECIMAL(9, 2)) FROM w",
     ],
 )  # fmt: skip
 def test_what_people_and_models_write_passes(sql: str) -> None:
@@ -58,6 +62,9 @@ def test_what_people_and_models_write_passes(sql: str) -> None:
         ("VALUES (1)", "one SELECT"),
         ("SELECT * FROM (VALUES (1))", "program"),
         ("SELECT random()", "received random"),
+        ("WITH t AS (SELECT x FROM t) SELECT x FROM t", "not be recursive"),
+        ("SELECT x FROM (WITH t AS (SELECT 1 AS x) SELECT x FROM t) JOIN t ON 1", "no other table than w; received t"),
+        ("SELECT " + "date(" * 6 + "a" + ")" * 6, "nested that deeply"),
         ("SELECT {'a': 1}", "known parts"),
     ],
 )

@@ -154,6 +154,8 @@ def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
     from holdfast.systems.binder.cache import AnswerCache
     from holdfast.systems.binder.executor import Executor
 
+    if work.max_cost is not None and not any(models.prices):
+        raise InputError("--max-cost", "needs --prices, or nothing costs anything", work.max_cost)
     mapper, answerer = call_backends(models, lm)
     kept = None if work.cache is None else AnswerCache(work.cache)
     return Executor(engine=work.engine, mapper=mapper, answerer=answerer, cache=kept, limits=work.limits)
