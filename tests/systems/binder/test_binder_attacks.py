@@ -105,14 +105,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cases() -> Iterator[Any]:
     for attack in ATTACKS:
-        for engine in ENGINES:
-            slow = attack["outcome"] in ("stopped", "any") and not attack.get("quick")  # its process is killed
-            name = f"{attack['name'].replace(' ', '-')}-{engine}"
-            yield pytest.param(engine, attack, id=name, marks=[pytest.mark.slow] if slow else [])
+        slow = attack["outcome"] in ("stopped", "any") and not attack.get("quick")  # its process is killed
+        yield pytest.param(attack, id=attack["name"].replace(" ", "-"), marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize(("engine", "attack"), list(cases()))
-def test_attack_does_no_harm(engine: str, attack: dict[str, Any], executors: Fixed, folder: Path) -> None:
+@pytest.mark.parametrize("attack", list(cases()))
+def test_attack_does_no_harm(attack: dict[str, Any], executors: Fixed, folder: Path) -> None:
+    for engine in ENGINES:
+        try:
+            attacked(engine, attack, executors, folder)
+        except Exception as error:
+            error.add_note(f"on {engine}")
+            raise
+
+
+def attacked(engine: str, attack: dict[str, Any], executors: Fixed, folder: Path) -> None:
     global watching
     cells = [filled(cell, attack, folder) for cell in attack.get("cells", ["one", "two", "three"])]
     table = Table.from_dict({"a": cells, "n": list(range(len(cells)))})

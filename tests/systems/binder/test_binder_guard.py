@@ -42,7 +42,7 @@ def test_every_real_program_passes(engine: str) -> None:
         "SELECT a FROM w WHERE b NOT LIKE 'x%' AND c GLOB 'x*' UNION ALL SELECT -2 ORDER BY 1 DESC LIMIT 3 OFFSET 1",
         "SELECT DISTINCT a FROM w WHERE (a, b) = (SELECT MAX(a), b FROM w) AND a BETWEEN 1 AND 2 OR NOT a <> 3",
         "SELECT row_number() OVER (ORDER BY a), LAG(a) OVER (ORDER BY b) FROM w",
-        "WITH t AS (SELECT 1 AS x), u AS (SELECT x FROM t) SELECT x FROM t UNION SELECT x FROM T EXCEPT SELECT x FROM u",
+        "WITH t AS (SELECT 1 AS x), u AS (SELECT x FROM t) SELECT x FROM t UNION SELECT x FROM T EXCEPT SELECT 2",
         "SELECT * FROM (WITH t AS (WITH u AS (SELECT 1 AS x) SELECT x FROM u) SELECT x FROM t) q",
         "WITH t AS (SELECT a FROM w) SELECT (SELECT COUNT(*) FROM t), a FROM w WHERE a IN (SELECT a FROM t)",
         "SELECT date(datetime(a)), CAST(CAST(a AS VARCHAR(9)) AS DECIMAL(9, 2)) FROM w",
