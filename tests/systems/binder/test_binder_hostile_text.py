@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import sqlite3
 import zipfile
@@ -10,16 +11,20 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.binder import Executor, FunctionMapper, RegexMapper, Table
+from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
 from holdfast.systems.binder.callrunner import CallFailed
 from holdfast.systems.binder.completions import read_program, read_rows, read_values
 from holdfast.systems.binder.display import print_result
 from holdfast.systems.binder.limits import Budget, Limits
+from holdfast.systems.binder.models import ModelError, OpenAICompatible, Recorder
+from holdfast.systems.binder.models.endpoint import Prices
+from holdfast.systems.binder.models.transport import Patience
 from holdfast.systems.binder.patterns import PatternTimeout
 from holdfast.systems.binder.questions import Choice, read_question
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.templates import NoTemplate, read_request
 from holdfast.systems.binder.wtq import normalize
+from scripted_server import Server, send
 
 pytestmark = pytest.mark.timeout(60)  # each was minutes, and is milliseconds
 LONG = 20_000
@@ -90,6 +95,37 @@ def test_no_cell_answer_or_name_controls_the_terminal(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert not set(out) & set("\x1b\x07\x9b\u202e")
     assert out.count("owned") > 8  # in program, names, cells, answers and note
+
+
+def says(content: bytes, *more: bytes) -> bytes:
+    return b'{"choices": [{"message": {"content": "%s"}%s}]%s}' % (content, *(*more, b"", b"")[:2])
+
+
+PACKED, TWICE = {"Content-Encoding": "gzip"}, {"Content-Encoding": "gzip, gzip"}
+ANSWERS: dict[str, tuple[bytes, dict[str, str], object]] = {
+    "nested without end": (b"[" * 200_000, {}, "no JSON"),
+    "half a character": (says(b"SELECT '\\ud800' FROM w"), {}, ["?"]),
+    "tokens beyond measure": (says(b"SELECT 1", b"", b', "usage": {"prompt_tokens": 1%s}' % (b"0" * 400)), {}, [1]),
+    "impossible": (says(b"SELECT 1", b', "logprobs": {"content": [{"logprob": -Infinity}]}'), {}, [1]),
+    "compressed": (gzip.compress(says(b"SELECT 1")), PACKED, [1]),
+    "compressed twice": (gzip.compress(gzip.compress(b" " * 10**7)), TWICE, "not asked for"),
+    "bomb": (gzip.compress(b" " * 10**8), PACKED, "more than 16777216 bytes"),
+}
+
+
+@pytest.mark.parametrize(("body", "headers", "expected"), ANSWERS.values(), ids=ANSWERS)
+def test_answers_of_endpoints_that_broke_something(
+    body: bytes, headers: dict[str, str], expected: object, kept_engines: None, tmp_path: Path
+) -> None:
+    with Server(lambda handler, _: send(handler, 200, body, **headers)).running() as server:
+        model = OpenAICompatible(server.url, "m", patience=Patience(timeout_s=30, retries=0), prices=Prices(1, 1))
+        binder = Binder(Recorder(model, tmp_path / "record.jsonl"), n_samples=1)
+        if isinstance(expected, str):
+            with pytest.raises(ModelError, match=expected):
+                binder.ask("?", Table.from_dict({"a": ["x"]}))
+        else:
+            assert binder.ask("?", Table.from_dict({"a": ["x"]})).answer == expected
+        model.close()
 
 
 def test_a_workbook_that_says_it_has_a_billion_cells_is_read(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class Replayed:
                 entry = json.loads(line)
                 self._answers[entry["key"]].append([Completion(**c) for c in entry["completions"]])
                 name, chat = str(entry["model"]), bool(entry["chat"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 if number == len(lines):
                     break
                 raise InputError("replay", f"line {number} of {self.path} must be a recording", str(error)) from error

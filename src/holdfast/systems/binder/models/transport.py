@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import httpx2
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})  # temporary by their definition
+ENCODINGS = ("identity", "gzip")  # at most a thousandfold; others, and several at once, can be any bomb
 SHOWN = 160  # characters of an answer quoted in an error
 
 
@@ -157,6 +158,9 @@ class Transport:
         try:
             async with asyncio.timeout(self._patience.timeout_s):
                 async with self._client().stream("POST", url, json=payload) as response:
+                    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+                    if encoding not in ENCODINGS:
+                        raise _Passing(f"an answer in the encoding {_brief(encoding)}, which was not asked for")
                     body = bytearray()
                     async for piece in response.aiter_bytes():
                         body += piece
@@ -176,7 +180,7 @@ class Transport:
             raise Refused(response.status_code, text, said)
         try:
             answer = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _Passing(f"no JSON: {_brief(text)}") from error
         if not isinstance(answer, dict):
             raise _Passing(f"JSON that is no object: {_brief(text)}")
@@ -184,7 +188,8 @@ class Transport:
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:
-            options = {"headers": self._headers, "timeout": None, "follow_redirects": False}
+            headers = {**self._headers, "Accept-Encoding": "gzip"}
+            options = {"headers": headers, "timeout": None, "follow_redirects": False}
             self._http = _http_library().AsyncClient(**options, verify=_certificates())
         return self._http
 
