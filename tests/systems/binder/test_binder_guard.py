@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import MissingExtra
+from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.binder import Executor, FunctionMapper, Limits, Table, guard
 from holdfast.systems.binder.dialect import to_engine
 from holdfast.systems.binder.engines.errors import EngineTimeout
@@ -71,6 +71,13 @@ def test_what_people_and_models_write_passes(sql: str) -> None:
 def test_what_is_not_known_is_refused(sql: str, message: str) -> None:
     with pytest.raises((UnsafeProgram, ParseError), match=message):
         check(sql, "duckdb")
+
+
+def test_what_means_something_else_on_duckdb_is_refused_there() -> None:
+    check("SELECT MAX(a, 1) FROM w", "sqlite")
+    check("SELECT MAX(a), MIN(DISTINCT a) FROM w", "duckdb")
+    with pytest.raises(InputError, match="engine='sqlite' takes several"):
+        check("SELECT MAX(a, 1) FROM w", "duckdb")
 
 
 def test_a_missing_parser_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

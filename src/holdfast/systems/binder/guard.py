@@ -58,6 +58,7 @@ def check(sql: str, dialect: str) -> exp.Expression:
         UnsafeProgram: it has more than one statement, another statement than SELECT, an unknown function, another
             table than `w` or its own, a recursive query, ...
         ParseError: it is no SQL.
+        InputError: it means something else on DuckDB.
 
     Example:
         >>> from holdfast.systems.binder.guard import check
@@ -75,6 +76,8 @@ def check(sql: str, dialect: str) -> exp.Expression:
     if not isinstance(tree, tree_exp.Select | tree_exp.SetOperation):
         raise UnsafeProgram("must be one SELECT", _shown(sql))
     _check_nodes(tree)
+    if dialect == "duckdb":
+        _check_meaning(tree)
     return tree
 
 
@@ -147,6 +150,18 @@ def _check_nodes(tree: exp.Expression) -> None:
                     raise UnsafeProgram("must not write, lock or sample", what.removesuffix("s"))
     if tables > MAX_TABLES:
         raise UnsafeProgram(f"must name at most {MAX_TABLES} tables", f"{tables}")
+
+
+def _check_meaning(tree: exp.Expression) -> None:
+    """Refuse what DuckDB would run, as something else than what SQLite, for which programs are written, makes of it."""
+    exp = _sqlglot().exp
+    for node in tree.find_all(exp.Max, exp.Min):
+        if node.args.get("count") or node.args.get(
+            "expressions"
+        ):  # the largest of several values in SQLite, the several largest in DuckDB
+            raise InputError(
+                "program", "must give MAX and MIN one value on DuckDB; engine='sqlite' takes several", "more"
+            )
 
 
 def _own_queries(tree: exp.Expression) -> dict[str, list[int]]:
