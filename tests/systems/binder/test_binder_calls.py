@@ -66,12 +66,16 @@ def rows_of(count: int) -> list[Row]:
 def test_each_different_row_is_asked_about_once_and_every_row_answered(cells: list[str], chunk_rows: int) -> None:
     mapper = Upper()
     calls = runner(mapper, chunk_rows=chunk_rows)
+    told: list[tuple[int, int]] = []
+    calls.progress = lambda *step: told.append(step)
     mapped = calls.map("?", [(cell,) for cell in cells], HEADER)
     assert mapped.answers == [cell.upper() for cell in cells]
     asked = [row for request in mapper.requests for row in request]
     assert Counter(asked) == Counter({(cell,): 1 for cell in cells})
     assert all(len(request) <= chunk_rows for request in mapper.requests)
     assert len(mapper.requests) == -(-len(set(cells)) // chunk_rows) == calls.budget.spent.calls
+    different = len(set(cells))
+    assert told == [(min(n * chunk_rows, different), different) for n in range(1, len(mapper.requests) + 1)]
     again = calls.map("?", [(cell,) for cell in reversed(cells)], HEADER)
     assert (again.answers, again.asked) == (mapped.answers[::-1], 0)
 

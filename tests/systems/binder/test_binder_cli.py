@@ -10,20 +10,21 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast.errors import HoldfastError, InputError
+from holdfast.systems.binder.cache import AnswerCache
 from holdfast.systems.binder.cli import app
 from holdfast.systems.binder.models import ModelError
 from scripted_server import Server, chat, send
 
 ROWS = [("Naples", "kettle", 3), ("Denver", "drill", 5), ("Honolulu", "kettle", 7)]
+pytestmark = pytest.mark.usefixtures("kept_engines")
 PROGRAM = "SELECT SUM(amount) FROM w WHERE QA(\"map@is it by the sea?\"; city) = 'yes'"
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """The same sales in every kind of file, known answers, a program."""
     frame = pd.DataFrame(ROWS, columns=["city", "product", "amount"])
-    root = tmp_path / "own data"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("own data")
     frame.to_csv(root / "sales.csv", index=False)
     frame.to_parquet(root / "sales.parquet")
     frame.to_excel(root / "sales.xlsx", index=False, sheet_name="2024")
@@ -135,14 +136,18 @@ def test_an_endpoint_that_is_down_is_one_line_and_says_where_the_work_is(files, 
     with Server([]).running() as server:
         url = server.url
     record, cache = tmp_path / "run.jsonl", tmp_path / "answers.sqlite"
-    record.write_text("")
     more = ["--endpoint", url, "--model", "m", "--retries", "1", "--record", record, "--cache", cache]
-    result = CliRunner().invoke(app, [str(a) for a in ("ask", files / "sales.csv", "how many?", *more)])
+    command = [str(a) for a in ("ask", files / "sales.csv", "how many?", *more)]
+    result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, ModelError)
+    assert "Kept" not in result.stderr
+    record.write_text("{}\n")
+    AnswerCache(cache).put({b"key": "yes"})
+    result = CliRunner().invoke(app, command)
     assert "\n" not in str(result.exception)
     assert "no usable answer after 2 attempts" in str(result.exception)
-    assert str(record) in result.stderr
-    assert str(cache) in result.stderr
+    assert f"answers in {record}" in result.stderr
+    assert f"1 answer of calls in {cache}" in result.stderr
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
@@ -163,6 +168,7 @@ def test_an_endpoint_that_is_down_is_one_line_and_says_where_the_work_is(files, 
         (["--column", "town"], "column: must name a column"),
         (["--max-rows"], None),
         (["--part", "x"], "table"),
+        (["--max-cost", "1"], "--max-cost: needs --prices"),
         (["--endpoint", "http://x", "--model", "m", "--key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (["--endpoint", "http://x", "--model", "m", "--style", "song"], "--style"),
     ],
@@ -180,10 +186,10 @@ def test_mistakes_are_named(files, more, words):
     ("name", "content"),
     [("a.csv", ""), ("a.csv", "x,y\n"), ("a.pdf", "x"), ("a.parquet", "x"), ("a.sqlite", "x"), ("a.xlsx", "x")],
 )
-def test_files_that_hold_no_table_are_named(files, name, content):
-    (files / name).write_text(content)
+def test_files_that_hold_no_table_are_named(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=name.replace(".", r"\.")):
-        run("ask", files / name, "how many are x?")
+        run("ask", tmp_path / name, "how many are x?")
 
 
 def test_strange_programs_are_refused(files):

@@ -67,7 +67,7 @@ def test_one_budget_may_span_several_runs(fresh: Executor) -> None:
 
 def test_a_query_without_end_is_interrupted(fresh: Executor) -> None:
     numbers = Table.from_dict({"n": list(range(3000))})
-    fresh.limits = Limits(timeout_s=0.5)
+    fresh.limits = Limits(timeout_s=0.3)
     slow = "SELECT COUNT(*) FROM w a, w b, w c WHERE a.n * b.n % 7 = c.n % 11 AND a.n || b.n LIKE '%' || c.n"
     with pytest.raises((BudgetExceeded, EngineTimeout), match=r"timeout_s|too long"):
         fresh.run(slow, numbers)

@@ -47,7 +47,7 @@ def answer(question: str, *cells: str) -> str:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+def executor(request: pytest.FixtureRequest, kept_engines: None) -> Iterator[Executor]:
     answerer = FunctionAnswerer(
         lambda question, rows, header: [" ".join(row) for row in rows] if question == "all" else [len(rows), *header],
         name="count",
@@ -185,6 +185,24 @@ def table_for(program: str) -> Table:
             connection.close()
         columns = columns or ["a"]
         return Table.from_dict({c: ["won", "7", f"t{i}"] for i, c in enumerate(columns)})
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("WITH t AS (SELECT a FROM w GROUP BY a) SELECT COUNT(*) FROM t", [3]),
+        ("WITH t AS (SELECT n FROM w) SELECT COUNT(x.n) FROM t x, t y", [6]),
+        ("WITH t AS (SELECT a FROM w), u AS (SELECT a FROM t) SELECT COUNT(*) FROM t, u", [9]),
+        ("SELECT COUNT(*) FROM (SELECT DISTINCT a FROM w) AS q, w", [9]),
+        ("SELECT a FROM w ORDER BY n", ["y", "z", "x"]),
+        ("SELECT a FROM w ORDER BY n DESC LIMIT 1", ["x"]),
+        ("SELECT 7 / 2, 7 / 0, 7 % 0, 7.0 / 0, n / 0.0 FROM w LIMIT 1", [3, None, None, None, None]),
+        ("SELECT 1e999, -1e999", ["inf", "-inf"]),
+        ("SELECT a -- of w\r, 'not this'\nFROM\u00a0w /* nor this */ WHERE n = '1'", ["z"]),
+    ],
+)
+def test_both_engines_say_the_same(program: str, expected: list[object], fresh: Executor) -> None:
+    assert fresh.run(program, Table.from_dict({"a": ["x", "y", "z"], "n": [2, None, 1]})).answer == expected
 
 
 # ---------------------------------------------------------------------------------------------------------- properties

@@ -17,7 +17,7 @@ EXAMPLES = [*load_programs("questions"), *load_programs("statements")]
 
 
 @pytest.fixture(scope="module")
-def executor():
+def executor(kept_engines):
     """One engine for all; its mapper is set for each example."""
     with Executor() as shared:
         yield shared

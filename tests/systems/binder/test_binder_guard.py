@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import MissingExtra
+from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.binder import Executor, FunctionMapper, Limits, Table, guard
 from holdfast.systems.binder.dialect import to_engine
 from holdfast.systems.binder.engines.errors import EngineTimeout
@@ -42,6 +42,10 @@ def test_every_real_program_passes(engine: str) -> None:
         "SELECT a FROM w WHERE b NOT LIKE 'x%' AND c GLOB 'x*' UNION ALL SELECT -2 ORDER BY 1 DESC LIMIT 3 OFFSET 1",
         "SELECT DISTINCT a FROM w WHERE (a, b) = (SELECT MAX(a), b FROM w) AND a BETWEEN 1 AND 2 OR NOT a <> 3",
         "SELECT row_number() OVER (ORDER BY a), LAG(a) OVER (ORDER BY b) FROM w",
+        "WITH t AS (SELECT 1 AS x), u AS (SELECT x FROM t) SELECT x FROM t UNION SELECT x FROM T EXCEPT SELECT 2",
+        "SELECT * FROM (WITH t AS (WITH u AS (SELECT 1 AS x) SELECT x FROM u) SELECT x FROM t) q",
+        "WITH t AS (SELECT a FROM w) SELECT (SELECT COUNT(*) FROM t), a FROM w WHERE a IN (SELECT a FROM t)",
+        "SELECT date(datetime(a)), CAST(CAST(a AS VARCHAR(9)) AS DECIMAL(9, 2)) FROM w",
     ],
 )  # fmt: skip
 def test_what_people_and_models_write_passes(sql: str) -> None:
@@ -58,12 +62,22 @@ def test_what_people_and_models_write_passes(sql: str) -> None:
         ("VALUES (1)", "one SELECT"),
         ("SELECT * FROM (VALUES (1))", "program"),
         ("SELECT random()", "received random"),
+        ("WITH t AS (SELECT x FROM t) SELECT x FROM t", "not be recursive"),
+        ("SELECT x FROM (WITH t AS (SELECT 1 AS x) SELECT x FROM t) JOIN t ON 1", "no other table than w; received t"),
+        ("SELECT " + "date(" * 6 + "a" + ")" * 6, "nested that deeply"),
         ("SELECT {'a': 1}", "known parts"),
     ],
 )
 def test_what_is_not_known_is_refused(sql: str, message: str) -> None:
     with pytest.raises((UnsafeProgram, ParseError), match=message):
         check(sql, "duckdb")
+
+
+def test_what_means_something_else_on_duckdb_is_refused_there() -> None:
+    check("SELECT MAX(a, 1) FROM w", "sqlite")
+    check("SELECT MAX(a), MIN(DISTINCT a) FROM w", "duckdb")
+    with pytest.raises(InputError, match="engine='sqlite' takes several"):
+        check("SELECT MAX(a, 1) FROM w", "duckdb")
 
 
 def test_a_missing_parser_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

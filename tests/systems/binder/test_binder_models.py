@@ -56,9 +56,9 @@ def test_recordings_repeat_a_run_without_its_model(tmp_path):
     assert [ask(replayed, prompt)[0].text for _ in range(3)] == ["c", "c", "c"]  # temperature 0: the same each time
     with pytest.raises(ModelError, match="2 answers to a request that is made once more"):
         ask(replayed, temperature=0.4)
-    with pytest.raises(ModelError, match="'Q: another'"):
+    with pytest.raises(ModelError, match="holds no answer to 'another'"):
         ask(replayed, "x\nQ: another")
-    with pytest.raises(ModelError, match="no answer to this request"):
+    with pytest.raises(ModelError, match="holds no answer to"):
         ask(replayed, prompt, n=2)
     assert replayed.spending.tokens == 0
 

@@ -16,7 +16,7 @@ pytest.importorskip("duckdb")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "duckdb"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+def executor(request: pytest.FixtureRequest, kept_engines: None) -> Iterator[Executor]:
     with Executor(request.param, FunctionMapper(say, name="numbers")) as made:
         yield made
 

@@ -72,7 +72,8 @@ def test_files_with_several_tables_ask_for_a_name(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "columns' names"),
         ("a.csv", b"a,b\n1,2,3\n", "must be a CSV file"),
-        ("a.csv", b"a\n\xff\xfe\n", "must be a CSV file in UTF-8"),
+        ("a.csv", b"a\n\xff\xfe\n", "must be in UTF-8"),
+        ("a.csv", b"x" * 200_000 + b"\n", "must be a CSV file"),
         ("a.parquet", b"no", "must be a parquet file"),
         ("a.xlsx", b"no", "must be an Excel workbook"),
         ("a.sqlite", b"no" * 600, "must be a SQLite file"),
@@ -88,6 +89,19 @@ def test_broken_files_are_told(name: str, content: bytes, message: str, tmp_path
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such file"):
         Table.from_file(tmp_path / f"other{Path(name).suffix}" if name != "a.pdf" else tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+def test_the_first_line_tells_the_separator(sign: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f'city{sign}"a{sign}, b"{sign}c\nNaples{sign}"1, 2; 3"{sign}4\n')
+    table = Table.from_csv(path)
+    assert (table.columns, list(table.rows())) == (
+        ("city", f"a{sign}, b".replace("\t", "\\t"), "c"),
+        [("Naples", "1, 2; 3", 4)],
+    )
+    path.write_text("only one; or two\n1\n")
+    assert len(Table.from_csv(path, sep=",").columns) == 1
 
 
 def test_a_csv_file_as_people_have_them(tmp_path: Path) -> None:
@@ -138,7 +152,8 @@ def test_size_limits_and_wrong_input() -> None:
         ([dt.date(2024, 1, 2), pd.NaT], "text", ["2024-01-02", None]),
         ([2**70, 1], "text", [str(2**70), "1"]),
         ([b"a\0b", float("nan")], "text", ["ab", None]),
-        ([float("inf"), 1.0], "text", ["inf", "1.0"]),
+        ([float("inf"), 1.5, None], "real", [float("inf"), 1.5, None]),
+        ([np.array([1, 2]), np.array([3])], "text", ["[1, 2]", "[3]"]),
         ([[1, 2], {"a": None}], "text", ["[1, 2]", '{"a": null}']),
         ([None, None], "text", [None, None]),
     ],
@@ -159,6 +174,7 @@ def test_cells_of_mixed_types(cells: list[Any], kind: str, expected: list[Any]) 
         (pd.Series(["x", None], dtype="category"), "text", ["x", None]),
         (pd.Series([2**63, 1], dtype="uint64"), "text", [str(2**63), "1"]),
         (pd.Series([1, None], dtype="Int8"), "int", [1, None]),
+        (pd.Series([1.0, None, -float("inf")]), "real", [1.0, None, -float("inf")]),
     ],
 )
 def test_columns_of_pandas(series: pd.Series, kind: str, expected: list[Any]) -> None:
@@ -206,6 +222,31 @@ def test_types_are_found_from_texts(texts: list[str]) -> None:
     if kind != "text":
         assert all(values[text] == (int(text) if kind == "int" else float(text)) for text in texts)
     assert (kind == "int") == all(text.lstrip("-").isdigit() for text in texts)
+
+
+@given(st.lists(st.text("0189.,+-eE", max_size=6), min_size=1, max_size=4))
+def test_what_is_made_of_a_number_s_signs_is_read_as_python_reads_it_or_stays_text(texts: list[str]) -> None:
+    kind, values = typed(texts)
+    if kind != "text":
+        assert values == {text: float(text) if text else None for text in texts}
+    Table.from_dict({"a": texts}).normalized()  # reads "1,200" too
+
+
+def test_large_whole_numbers_keep_their_digits(tmp_path: Path) -> None:
+    large = [2**53 + 1, None, -(2**63), 2**63 - 1]
+    path = tmp_path / "a.csv"
+    path.write_text("id,more\n" + "".join(f"{'' if n is None else n},{2**63}\n" for n in large))
+    for table in (Table.from_csv(path), Table.from_dict({"id": large}), Table.from_rows(["id"], [[n] for n in large])):
+        for each in (table, table.normalized()):
+            assert [row[0] for row in each.rows()] == large
+    assert Table.from_csv(path).types == ("int", "text")
+    texts = Table.from_rows(["id"], [[f"{2**53 + 1:,}"], ["12"]])
+    assert texts.normalized().types == ("text",)
+
+
+def test_squares_of_a_chessboard_are_no_numbers() -> None:
+    assert typed(["e4", "E6", "e7"])[0] == "text"
+    assert typed([".5", "1e3", "-0"])[1] == {".5": 0.5, "1e3": 1000.0, "-0": 0.0}
 
 
 @given(st.dates())

@@ -71,6 +71,8 @@ def test_meanings_joined_by_or_are_all_included_and_negated_ones_all_excluded():
     "question",
     [
         "who won?",
+        "which item is best?",
+        "which items are the newest?",
         "how many items are cheaper than 5?",
         "how many more fruits than tools are there?",
         "what is the difference in price between fruit and tools?",

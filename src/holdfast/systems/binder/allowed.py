@@ -20,6 +20,10 @@ intersect is join like limit not null offset on or order over partition range ro
 values when where with glob escape cross inner outer natural current_date decimal numeric varchar char real int
 integer bigint double float text boolean
 """
+# Those of them, and of the functions, that are types.
+_TYPES = """
+date datetime time timestamp year decimal numeric varchar char real int integer bigint double float text boolean row
+"""
 # Structure, in sqlglot's names of nodes. Functions are judged by their names above.
 _NODES = """
 Select Subquery Union Except Intersect With CTE TableAlias From Join Where Group Having Order Ordered Limit
@@ -33,5 +37,6 @@ Anonymous AtTimeZone IgnoreNulls RespectNulls WithinGroup Named CurrentDate Curr
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 KEYWORDS = frozenset(_KEYWORDS.split())
 NODES = frozenset(_NODES.split())
+TYPES = frozenset(_TYPES.split())
 
-__all__ = ["FUNCTIONS", "KEYWORDS", "NODES"]
+__all__ = ["FUNCTIONS", "KEYWORDS", "NODES", "TYPES"]

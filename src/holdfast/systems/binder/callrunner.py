@@ -7,7 +7,7 @@ row has its answer, or the run ends with an error that says how many have.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from .cache import AnswerCache, key_of
 from .calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
 from .limits import Budget, BudgetExceeded, Usage
 
+Progress = Callable[[int, int], None]
 REASKS = 3
 LONGEST_ANSWER = 100_000
 
@@ -58,13 +59,20 @@ class CallRunner:
         cache: where answers are looked up and kept.
         budget: what may be spent.
         chunk_rows: rows per request.
+        progress: is told after each request how many different rows of the call are answered, of how many.
     """
 
     def __init__(
-        self, mapper: Mapper | None, answerer: Answerer | None, cache: AnswerCache, budget: Budget, chunk_rows: int = 50
+        self,
+        mapper: Mapper | None,
+        answerer: Answerer | None,
+        cache: AnswerCache,
+        budget: Budget,
+        chunk_rows: int = 50,
+        progress: Progress | None = None,
     ) -> None:
         self.mapper, self.answerer, self.cache, self.budget = mapper, answerer, cache, budget
-        self.chunk_rows = chunk_rows
+        self.chunk_rows, self.progress = chunk_rows, progress
 
     # ---------------------------------------------------------------------------------------------------------- map
     def map(
@@ -95,6 +103,8 @@ class CallRunner:
         try:
             for part in self._in_flight(mapper, question, parts, header):
                 answers.update(part)
+                if self.progress is not None:
+                    self.progress(before + len(answers), whole)
         except (BudgetExceeded, MapperLengthError, CallFailed) as error:
             done = before + len(self.cache.get(keys.values()))
             kept = f"{done} of {whole} different rows of {question!r} are answered and kept in {self.cache.where}"
@@ -190,4 +200,4 @@ def _text(answer: object, backend: str) -> str:
     return answer.replace("\0", "")
 
 
-__all__ = ["CallFailed", "CallRunner", "Mapped"]
+__all__ = ["CallFailed", "CallRunner", "Mapped", "Progress"]

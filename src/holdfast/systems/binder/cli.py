@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import typer
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.systems.binder.backends import call_backends, language_model
-from holdfast.systems.binder.display import bar, print_result
+from holdfast.systems.binder.display import bars, print_result
 from holdfast.systems.binder.options import Models, Output, Work, taking
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Ask a table what SQL alone cannot answer; programs are untrusted, and run where they can touch nothing.",
 )
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Binder</title>
+<meta name="viewport" content="width=device-width"><style>:root{color-scheme:light dark}
+body{font:15px sans-serif;margin:2em}td,th{padding:2px 10px;text-align:left}pre{white-space:pre-wrap}</style>
+"""
 TABLE = typer.Argument(help="csv, tsv, parquet, xlsx, sqlite, db or duckdb file.")
 PART = typer.Option(help="Table or sheet, where the file has several.")
 
@@ -62,8 +67,9 @@ def ask(
     shots = exemplars or ("statements" if statement else "questions")
     with _executor(models, work, lm) as executor, _kept(models.record, work.cache):
         binder = Binder(lm, shots, samples, temperature, vote, executor=executor, limits=work.limits)
-        with bar("Running programs", output.quiet or output.as_json) as progress:
-            answer = binder.ask(question, data, column=column, progress=progress)
+        with bars(output.quiet or output.as_json) as show:
+            executor.progress = functools.partial(show, "Cells asked about")
+            answer = binder.ask(question, data, column=column, progress=functools.partial(show, "Programs run"))
     _write(answer, answer.result, output)
     if output.as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False, default=str))
@@ -88,7 +94,10 @@ def run(
     _check_out(output.out)
     text = _program(program)
     data = _read(table, part)
-    with _executor(models, work, language_model(models)) as executor, _kept(models.record, work.cache):
+    executor = _executor(models, work, language_model(models))
+    with executor, _kept(models.record, work.cache), bars(output.quiet or output.as_json) as show:
+        show("Programs run", 0, 1)
+        executor.progress = functools.partial(show, "Cells asked about")
         result = executor.run(text, data)
     _write(result, result, output)
     if output.as_json:
@@ -145,6 +154,8 @@ def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
     from holdfast.systems.binder.cache import AnswerCache
     from holdfast.systems.binder.executor import Executor
 
+    if work.max_cost is not None and not any(models.prices):
+        raise InputError("--max-cost", "needs --prices, or nothing costs anything", work.max_cost)
     mapper, answerer = call_backends(models, lm)
     kept = None if work.cache is None else AnswerCache(work.cache)
     return Executor(engine=work.engine, mapper=mapper, answerer=answerer, cache=kept, limits=work.limits)
@@ -153,11 +164,17 @@ def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
 @contextmanager
 def _kept(record: Path | None, cache: Path | None) -> Iterator[None]:
     """Where paid work is, if it stops half-way."""
+    from holdfast.systems.binder.cache import AnswerCache
+
     try:
         yield
     except (HoldfastError, KeyboardInterrupt):
-        places = [f"answers in {record} (--replay reads them)"] if record is not None and record.is_file() else []
-        places += [f"answers of calls in {cache}; the same command goes on from there"] if cache is not None else []
+        places = []
+        if record is not None and record.is_file() and record.stat().st_size:
+            places.append(f"answers in {record} (--replay reads them)")
+        if cache is not None and cache.is_file() and (known := len(AnswerCache(cache))):
+            answers = f"{known:,} answer{'' if known == 1 else 's'} of calls"
+            places.append(f"{answers} in {cache}, which the same command does not ask for again")
         if places:
             typer.echo(f"Kept: {'; '.join(places)}.", err=True)
         raise
@@ -174,9 +191,7 @@ def _write(shown: Answer | Result, result: Result, output: Output) -> None:
 
     html, out = output.html, output.out
     if html is not None:
-        head = '<!doctype html><meta charset="utf-8"><title>Binder</title>'
-        style = "<style>body{font:15px sans-serif;margin:2em}td,th{padding:2px 10px;text-align:left}</style>"
-        write_text(html, f"{head}{style}{shown._repr_html_()}\n")
+        write_text(html, f"{PAGE}{shown._repr_html_()}\n")
         typer.echo(f"{html}: the answer as a page", err=True)
     if out is not None:
         frame = result.to_frame()

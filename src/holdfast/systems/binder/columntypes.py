@@ -23,8 +23,9 @@ ColumnType = Literal["int", "real", "date", "text"]
 Cell = str | int | float | None
 
 MISSING = frozenset({"", "-", "--", "–", "—", "n/a", "na", "nan", "none", "null", "unknown", "?"})
-_INT = re.compile(r"[-+]?(0|[1-9]\d{0,17})")
-_REAL = re.compile(r"[-+]?(0|[1-9]\d*)?(\.\d+)?([eE][-+]?\d{1,3})?")
+_INT = re.compile(r"[-+]?(0|[1-9]\d{0,18})")
+_MANY_DIGITS = re.compile(r"[-+]?\d{19,}")  # a number of an account rather than an amount: as a float it would change
+_REAL = re.compile(r"[-+]?((0|[1-9]\d*)(\.\d+)?|\.\d+)([eE][-+]?\d{1,3})?")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _YEAR = "january february march april may june july august september october november december"
 MONTHS = tuple(_YEAR.split())
@@ -51,6 +52,8 @@ def plain(value: Any) -> Cell:
         return int(value) if -(2**63) <= int(value) < 2**63 else str(int(value))
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "replace").replace("\0", "")
+    if getattr(value, "ndim", 0):  # an array, as parquet files have it where there is a list
+        value = value.tolist()
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, default=str, ensure_ascii=False)
     if isinstance(value, dt.datetime | dt.date):
@@ -59,7 +62,7 @@ def plain(value: Any) -> Cell:
         real = float(value)
     except (TypeError, ValueError):
         return str(value).replace("\0", "")
-    return None if math.isnan(real) else real if math.isfinite(real) else str(real)
+    return None if math.isnan(real) else real
 
 
 def _date_text(value: dt.date) -> str | None:
@@ -71,12 +74,13 @@ def _date_text(value: dt.date) -> str | None:
 
 def parse_int(text: str) -> int | None:
     """A whole number written without separators or leading zeros ("007" is a name, not a number), else None."""
-    return int(text) if _INT.fullmatch(text) else None
+    value = int(text) if _INT.fullmatch(text) else 2**63
+    return value if -(2**63) <= value < 2**63 else None
 
 
 def parse_real(text: str) -> float | None:
     """A real number written with digits, point and exponent, else None; also None if it is too large for a float."""
-    if not text or not any(c.isdigit() for c in text) or not _REAL.fullmatch(text):
+    if not _REAL.fullmatch(text) or _MANY_DIGITS.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) else None
@@ -162,8 +166,7 @@ def column_type(series: pd.Series) -> tuple[pd.Series, ColumnType]:
         return _real(series.astype("float64"))
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         return _objects(series), "date"
-    values = series.map(plain).astype(object)
-    values = values.where(values.notna(), None)
+    values = _objects(series)
     kinds = {type(value) for value in values if value is not None}
     if kinds == {int}:
         return values.astype("Int64"), "int"
@@ -187,17 +190,21 @@ def _real(series: pd.Series) -> tuple[pd.Series, ColumnType]:
 
     finite = series[np.isfinite(series)]
     if len(finite) < series.notna().sum():
-        return _objects(series), "text"
+        return series, "real"  # with infinities, which are no whole numbers
     whole = len(finite) and series.isna().any() and (finite == finite.round()).all() and finite.abs().max() < 2**53
     return (series.astype("Int64"), "int") if whole else (series, "real")
 
 
 def typed_text(series: pd.Series) -> tuple[pd.Series, ColumnType]:
     """A column of texts, as a CSV file has it: numbers where all cells are numbers, empty cells are no value."""
+    import pandas as pd
+
     kind, values = typed(series.unique())
     if kind == "text":
         return series.where(series != "", None).astype(object).where(lambda s: s.notna(), None), "text"
-    return series.map(values).astype("Int64" if kind == "int" else "float64"), kind
+    # By way of objects: a map would be of floats where a cell is empty, and large whole numbers would change.
+    cells = pd.Series([values[cell] for cell in series], index=series.index, dtype=object)
+    return cells.astype("Int64" if kind == "int" else "float64"), kind
 
 
 def normalized(series: pd.Series, kind: ColumnType) -> tuple[pd.Series, ColumnType]:
@@ -211,8 +218,11 @@ def normalized(series: pd.Series, kind: ColumnType) -> tuple[pd.Series, ColumnTy
     values: dict[str, Cell] | None = None
     if known and not any(re.fullmatch(r"[-+]?0\d+", cell) for cell in known):
         if (values := _all(known, parse_grouped)) is not None:
-            whole = all(float(v).is_integer() and abs(v) < 2**53 for v in values.values())  # type: ignore[arg-type]
-            found = "int" if whole and not any("." in cell or "e" in cell for cell in known) else "real"
+            written = [float(v) for cell, v in values.items() if not set(cell) & set(".e")]  # type: ignore[arg-type]
+            if any(abs(number) >= 2**53 for number in written):  # they would change
+                values = None
+            else:
+                found = "int" if len(written) == len(values) else "real"
         elif (values := _all(known, parse_date)) is not None:
             found = "date"
     if values is None:

@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 
 FENCED = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-BEGINS = re.compile(r"(?im)^[ \t]*(?:neuralsql|sql|query|program)?[ \t]*:?[ \t]*((?:select|with|qa[ \t]*\()[\s\S]*)")
+# Possessive (*+): a completion may be all blanks, and trying every way to share them out would take for ever.
+BEGINS = re.compile(
+    r"(?im)^[ \t]*+(?:neuralsql|sql|query|program)?[ \t]*+:?[ \t]*+((?:select|with|qa[ \t]*+\()[\s\S]*)"
+)
 LABEL = re.compile(r"(?i)^\s*(?:answers?|a|neuralsql)\s*:\s*")
 
 

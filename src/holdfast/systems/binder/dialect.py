@@ -2,7 +2,8 @@
 
 Programs put texts into double quotes (SQLite reads a name that no column has as a text; DuckDB and sqlglot do not) and
 names into back-ticks (DuckDB does not know them). Here a double-quoted token that is no name becomes a text, every
-quoted name gets double quotes, and all else stays as it was written.
+quoted name gets double quotes, a comment or any space becomes a blank (engines differ in where a comment ends and what
+is a space), and all else stays as it was written.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def to_engine(sql: str, names: Collection[str], dialect: str) -> str:
     known = {name.casefold() for name in (*names, NAME, ROW_ID)} | {name.casefold() for name in own_names(tokens)}
     pieces = []
     for i, token in enumerate(tokens):
-        if token.kind == "name":
+        if token.idle:
+            pieces.append(" ")
+        elif token.kind == "name":
             pieces.append(identifier(token.value))
         elif token.kind == "double":
             is_name = token.value.casefold() in known or _next_to_dot(tokens, i)

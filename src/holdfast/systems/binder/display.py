@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from holdfast.printable import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,30 +24,16 @@ def print_result(result: Result, answer: list[Any], cost: Usage, rows: int, note
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    console.print(Text("Program  ", style="bold"), Text(result.program), sep="")
+    console.print(Text("Program  ", style="bold"), Text(clean(result.program)), sep="")
     if len(result.columns.columns) and rows:
         console.print(_table(result, rows))
         if len(result.table) > rows:
             console.print(f"{len(result.table) - rows:,} more rows", style="dim")
-    shown = ", ".join("no value" if value is None else str(value) for value in answer) or "nothing found"
+    shown = ", ".join("no value" if value is None else _line(value) for value in answer) or "nothing found"
     console.print(Text("Answer   ", style="bold"), Text(shown, style="bold green"), sep="")
-    console.print(Text("Cost     ", style="bold"), Text(cost_line(cost)), sep="")
+    console.print(Text("Cost     ", style="bold"), Text(str(cost)), sep="")
     for note in notes:
-        console.print(Text("Note     ", style="bold yellow"), Text(note), sep="")
-
-
-def cost_line(cost: Usage) -> str:
-    """What was used, in one line.
-
-    Example:
-        >>> from holdfast.systems.binder.limits import Usage
-        >>> cost_line(Usage(calls=1, rows=12, cached=3, seconds=0.5))
-        '1 request, 12 cells asked, 3 from the cache, 0 tokens, 0.5 s'
-    """
-    money = f", {cost.cost:.4g} in money" if cost.cost else ""
-    requests = f"{cost.calls:,} request{'' if cost.calls == 1 else 's'}"
-    asked = f"{cost.rows:,} cells asked, {cost.cached:,} from the cache"
-    return f"{requests}, {asked}, {cost.tokens:,} tokens{money}, {cost.seconds:.1f} s"
+        console.print(Text("Note     ", style="bold yellow"), Text(clean(note)), sep="")
 
 
 def _table(result: Result, rows: int) -> Any:
@@ -59,30 +47,40 @@ def _table(result: Result, rows: int) -> Any:
     for name in frame.columns:
         generated = str(name) in asked
         title = f"* {asked[str(name)]}" if generated else str(name)
-        shown.add_column(Text(title[:WIDEST]), style="yellow" if generated else "", overflow="fold")
+        shown.add_column(Text(_cell(title)), style="yellow" if generated else "", overflow="fold")
     for row in frame.itertuples():
         shown.add_row(*(Text(_cell(value)) for value in row))
     return shown
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None or value != value else " ".join(str(value).split())
+    text = "" if value is None or value != value else _line(value)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
+def _line(value: Any) -> str:
+    return " ".join(clean(value).split())
+
+
 @contextmanager
-def bar(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the terminal's error stream, if it is one."""
+def bars(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on the terminal's error stream, if it is one: one for each thing that is told to be done so far."""
     if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield show
 
 
-__all__ = ["bar", "cost_line", "print_result"]
+__all__ = ["bars", "print_result"]

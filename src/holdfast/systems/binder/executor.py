@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from holdfast.validation import check_choice, check_integer
 
 from .cache import AnswerCache
-from .callrunner import CallRunner
+from .callrunner import CallRunner, Progress
 from .calls import Answerer, Mapper
 from .limits import Budget, Limits, Usage, current_budget
 from .program import BinderProgram
@@ -62,6 +62,7 @@ class Executor:
         answerer: answers ans@ calls.
         chunk_rows: rows in one request to the mapper.
         cache: where answers are kept: a path, an `AnswerCache`, or None for memory (as long as the executor lives).
+        progress: is told after each request of a map@ call how many different rows are answered, of how many.
         limits: for each run. Inside of `with Budget(...)`, that budget counts instead, and may span several runs.
 
     The engine's process starts with the first run and ends with `close`, `with`, or the executor itself. One executor
@@ -85,11 +86,12 @@ class Executor:
         chunk_rows: int = 50,
         cache: AnswerCache | str | Path | None = None,
         limits: Limits | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.mapper, self.answerer = mapper, answerer
         self.chunk_rows = check_integer(chunk_rows, "chunk_rows", low=1)
         self.cache = cache if isinstance(cache, AnswerCache) else AnswerCache(cache)
-        self.limits = limits or Limits()
+        self.limits, self.progress = limits or Limits(), progress
         self.language = _sql(engine) if isinstance(engine, str) else engine
 
     def run(self, program: str | BinderProgram, table: Table) -> Result:
@@ -111,7 +113,7 @@ class Executor:
 
     def _run(self, program: str | BinderProgram, table: Table, budget: Budget, start: float) -> Result:
         before = budget.spent
-        calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows)
+        calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows, self.progress)
         outcome = self.language.run(program, table, calls, budget)
         cost = replace(_less(budget.spent, before), seconds=time.monotonic() - start)
         text = program if isinstance(program, str) else program.text

@@ -105,18 +105,19 @@ class GeneratedColumns:
                 f"{ROW_ID} IN (SELECT {ROW_ID} FROM w{f' AS {identifier(alias)}' if alias else ''} WHERE {condition})"
                 for alias, condition in predicates
             )
-        count = f"SELECT COUNT(*) FROM w{where}"
-        check(count, self.session.engine)
-        _, found = self.session.query(count, self.budget.query_s, 1)
+        rows = len(self.table)
+        if where:
+            count = f"SELECT COUNT(*) FROM w{where}"
+            check(count, self.session.engine)
+            rows = self.session.query(count, self.budget.query_s, 1)[1][0][0]
         same = SAME[self.session.engine]
         join = "FROM {ask} AS a WHERE " + " AND ".join(
             f"a.c{i} {same} {cell if isinstance(argument, LiteralArgument) else f'w.{cell}'}"
             for i, (cell, argument) in enumerate(zip(cells, arguments, strict=True))
         )
         header = tuple(a.name if isinstance(a, ColumnArgument) else "value" for a in arguments)
-        return _Source(
-            f"SELECT DISTINCT {listed} FROM w{where}", join, header, qualifiers.pop() if qualifiers else "", found[0][0]
-        )
+        distinct = f"SELECT DISTINCT {listed} FROM w{where}"
+        return _Source(distinct, join, header, qualifiers.pop() if qualifiers else "", rows)
 
     def _cell(self, argument: Argument) -> str:
         if isinstance(argument, ColumnArgument):
@@ -182,11 +183,11 @@ class GeneratedColumns:
         answers: dict[int, str] = {}
         total = int(self._run(f"SELECT COUNT(*) FROM {identifier(asked)}")[0][0])
         cached = sent = 0
-        last = -1
-        while page := self._run(
-            f"SELECT rowid, * FROM {identifier(asked)} WHERE rowid > {last} ORDER BY rowid LIMIT {PAGE}"
-        ):
-            last = page[-1][0]
+        last, left = -1, total
+        while left > 0:
+            query = f"SELECT rowid, * FROM {identifier(asked)} WHERE rowid > {last} ORDER BY rowid LIMIT {PAGE}"
+            page = self._run(query)
+            last, left = page[-1][0], left - len(page)
             rows = {row[0]: tuple(map(cell_text, row[1:])) for row in page if any(cell is not None for cell in row[1:])}
             total -= len(page) - len(rows)
             if rows:
@@ -203,15 +204,15 @@ class GeneratedColumns:
         self._run(f"ALTER TABLE {identifier(asked)} ADD COLUMN answer {sql_type}")
         self.session.fill(asked, "answer", kind, list(filled), list(filled.values()), self.budget.remaining_s)
         keys = ", ".join(f"c{i}" for i in range(len(source.header)))
-        self._run(f"CREATE INDEX {identifier(asked + '_by_cell')} ON {identifier(asked)} ({keys})")
-        self._run(f"ALTER TABLE w ADD COLUMN {identifier(name)} {sql_type}")
-        self.names.append(name)
         # A subquery, not UPDATE ... FROM: SQLite would build the whole join first.
         join = source.join.format(ask=identifier(asked))
-        if self.session.engine == "duckdb":
-            self._run(f"UPDATE w SET {identifier(name)} = a.answer {join}")
-        else:
-            self._run(f"UPDATE w SET {identifier(name)} = (SELECT a.answer {join})")
+        found = f"a.answer {join}" if self.session.engine == "duckdb" else f"(SELECT a.answer {join})"
+        self._run(
+            f"CREATE INDEX {identifier(asked + '_by_cell')} ON {identifier(asked)} ({keys})",
+            f"ALTER TABLE w ADD COLUMN {identifier(name)} {sql_type}",
+            f"UPDATE w SET {identifier(name)} = {found}",
+        )
+        self.names.append(name)
 
     # ------------------------------------------------------------------------------------------------------ results
     def values(self, name: str) -> list[Value]:
@@ -239,11 +240,12 @@ class GeneratedColumns:
 
     def drop(self) -> None:
         """Take the columns and tables away again; where that fails the table is loaded anew next time."""
+        tables = [f"DROP TABLE {identifier(table)}" for table in self._tables]
+        columns = [f"ALTER TABLE w DROP COLUMN {identifier(name)}" for name in self.names]
+        if not tables and not columns:
+            return
         try:
-            for table in self._tables:
-                self.session.run(f"DROP TABLE {identifier(table)}", None)
-            for name in self.names:
-                self.session.run(f"ALTER TABLE w DROP COLUMN {identifier(name)}", None)
+            self.session.run([*tables, *columns], None)
         except HoldfastError:
             self.session.forget()
 
@@ -270,8 +272,8 @@ class GeneratedColumns:
         query = f"SELECT name FROM pragma_table_info({text_literal(name)}) ORDER BY cid"
         return [str(row[0]) for row in self._run(query)]
 
-    def _run(self, sql: str) -> list[list[Any]]:
-        return self.session.run(sql, self.budget.remaining_s)
+    def _run(self, *statements: str) -> list[list[Any]]:
+        return self.session.run(statements, self.budget.remaining_s)
 
 
 __all__ = ["Filled", "GeneratedColumns"]

@@ -8,12 +8,12 @@ refuse everything but reading `w` (see `engines`). What is not known is refused.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
 
-from .allowed import FUNCTIONS, KEYWORDS, NODES
+from .allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
 from .table import NAME
 from .tokens import ParseError, Token, match_parentheses, tokenize
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MAX_TABLES = 12
+MAX_TYPES = 5  # names of types with parentheses inside each other: the parser's time doubles with each
 
 
 class UnsafeProgram(InputError):
@@ -57,6 +58,7 @@ def check(sql: str, dialect: str) -> exp.Expression:
         UnsafeProgram: it has more than one statement, another statement than SELECT, an unknown function, another
             table than `w` or its own, a recursive query, ...
         ParseError: it is no SQL.
+        InputError: it means something else on DuckDB.
 
     Example:
         >>> from holdfast.systems.binder.guard import check
@@ -74,6 +76,8 @@ def check(sql: str, dialect: str) -> exp.Expression:
     if not isinstance(tree, tree_exp.Select | tree_exp.SetOperation):
         raise UnsafeProgram("must be one SELECT", _shown(sql))
     _check_nodes(tree)
+    if dialect == "duckdb":
+        _check_meaning(tree)
     return tree
 
 
@@ -85,6 +89,13 @@ def _check_words(sql: str) -> None:
     for token in tokens:
         if token.kind == ";":
             raise UnsafeProgram("must be one statement", _shown(sql[token.start :]))
+    around: list[int] = []  # where the types that are open end
+    for opening in sorted(partner):
+        around = [end for end in around if end > opening]
+        if opening and tokens[opening - 1].value.lower() in TYPES:
+            around.append(partner[opening])
+        if len(around) > MAX_TYPES:
+            raise UnsafeProgram("must not be nested that deeply", _shown(sql[tokens[opening - 1].start :]))
     for opening, closing in partner.items():
         name = _function(tokens[opening - 1]) if opening else None
         if name is None or name in FUNCTIONS:
@@ -120,9 +131,7 @@ def _parse(sql: str, dialect: str) -> exp.Expression:
 
 def _check_nodes(tree: exp.Expression) -> None:
     exp = _sqlglot().exp
-    own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
-    if NAME in own:
-        raise UnsafeProgram(f"must not give the name {NAME} to a query of its own", f"WITH {NAME}")
+    own = _own_queries(tree)
     tables = 0
     for node in tree.walk():
         kind = type(node).__name__
@@ -135,20 +144,50 @@ def _check_nodes(tree: exp.Expression) -> None:
             _check_table(node, own)
         if kind not in NODES and not (isinstance(node, exp.Func) and not isinstance(node, exp.UDTF)):
             raise UnsafeProgram("must be a SELECT made of known parts only", kind.lower())
-        if isinstance(node, exp.Select) and (
-            node.args.get("into") or node.args.get("locks") or node.args.get("sample")
-        ):
-            raise UnsafeProgram("must not write, lock or sample", _shown(node.sql()))
+        if isinstance(node, exp.Select):
+            for what in ("into", "locks", "sample"):
+                if node.args.get(what):
+                    raise UnsafeProgram("must not write, lock or sample", what.removesuffix("s"))
     if tables > MAX_TABLES:
         raise UnsafeProgram(f"must name at most {MAX_TABLES} tables", f"{tables}")
 
 
-def _check_table(node: exp.Expression, own: Collection[str]) -> None:
+def _check_meaning(tree: exp.Expression) -> None:
+    """Refuse what DuckDB would run, as something else than what SQLite, for which programs are written, makes of it."""
     exp = _sqlglot().exp
-    name = node.name
+    for node in tree.find_all(exp.Max, exp.Min):
+        if node.args.get("count") or node.args.get(
+            "expressions"
+        ):  # the largest of several values in SQLite, the several largest in DuckDB
+            raise InputError(
+                "program", "must give MAX and MIN one value on DuckDB; engine='sqlite' takes several", "more"
+            )
+
+
+def _own_queries(tree: exp.Expression) -> dict[str, list[int]]:
+    """Names that WITH gives to queries, and the statements (by identity) in which each may be read."""
+    exp = _sqlglot().exp
+    own: dict[str, list[int]] = {}
+    for cte in tree.find_all(exp.CTE):
+        name = cte.alias_or_name.lower()
+        if name == NAME:
+            raise UnsafeProgram(f"must not give the name {NAME} to a query of its own", f"WITH {NAME}")
+        if any(table.name.lower() == name for table in cte.this.find_all(exp.Table)):
+            raise UnsafeProgram("must not be recursive", f"WITH {name}")
+        own.setdefault(name, []).append(id(cte.parent.parent))
+    return own
+
+
+def _check_table(node: exp.Expression, own: Mapping[str, Collection[int]]) -> None:
+    exp = _sqlglot().exp
+    name = node.name.lower()
     plain = isinstance(node.this, exp.Identifier) and not node.args.get("db") and not node.args.get("catalog")
-    if not plain or (name.lower() != NAME and name.lower() not in own):
-        raise UnsafeProgram(f"must read no other table than {NAME}", _shown(node.sql()))
+    around, known = node.parent, name == NAME
+    while around is not None and not known:  # a name holds inside of the statement that gives it, and nowhere else
+        known = id(around) in own.get(name, ())
+        around = around.parent
+    if not plain or not known:
+        raise UnsafeProgram(f"must read no other table than {NAME}", _shown(node.name or type(node.this).__name__))
 
 
 def _shown(sql: str) -> str:

@@ -48,6 +48,18 @@ class Usage:
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
+    def __str__(self) -> str:
+        """In one line.
+
+        Example:
+            >>> print(Usage(calls=1, rows=12, cached=3, seconds=0.5))
+            1 request, 12 cells asked, 3 from the cache, 0 tokens, 0.5 s
+        """
+        money = f", {self.cost:.4g} in money" if self.cost else ""
+        requests = f"{self.calls:,} request{'' if self.calls == 1 else 's'}"
+        asked = f"{self.rows:,} cells asked, {self.cached:,} from the cache"
+        return f"{requests}, {asked}, {self.tokens:,} tokens{money}, {self.seconds:.1f} s"
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
@@ -102,7 +114,8 @@ class BudgetExceeded(HoldfastError):
 
     def __init__(self, limit: str, allowed: float, done: Usage, left: str = "") -> None:
         self.limit, self.allowed, self.done, self.left = limit, allowed, done, left
-        spent = f"{done.calls} requests, {done.rows} rows, {done.tokens} tokens done in {done.seconds:.1f} s"
+        requests = f"{done.calls} request{'' if done.calls == 1 else 's'}"
+        spent = f"{requests}, {done.rows} rows, {done.tokens} tokens done in {done.seconds:.1f} s"
         super().__init__(f"{limit}: the limit of {allowed:g} is reached; {spent}" + (f"; {left}" if left else ""))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from holdfast.errors import InputError
 from holdfast.files import read_json
+from holdfast.validation import check_positive
 
 from .calls import Row
+from .limits import current_budget
+from .patterns import Searcher
 
 LONGEST_CELL = 10_000
 
@@ -22,9 +25,9 @@ class RegexMapper:
     Args:
         patterns: regular expression for each question; a question without one is an error.
         missing: the answer of a row in which an expression with a group finds nothing.
-
-    Only the first 10,000 characters of a row are looked at: cells come from strangers, and some expressions take very
-    long on very long texts.
+        seconds: for all rows of one request. Cells come from strangers, and on some texts some expressions take for
+            ever, so they are searched for in a process of their own, which is ended then. Only the first 10,000
+            characters of a row are looked at.
 
     Example:
         >>> from holdfast.systems.binder.mappers import RegexMapper
@@ -35,14 +38,15 @@ class RegexMapper:
         ['yes', 'no']
     """
 
-    def __init__(self, patterns: Mapping[str, str], missing: str = "") -> None:
+    def __init__(self, patterns: Mapping[str, str], missing: str = "", seconds: float = 10.0) -> None:
         self._compiled = {}
         for question, pattern in patterns.items():
             try:
                 self._compiled[question] = re.compile(pattern, re.IGNORECASE)
             except re.error as error:
                 raise InputError("patterns", f"must be regular expressions ({error})", pattern) from None
-        self.missing = missing
+        self.missing, self.seconds = missing, check_positive(seconds, "seconds")
+        self._searcher = Searcher()
 
     @property
     def id(self) -> str:
@@ -53,17 +57,18 @@ class RegexMapper:
 
         Raises:
             InputError: there is no pattern for the question.
+            PatternTimeout: its pattern takes too long.
         """
         if question not in self._compiled:
             raise InputError("patterns", f"must have one for each question; there are {list(self._compiled)}", question)
         pattern = self._compiled[question]
-        return [self._answer(pattern, " ".join(row)[:LONGEST_CELL]) for row in rows]
-
-    def _answer(self, pattern: re.Pattern[str], text: str) -> str:
-        found = pattern.search(text)
+        texts = [" ".join(row)[:LONGEST_CELL] for row in rows]
+        budget = current_budget()
+        left = budget.remaining_s if budget is not None else None
+        found = self._searcher.search(pattern.pattern, texts, self.seconds if left is None else min(left, self.seconds))
         if not pattern.groups:
-            return "yes" if found else "no"
-        return self.missing if found is None else found[1] or ""
+            return ["no" if answer is None else "yes" for answer in found]
+        return [self.missing if answer is None else answer for answer in found]
 
 
 class FunctionMapper:

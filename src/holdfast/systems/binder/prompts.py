@@ -55,7 +55,8 @@ def escaped(value: object, longest: int = LONGEST_CELL) -> str:
     text = value if isinstance(value, str) else cell_text(value)
     if len(text) > longest:
         text = text[:longest] + "…"
-    text = "".join(WRITTEN_OUT.get(c) or ("" if unicodedata.category(c) in _UNSEEN else c) for c in text)
+    if not text.isprintable():  # whatever is unseen is not printable either
+        text = "".join(WRITTEN_OUT.get(c) or ("" if unicodedata.category(c) in _UNSEEN else c) for c in text)
     return re.sub(r"\*(?=/)|/(?=\*)", lambda mark: mark[0] + " ", text)
 
 

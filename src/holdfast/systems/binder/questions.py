@@ -8,7 +8,9 @@ from dataclasses import dataclass
 ARTICLE = r"(?:an?|the|some|any|one of the|a kind of|a type of|a sort of)"
 SUBJECT = r"(?:it|this|that|he/she|he or she|he|she|they|these|those|the \w+|this \w+|that \w+)"
 YES_NO = re.compile(rf"^(?:is|are|was|were)\s+{SUBJECT}\s+(?:{ARTICLE}\s+)?(?P<label>.+)$", re.IGNORECASE)
-CHOICE = re.compile(r"^(?:which|what)\b.*?(?::|\bof\b(?!.*:))\s*(?P<options>.+\b(?:or|and)\b.+|.+,.+)$", re.IGNORECASE)
+WHICH = re.compile(r"^(?:which|what)\b", re.IGNORECASE)
+OF = re.compile(r"\bof\b", re.IGNORECASE)
+SEVERAL = re.compile(r".\b(?:or|and)\b.|.,.", re.IGNORECASE)
 PARTS = re.compile(r"\s*,\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+", re.IGNORECASE)
 
 
@@ -40,13 +42,21 @@ def read_question(question: str) -> Membership | Choice | None:
         True
     """
     plain = " ".join(question.split()).strip().rstrip("?.! ").strip()
-    if match := CHOICE.match(plain):
-        return Choice(_options(match["options"]))
+    if WHICH.match(plain) and (listed := _after_colon_or_of(plain)) and SEVERAL.search(listed):
+        return Choice(_options(listed))
     if match := YES_NO.match(plain):
         label = match["label"].strip()
         options = _options(label)
         return Choice(options) if len(options) > 1 else Membership(label)
     return None
+
+
+def _after_colon_or_of(text: str) -> str:
+    """What follows the first colon; where there is none, the first "of"; nothing without either."""
+    _, colon, options = text.partition(":")
+    if not colon and (of := OF.search(text)):
+        options = text[of.end() :]
+    return options
 
 
 def _options(text: str) -> tuple[str, ...]:

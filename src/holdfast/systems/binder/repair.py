@@ -18,6 +18,8 @@ from holdfast.systems.binder.tokens import Token, tokenize
 
 NEAR = 0.85  # ratio of difflib: two letters of twelve may differ
 MOST_CELLS = 5_000  # different cells of a column that a text is compared with
+MOST_PAIRS = 5_000  # of text and cell in one program: cells are a stranger's, and comparing takes a while
+LONGEST = 80  # characters of a text that is compared; longer ones must fold to the same
 BARE = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 
 
@@ -72,6 +74,7 @@ def _with_cells(program: str, table: Table) -> str:
     meaning = [i for i, token in enumerate(tokens) if not token.idle]
     texts = [token.text for token in tokens]
     cells: dict[str, dict[str, list[str]]] = {}
+    pairs = 0
     for place, i in enumerate(meaning):
         token = tokens[i]
         if token.kind not in ("string", "double") or token.value.casefold() in columns:
@@ -81,7 +84,8 @@ def _with_cells(program: str, table: Table) -> str:
             continue
         if column not in cells:
             cells[column] = _cells(table, column)
-        if (cell := _nearest(token.value, cells[column])) is not None:
+        pairs += len(cells[column])
+        if (cell := _nearest(token.value, cells[column], pairs <= MOST_PAIRS)) is not None:
             texts[i] = "'" + cell.replace("'", "''") + "'"
     return "".join(texts)
 
@@ -121,12 +125,18 @@ def _cells(table: Table, column: str) -> dict[str, list[str]]:
     return folded
 
 
-def _nearest(text: str, cells: dict[str, list[str]]) -> str | None:
-    """The one cell that a text must mean; None if it is a cell already, or it is not clear which."""
+def _nearest(text: str, cells: dict[str, list[str]], similar: bool = True) -> str | None:
+    """The one cell that a text must mean; None if it is a cell already, or it is not clear which.
+
+    Args:
+        similar: whether cells that are only similar are looked at too.
+    """
     key = _folded(text)
     if key in cells:
         return None if text in cells[key] or len(cells[key]) > 1 else cells[key][0]
-    near = difflib.get_close_matches(key, cells, n=2, cutoff=NEAR)
+    if not similar or len(key) > LONGEST:
+        return None
+    near = difflib.get_close_matches(key, [cell for cell in cells if len(cell) <= LONGEST], n=2, cutoff=NEAR)
     if len(near) == 1 and len(cells[near[0]]) == 1 and not any(c.isdigit() for c in key + near[0]):
         return cells[near[0]][0]
     return None

@@ -95,8 +95,7 @@ class Result:
         return (
             f"<p><b>Answer:</b> {answer}</p><pre>{html.escape(self.program)}</pre>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
-            f"<p>{self.cost.calls} requests, {self.cost.rows} rows asked, {self.cost.cached} from the cache, "
-            f"{self.cost.tokens} tokens, {self.cost.seconds:.2f} s</p>"
+            f"<p>{self.cost}</p>"
         )
 
 

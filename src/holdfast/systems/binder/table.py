@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "w"
 ROW_ID = "row_id"
+LONGEST_NAME = 100  # characters of a name that is compared with others
 MAX_COLUMNS = 1500  # SQLite has 2,000; generated columns need room
 
 
@@ -101,7 +102,7 @@ class Table:
 
     @classmethod
     def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> Table:
-        """A table of a CSV file in UTF-8 with a header line; `sep` is a tab for .tsv, else a comma."""
+        """A table of a CSV file in UTF-8 with a header line, which tells the separator unless `sep` does."""
         from . import tablefiles
 
         return tablefiles.read_csv(Path(path), title, sep)
@@ -178,7 +179,9 @@ class Table:
 
     def nearest(self, name: str) -> str | None:
         """The column whose name is most like `name`, if any is alike."""
-        folded = {column.casefold(): column for column in (*self.columns, ROW_ID)}
+        folded = {c.casefold(): c for c in (*self.columns, ROW_ID) if len(c) <= LONGEST_NAME}
+        if len(name) > LONGEST_NAME:  # comparing long texts takes long, and both come from strangers
+            return None
         found = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         return folded[found[0]] if found else None
 

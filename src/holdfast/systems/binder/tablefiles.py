@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from .table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST_CELL = 100_000_000  # bytes
+LONGEST_LINE = 1_000_000  # characters looked at for the separator
 
 
 def read(path: Path, title: str | None = None, table: str | None = None) -> Table:
@@ -37,22 +41,31 @@ def read(path: Path, title: str | None = None, table: str | None = None) -> Tabl
 
 
 def read_csv(path: Path, title: str | None = None, sep: str | None = None) -> Table:
-    """A CSV file in UTF-8 whose first line has the names."""
+    """A CSV file in UTF-8 whose first line has the names; `sep` is told by that line unless it is given."""
     import pandas as pd
 
     _check(path)
-    separator = sep or ("\t" if path.suffix.lower() == ".tsv" else ",")
     try:
+        separator = sep or ("\t" if path.suffix.lower() == ".tsv" else _separator(path))
         frame = pd.read_csv(
             path, sep=separator, header=None, dtype=object, keep_default_na=False, na_filter=False,
             encoding="utf-8-sig", skip_blank_lines=True,
         )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(str(path), "must have a line with the columns' names", "an empty file") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(str(path), "must be a CSV file in UTF-8", f"{error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "must be in UTF-8; a spreadsheet can save it as such", f"{error}") from None
+    except (pd.errors.ParserError, csv.Error, ValueError) as error:
+        raise InputError(str(path), "must be a CSV file with as many cells in a line as names", f"{error}") from None
     header = [str(name) for name in frame.iloc[0]]
     return Table.from_text(frame.iloc[1:].reset_index(drop=True), header, _title(path, title))
+
+
+def _separator(path: Path) -> str:
+    """What splits the first line into most names: a comma, unless a semicolon, tab or bar makes more."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline(LONGEST_LINE)
+    return max(",;\t|", key=lambda sign: len(next(csv.reader([line], delimiter=sign), [])))
 
 
 def read_parquet(path: Path, title: str | None = None) -> Table:
@@ -81,7 +94,9 @@ def read_excel(path: Path, title: str | None = None, sheet: str | None = None) -
         raise InputError(str(path), "must be an Excel workbook (.xlsx)", f"{error}") from None
     try:
         name = _chosen(path, sheet, book.sheetnames, "sheet")
-        rows = [list(row) for row in book[name].iter_rows(values_only=True)]
+        page = book[name]
+        page.reset_dimensions()  # what a file says of its size may be anything: a billion empty cells
+        rows = [list(row) for row in page.iter_rows(values_only=True)]
     finally:
         book.close()
     while rows and all(cell is None for cell in rows[-1]):
@@ -100,6 +115,7 @@ def read_sqlite(path: Path, title: str | None = None, table: str | None = None) 
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)  # a column may be computed by the file's schema
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         found = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "

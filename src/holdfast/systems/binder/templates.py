@@ -44,6 +44,7 @@ ENDING = re.compile(
 )
 BEYOND = re.compile(
     r"\d|\b(?:more|less|fewer|greater|higher|lower|before|after|between|than|most|least|first|last|same|both|per|each|every|"
+    r"best|better|worst|worse|(?:cheap|earli|fast|late|near|new|old|slow|strong|weak|young)est|"
     r"percent|percentage|difference|ratio|and not|but|except)\b"
 )
 IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "feet": "foot"}

@@ -25,7 +25,11 @@ SETTINGS = {
     "python_scan_all_frames": "false",
     "temp_directory": "''",
     "max_expression_depth": "250",
-    "integer_division": "true",  # as in SQLite, for which programs are written
+    # As in SQLite, for which programs are written: 7 / 2 is 3, 7 / 0 and 7.0 / 0 are NULL, NULL is the smallest.
+    "integer_division": "true",
+    "error_on_division_by_zero": "false",
+    "ieee_floating_point_ops": "false",
+    "default_null_order": "'nulls_first_on_asc_last_on_desc'",
     "enable_progress_bar": "false",
     "enable_external_access": "false",
 }

@@ -69,11 +69,12 @@ class Session:
             self._fits_mb = max(size, SMALL_MB)
         self.megabytes, self._table = megabytes, None
         columns = list(zip(table.columns, table.types, strict=True))
-        self._ask(LOAD_S, do="open", columns=columns, megabytes=megabytes, threads=self.threads)
-        for low in range(0, len(table), ROWS_AT_ONCE):
+        opening: dict[str, Any] = {"columns": columns, "megabytes": megabytes, "threads": self.threads}
+        for low in range(0, max(len(table), 1), ROWS_AT_ONCE):
             part = _arrow(table, low) if self.engine == "duckdb" else _tuples(table, low)
-            self._ask(LOAD_S, do="insert", rows=part)
-        self._ask(LOAD_S, do="loaded")
+            last = low + ROWS_AT_ONCE >= len(table)
+            self._ask(LOAD_S, do="load", **opening, rows=part, last=last)
+            opening = {}
         self._table = table
 
     def forget(self) -> None:
@@ -95,9 +96,9 @@ class Session:
         """Keep the rows of a program's query as a table that programs cannot read."""
         self._ask(seconds, sql, do="stage", name=name, sql=sql, megabytes=self.megabytes)
 
-    def run(self, sql: str, seconds: float | None) -> list[list[Any]]:
-        """A statement of our own."""
-        found: list[list[Any]] = self._ask(seconds, sql, do="run", sql=sql)["rows"]
+    def run(self, statements: Sequence[str], seconds: float | None) -> list[list[Any]]:
+        """Statements of our own, in one message; the rows of the last."""
+        found: list[list[Any]] = self._ask(seconds, "; ".join(statements), do="run", statements=statements)["rows"]
         return found
 
     def column(self, sql: str, seconds: float | None) -> tuple[list[Any], np.ndarray]:

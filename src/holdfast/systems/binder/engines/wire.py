@@ -67,7 +67,7 @@ def receive_reply(stream: IO[bytes]) -> dict[str, Any] | None:
         return None
     try:
         message = json.loads(data.decode("utf-8", "replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import sys
 from array import array
@@ -31,15 +32,10 @@ def perform(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> dict[str,
     """The reply to one request."""
     do, seconds = request["do"], float(request["seconds"])
     with sandbox.alarm(seconds + GRACE_S), engine.until(seconds):
-        if do == "open":
-            engine.open(request["columns"], request["megabytes"], request["threads"])
-            sandbox.isolate()  # before there is a program, and once and for all
-        elif do == "insert":
-            engine.insert(request["rows"])
-        elif do == "loaded":
-            engine.loaded()
+        if do == "load":
+            load(engine, sandbox, request)
         elif do == "run":
-            return {"rows": engine.run(request["sql"])}
+            return {"rows": [engine.run(sql) for sql in request["statements"]][-1]}
         elif do == "column":
             return encoded(engine.run(request["sql"]))
         elif do == "fill":
@@ -48,6 +44,16 @@ def perform(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> dict[str,
             with sandbox.memory(request["megabytes"] + SPARE_MB):
                 return program(engine, do, request)
     return {}
+
+
+def load(engine: Any, sandbox: Sandbox, request: dict[str, Any]) -> None:
+    """A part of a table; the first brings the columns, the last ends the loading."""
+    if "columns" in request:
+        engine.open(request["columns"], request["megabytes"], request["threads"])
+        sandbox.isolate()  # before there is a program, and once and for all
+    engine.insert(request["rows"])
+    if request["last"]:
+        engine.loaded()
 
 
 def encoded(rows: list[list[Any]]) -> dict[str, Any]:
@@ -70,13 +76,16 @@ def program(engine: Any, do: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(cell: Any) -> Any:
-    if cell is None or isinstance(cell, str | int | float):
+    """A cell as JSON and tables know it; infinities as text and NaN as nothing, as in tables that are read."""
+    if cell is None or isinstance(cell, str | int):
         return cell if not isinstance(cell, bool) else int(cell)
     try:
-        as_float = float(cell)  # DECIMAL
+        real = float(cell)  # DECIMAL too
     except (TypeError, ValueError):
         return str(cell)
-    return int(as_float) if as_float.is_integer() else as_float
+    if not math.isfinite(real):
+        return None if math.isnan(real) else str(real)
+    return real if isinstance(cell, float) or not real.is_integer() else int(cell)
 
 
 def main(name: str) -> None:

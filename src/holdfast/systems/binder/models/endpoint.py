@@ -25,6 +25,7 @@ from holdfast.systems.binder.models.transport import Pace, Patience, Refused, Tr
 from holdfast.validation import check_choice, check_integer
 
 Style = Literal["chat", "completions"]
+LEAST, MOST = 1e6, 10**12  # log-probabilities and numbers of tokens beyond are none
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _completion(choice: Mapping[str, Any], style: Style, stop: Sequence[str]) ->
         text = choice.get("text")
     logprobs = _logprobs(choice.get("logprobs"))
     return Completion(
-        text=cut_at(text if isinstance(text, str) else "", stop),
+        text=cut_at(_sound(text) if isinstance(text, str) else "", stop),
         logprob=None if logprobs is None else math.fsum(logprobs),
         tokens=None if logprobs is None else len(logprobs),
         cut=choice.get("finish_reason") == "length",
@@ -239,12 +240,18 @@ def _logprobs(told: Any) -> list[float] | None:
         values = [entry.get("logprob") if isinstance(entry, dict) else None for entry in told["content"]]
     else:
         values = told.get("token_logprobs") or []
-    numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool) and v <= 0]
+    known = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    numbers = [float(v) for v in known if -LEAST <= v <= 0]
     return numbers if numbers and len(numbers) == len(values) else None
 
 
 def _whole(value: Any, otherwise: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else otherwise
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST else otherwise
+
+
+def _sound(text: str) -> str:
+    """Without halves of characters, which JSON can name and UTF-8 cannot write."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 __all__ = ["OpenAICompatible", "Prices", "Style"]

@@ -103,7 +103,7 @@ class Replayed:
                 entry = json.loads(line)
                 self._answers[entry["key"]].append([Completion(**c) for c in entry["completions"]])
                 name, chat = str(entry["model"]), bool(entry["chat"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 if number == len(lines):
                     break
                 raise InputError("replay", f"line {number} of {self.path} must be a recording", str(error)) from error
@@ -129,10 +129,11 @@ class Replayed:
         key = request_key(prompt, options)
         recorded = self._answers.get(key)
         if recorded is None:
-            asked = messages_of(prompt)[-1].content.strip().splitlines()[-1:]
+            lines = messages_of(prompt)[-1].content.splitlines()
+            asked = [line.removeprefix("Q: ") for line in lines if line.startswith("Q: ")] or lines
             raise ModelError(
-                f"{self.path}: holds no answer to this request: question, table or settings are not those recorded; "
-                f"its last line is {''.join(asked)[:100]!r}"
+                f"{self.path}: holds no answer to {''.join(asked[-1:])[:100]!r}: question, table or settings are not "
+                "those recorded, or answers came from a cache then"
             )
         turn = self._given[key]
         self._given[key] += 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import functools
 import json
 import random
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import httpx2
 
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})  # temporary by their definition
+ENCODINGS = ("identity", "gzip")  # at most a thousandfold; others, and several at once, can be any bomb
 SHOWN = 160  # characters of an answer quoted in an error
 
 
@@ -155,6 +158,9 @@ class Transport:
         try:
             async with asyncio.timeout(self._patience.timeout_s):
                 async with self._client().stream("POST", url, json=payload) as response:
+                    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+                    if encoding not in ENCODINGS:
+                        raise _Passing(f"an answer in the encoding {_brief(encoding)}, which was not asked for")
                     body = bytearray()
                     async for piece in response.aiter_bytes():
                         body += piece
@@ -174,7 +180,7 @@ class Transport:
             raise Refused(response.status_code, text, said)
         try:
             answer = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _Passing(f"no JSON: {_brief(text)}") from error
         if not isinstance(answer, dict):
             raise _Passing(f"JSON that is no object: {_brief(text)}")
@@ -182,7 +188,9 @@ class Transport:
 
     def _client(self) -> httpx2.AsyncClient:
         if self._http is None:
-            self._http = _http_library().AsyncClient(headers=self._headers, timeout=None, follow_redirects=False)
+            headers = {**self._headers, "Accept-Encoding": "gzip"}
+            options = {"headers": headers, "timeout": None, "follow_redirects": False}
+            self._http = _http_library().AsyncClient(**options, verify=_certificates())
         return self._http
 
     async def close(self) -> None:
@@ -208,6 +216,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 def _brief(text: str) -> str:
     text = " ".join(text.split())
     return (text if len(text) <= SHOWN else text[: SHOWN - 3] + "...") or "an empty answer"
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; reading it takes longer than a request to this machine."""
+    context: ssl.SSLContext = _http_library().create_ssl_context()
+    return context
 
 
 def _http_library() -> Any:

@@ -1,0 +1,35 @@
+"""Engines that tests share: their processes start once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from holdfast.systems.binder import sqlprograms
+from holdfast.systems.binder.engines.session import Session
+
+
+@pytest.fixture(scope="session")
+def sessions() -> Iterator[dict[str, Session]]:
+    """A session of each engine, with no table."""
+    made = {engine: Session(engine) for engine in ("sqlite", "duckdb")}
+    yield made
+    for session in made.values():
+        session.close()
+
+
+@pytest.fixture(scope="module")
+def kept_engines(sessions: dict[str, Session]) -> Iterator[None]:
+    """Executors use the shared sessions; closing one takes its table away and leaves the process."""
+
+    class Kept(sqlprograms.SQLPrograms):
+        def __init__(self, engine: str = "sqlite") -> None:
+            self.engine, self.session = engine, sessions[engine]
+
+        def close(self) -> None:
+            self.session.forget()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlprograms, "SQLPrograms", Kept)
+        yield
