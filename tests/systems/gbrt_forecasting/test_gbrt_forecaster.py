@@ -136,6 +136,16 @@ def test_differences_follow_every_shift_of_the_series(trees: HistTrees, seed: in
     np.testing.assert_allclose(there - shift, here, rtol=0, atol=1e-9 * (1 + abs(shift)))
 
 
+def test_windows_that_hardly_move_do_not_decide_about_all_others() -> None:
+    """A stuck sensor: what comes after it is large beside the window, but not beside the series."""
+    rng = np.random.default_rng(0)
+    y = 10 + 3 * np.sin(np.arange(400) * 2 * np.pi / 12) + 0.1 * rng.normal(size=400)
+    y[150:190] = 10 + 1e-6 * rng.normal(size=40)
+    model = WindowForecaster(12, 6, Ridge(), strategy="multi_output", difference="last", scaling="window-mean")
+    found = model.fit(y[:380]).predict()["yhat"]
+    assert np.abs(found - y[380:386]).max() < 1.0
+
+
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), power=st.integers(-8, 8), difference=st.sampled_from([None, "last"]))
 def test_window_means_follow_every_change_of_unit(seed: int, power: int, difference: str | None) -> None:

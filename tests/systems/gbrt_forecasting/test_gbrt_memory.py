@@ -12,6 +12,7 @@ from holdfast.systems.gbrt_forecasting.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.design import Origins
 from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
 from holdfast.systems.gbrt_forecasting.series import read_panel
+from holdfast.systems.gbrt_forecasting.transforms import SeriesScale
 from holdfast.systems.gbrt_forecasting.windows import window_ends
 
 COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
@@ -40,9 +41,9 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_building_the_table_takes_little_besides_it(changes: dict[str, str]) -> None:
     series = panel()
     model = WindowForecaster(LOOKBACK, HORIZON, HistTrees(), **changes)
-    layout = model._layout(series)
+    layout, known = model._layout(series), SeriesScale.of(series) if changes else None
     peak, (rows, targets) = peak_of(
-        lambda: Origins(series, layout, window_ends(series.lengths, LOOKBACK, HORIZON)).table(HORIZON)
+        lambda: Origins(series, layout, window_ends(series.lengths, LOOKBACK, HORIZON), known).table(HORIZON)
     )
     assert rows.shape == (COUNT * (STEPS - LOOKBACK - HORIZON + 1), LOOKBACK)
     assert peak < 1.5 * (rows.nbytes + targets.nbytes)

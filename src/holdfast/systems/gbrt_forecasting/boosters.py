@@ -131,7 +131,9 @@ class XGBoostTrees(Trees):
             progress(k + 1, targets.shape[1])
         return models
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
         return self._train(self._bin(rows, threads), targets, seed, threads, multi_strategy="multi_output_tree")
 
     def fit_stream(self, source: RowSource, steps: int, seed: int, threads: int, progress: Progress) -> list[Any]:

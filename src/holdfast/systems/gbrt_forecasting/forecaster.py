@@ -62,7 +62,7 @@ class WindowForecaster(Estimator):
     Attributes:
         history_: the last `lookback` steps of every series.
         models_: h models, or one.
-        series_scale_: mean and standard deviation of the series in training; None without "standard".
+        series_scale_: mean and standard deviation of the series in training; None without scaling.
         offsets_: (h, Q) what is added to forecasts to get their quantiles, in units of `residual_scale_`; None without.
         residual_scale_: (S,) what residuals of each series were divided by; None without.
 
@@ -150,7 +150,7 @@ class WindowForecaster(Estimator):
         strategy.check(layout)
         quantiles = check_quantiles(self.quantiles)
         fitting = Fitting(regressor, h, self.random_state, self.n_jobs, self.max_bytes, progress or _silent)
-        known = SeriesScale.of(panel) if self.scaling == "standard" else None
+        known = SeriesScale.of(panel) if self.scaling else None
         offsets, scale, models = None, None, None
         if quantiles:
             offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
@@ -172,7 +172,7 @@ class WindowForecaster(Estimator):
         trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
         conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
-        known = SeriesScale.of(past).for_(panel) if self.scaling == "standard" else None
+        known = SeriesScale.of(past).for_(panel) if self.scaling else None
         models = strategy.fit(Origins(panel, layout, trains, known), fitting)
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)

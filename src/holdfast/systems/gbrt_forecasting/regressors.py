@@ -74,8 +74,10 @@ class Regressor:
             progress(len(models), steps)
         return models
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
-        """One model for all columns of the targets."""
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
+        """One model for all columns of the targets; `when` (n,), if known, are positions of the clock of the rows."""
         rule = "must be 'direct' or 'recursive' with this estimator, which predicts one number"
         raise InputError("strategy", rule, "multi_output")
 
@@ -123,11 +125,13 @@ class Sklearn(Regressor):
         with openmp(threads):
             return model.fit(rows, target)
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
         from sklearn.utils import get_tags
 
         if not get_tags(self.regressor).target_tags.multi_output:
-            return super().fit_joint(rows, targets, seed, threads)
+            return super().fit_joint(rows, targets, seed, threads, when)
         return self.fit(rows, targets, seed, threads)
 
     def importance(self, model: Any, width: int) -> np.ndarray:

@@ -146,7 +146,8 @@ class MultiOutput(Strategy):
     def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
         fitting.refuse_beyond(origins, fitting.horizon, "with strategy 'multi_output'")
         rows, targets = origins.table(fitting.horizon, fitting.regressor.dtype)
-        model = fitting.regressor.fit_joint(rows, targets, fitting.seed, fitting.threads)
+        when = origins.panel.positions(origins.index, origins.series)
+        model = fitting.regressor.fit_joint(rows, targets, fitting.seed, fitting.threads, when)
         fitting.progress(1, 1)
         return [model]
 
