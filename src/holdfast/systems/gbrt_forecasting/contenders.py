@@ -41,6 +41,9 @@ class Repeat(Regressor):
     season: int
     lookback: int
 
+    def check_joint(self) -> None:
+        """It forecasts all steps at once."""
+
     def fit_joint(
         self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
     ) -> Any:

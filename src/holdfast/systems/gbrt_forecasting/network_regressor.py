@@ -45,6 +45,9 @@ class NetworkRegressor(Regressor):
     lr: float = 3e-3
     weight_decay: float = 1e-4
 
+    def check_joint(self) -> None:
+        """It forecasts all steps at once."""
+
     def fit_joint(
         self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
     ) -> Any:
