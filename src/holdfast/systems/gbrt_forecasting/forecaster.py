@@ -192,10 +192,11 @@ class WindowForecaster(Estimator):
     def _layout_of_fit(self) -> Layout:
         return self._columns(self.calendar_, self.x_names_, self.future_names_)
 
-    def _columns(self, *names: tuple[str, ...]) -> Layout:
+    def _columns(self, calendar: tuple[str, ...], past: tuple[str, ...], known: tuple[str, ...]) -> Layout:
         """The layout with these names of calendar features, past and known-future covariates."""
-        ahead = as_strategy(self.strategy).ahead(self.horizon) if names[-1] else 0
-        return Layout(self.lookback, self.covariates, *names, ahead, Relative(self.difference, self.scaling))
+        ahead = as_strategy(self.strategy).ahead(self.horizon) if known else 0
+        relative = Relative(self.difference, self.scaling)
+        return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
 
     def _check_settings(self) -> None:
         check_integer(self.lookback, "lookback", low=1)
