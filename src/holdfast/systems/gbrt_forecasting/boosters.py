@@ -108,7 +108,8 @@ class XGBoostTrees(Trees):
     streams: ClassVar[bool] = True
 
     def held(self, rows: int, width: int) -> int:
-        return int(rows * (54 + 2.4 * width))  # measured: bins by row and by column, and what belongs to a row
+        # measured: bins by row and by column, and what belongs to a row; the sketch of each column
+        return int(rows * (54 + 2.4 * width)) + 8 * min(rows, 125_000) * width
 
     def check(self) -> None:
         super().check()
