@@ -1,10 +1,12 @@
 """Speed and memory of windows, fits and forecasts, each beside a peer that does the same work in the same run.
 
-    python benchmarks/gbrt_forecasting.py            about two minutes on 2 cores
+    python benchmarks/gbrt_forecasting.py            about three minutes on 2 cores
 
-Peers: a loop over windows; scikit-learn's MultiOutputRegressor around the same boosters on the same rows; mlforecast
-with LightGBM (`pip install mlforecast`), with the same lags, trees and horizon. What is not installed is left out, and
-said. Everything runs in one thread, and times are CPU seconds, which a busy machine changes little.
+Peers: a loop over windows; sktime, mlforecast and darts, building the same windows; scikit-learn's MultiOutputRegressor
+around the same boosters on the same rows; mlforecast and darts with LightGBM, with the same rows, trees and horizon
+(`pip install mlforecast lightgbm darts sktime`). What is not installed is left out, and said. That the work is the same
+is checked: windows must be equal, and forecasts are compared. Everything runs in one thread, and times are CPU seconds,
+which a busy machine changes little.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def series(count: int, steps: int, seed: int = 0) -> pd.DataFrame:
         {
             "unique_id": np.repeat(np.arange(count), steps),
             "ds": np.tile(pd.date_range("2024-01-01", periods=steps, freq="h"), count),
-            "y": y.ravel(),
+            "y": y.ravel().astype(np.float32).astype(np.float64),  # so that float32 rows hold the same numbers
         }
     )
 
@@ -68,7 +70,9 @@ def seconds(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
 
 
 def windows() -> None:
-    y = series(1, 20_000)["y"].to_numpy()
+    """Of one long series, as the contiguous float32 that boosters are given."""
+    table = series(1, 20_000)
+    y = table["y"].to_numpy()
 
     def loop() -> tuple[np.ndarray, np.ndarray]:
         rows, targets = [], []
@@ -78,10 +82,70 @@ def windows() -> None:
         return np.array(rows, np.float32), np.array(targets, np.float32)
 
     ours, found = seconds(lambda: window_rows(y, None, LOOKBACK, HORIZON))
-    theirs, wanted = seconds(loop)
-    assert np.array_equal(found.rows, wanted[0])
-    assert np.array_equal(found.targets, wanted[1])
-    print(f"windows of 20,000 steps: {1000 * ours:.1f} ms; a loop takes {theirs / ours:.0f} times as long")
+    print(f"windows of 20,000 steps: {1000 * ours:.1f} ms")
+    peers: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"a loop": loop}
+    if installed("sktime"):
+        from sktime.forecasting.base import ForecastingHorizon
+        from sktime.forecasting.compose._reduce import _sliding_window_transform  # what make_reduction calls
+
+        ahead = ForecastingHorizon(np.arange(1, HORIZON + 1))
+        values = pd.Series(y)
+        peers["sktime"] = lambda: _sliding_window_transform(values, LOOKBACK, ahead)[::-1]
+    if installed("darts"):
+        from darts import TimeSeries
+        from darts.utils.data.tabularization import create_lagged_training_data
+
+        one = TimeSeries.from_values(y)
+        lags: Any = {"lags": list(range(-LOOKBACK, 0)), "output_chunk_length": HORIZON, "output_chunk_shift": 0}
+
+        def darts() -> tuple[np.ndarray, np.ndarray]:
+            rows, targets, *_ = create_lagged_training_data(one, **lags, uses_static_covariates=False)
+            return rows[:, :, 0], targets[:, :, 0]
+
+        peers["darts"] = darts
+    if installed("mlforecast"):
+        peers["mlforecast"] = lambda: shifted(table)
+    for name, work in peers.items():
+        theirs, (rows, targets) = seconds(lambda w=work: tuple(np.ascontiguousarray(part, np.float32) for part in w()))
+        same = [np.allclose(a, b, rtol=1e-6) for a, b in ((found.rows, rows), (found.targets, targets))]
+        print(f"  {name} takes {theirs / ours:.1f} times as long; the same windows: {all(same)}")
+
+
+def shifted(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of mlforecast, which has the latest lag first and keeps rows whose targets are not all known."""
+    import lightgbm
+    from mlforecast import MLForecast
+
+    maker = MLForecast(lightgbm.LGBMRegressor(), freq="h", lags=list(range(1, LOOKBACK + 1)), num_threads=1)
+    rows, targets = maker.preprocess(table, max_horizon=HORIZON, static_features=[], return_X_y=True, as_numpy=True)
+    rows = rows[:, -LOOKBACK:]
+    known = ~np.isnan(targets).any(1)
+    return rows[known, ::-1], targets[known]
+
+
+def many_windows(count: int = 2000, steps: int = 200) -> None:
+    """Of many series, the table read and checked included."""
+    table = series(count, steps)
+
+    def ours() -> tuple[np.ndarray, np.ndarray]:
+        panel = read_panel(table)
+        model = WindowForecaster(LOOKBACK, HORIZON, calendar=None)
+        return Origins(panel, model._layout(panel), window_ends(panel.lengths, LOOKBACK, HORIZON)).table(HORIZON)
+
+    mine, (rows, targets) = seconds(ours)
+    print(f"windows of {count:,} series of {steps} steps: {mine:.2f} s")
+    if not installed("mlforecast"):
+        return
+    theirs, (other, came) = seconds(lambda: shifted(table))
+    same = np.allclose(rows, other, rtol=1e-6) and np.allclose(targets, came, rtol=1e-6)
+    print(f"  mlforecast takes {theirs / mine:.1f} times as long; the same windows: {same}")
+
+
+def installed(name: str) -> bool:
+    if importlib.util.find_spec(name):
+        return True
+    print(f"{name} is not installed: not compared")
+    return False
 
 
 def memory(count: int = 10_000, steps: int = 200, horizon: int = 24) -> None:
@@ -145,12 +209,11 @@ def one_tree_for_all(past: pd.DataFrame, came: pd.DataFrame) -> None:
     print(f"one multi-output tree: {speed:.2f} times as fast as {HORIZON} models, {error:.3f} times their RMSE")
 
 
-def beside_mlforecast(past: pd.DataFrame, came: pd.DataFrame) -> None:
-    if not (importlib.util.find_spec("mlforecast") and importlib.util.find_spec("lightgbm")):
-        print("mlforecast or lightgbm is not installed: not compared")
+def beside_libraries(past: pd.DataFrame, came: pd.DataFrame) -> None:
+    """Fit and forecast with LightGBM, direct: mlforecast with the calendar, darts with the window alone."""
+    if not installed("lightgbm"):
         return
     import lightgbm
-    from mlforecast import MLForecast
 
     settings: Any = {
         "n_estimators": TREES,
@@ -162,7 +225,13 @@ def beside_mlforecast(past: pd.DataFrame, came: pd.DataFrame) -> None:
         "verbosity": -1,
     }
 
-    def theirs() -> Any:
+    def ours(calendar: Any) -> pd.DataFrame:
+        trees = LightGBMTrees(trees=TREES, depth=DEPTH)
+        return WindowForecaster(LOOKBACK, HORIZON, trees, calendar=calendar).fit(past).predict()
+
+    def mlforecast() -> pd.DataFrame:
+        from mlforecast import MLForecast
+
         model = MLForecast(
             lightgbm.LGBMRegressor(**settings),
             freq="h",
@@ -170,32 +239,46 @@ def beside_mlforecast(past: pd.DataFrame, came: pd.DataFrame) -> None:
             date_features=["hour", "dayofweek", "dayofyear"],
             num_threads=1,
         )
-        return model.fit(past, max_horizon=HORIZON, static_features=[]).predict(HORIZON)
+        found = model.fit(past, max_horizon=HORIZON, static_features=[]).predict(HORIZON)
+        return found.rename(columns={"LGBMRegressor": "yhat"})
 
-    def ours() -> Any:
-        return WindowForecaster(LOOKBACK, HORIZON, LightGBMTrees(trees=TREES, depth=DEPTH)).fit(past).predict()
+    def darts() -> pd.DataFrame:
+        from darts import TimeSeries
+        from darts.models import LightGBMModel
 
+        each = TimeSeries.from_group_dataframe(past, "unique_id", "ds", "y", freq="h", drop_group_cols=["unique_id"])
+        model = LightGBMModel(lags=LOOKBACK, output_chunk_length=HORIZON, multi_models=True, **settings)
+        found = model.fit(each).predict(HORIZON, series=each)
+        parts = [f.to_dataframe().reset_index().assign(unique_id=k) for k, f in enumerate(found)]
+        return pd.concat(parts).rename(columns={"y": "yhat"})
+
+    for name, calendar, theirs in (("mlforecast", "auto", mlforecast), ("darts", None, darts)):
+        if installed(name):
+            beside(name, came, lambda c=calendar: ours(c), theirs)
+
+
+def beside(name: str, came: pd.DataFrame, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:
     pairs = [(seconds(ours, 1), seconds(theirs, 1)) for _ in range(3)]  # in turn: a busy machine slows both
     ratio = statistics.median(b[0] / a[0] for a, b in pairs)
-    mine, other = pairs[-1]
-    order = ["unique_id", "ds"]
-    errors = [rmse(came["y"], f[1].sort_values(order)[c]) for f, c in ((mine, "yhat"), (other, "LGBMRegressor"))]
+    mine, other = (found.sort_values(["unique_id", "ds"])["yhat"].to_numpy() for _, found in pairs[-1])
     print(
-        f"fit and predict beside mlforecast, LightGBM, direct: {mine[0]:.1f} s; mlforecast takes {ratio:.2f} times as "
-        f"long; RMSE {errors[0]:.3f} and {errors[1]:.3f}"
+        f"fit and predict beside {name}, LightGBM, direct: {pairs[-1][0][0]:.1f} s; {name} takes {ratio:.2f} times as "
+        f"long; RMSE {rmse(came['y'], mine):.3f} and {rmse(came['y'], other):.3f}; forecasts differ by "
+        f"{np.abs(mine - other).mean():.2g} on average"
     )
 
 
 def main() -> None:
     warnings.filterwarnings("ignore")
     windows()
+    many_windows()
     memory()
     table = series(150, 240)
     later = table.groupby("unique_id").cumcount() >= 240 - HORIZON
     past, came = table[~later].reset_index(drop=True), table[later].reset_index(drop=True)
     fits(past)
     one_tree_for_all(past, came)
-    beside_mlforecast(past, came)
+    beside_libraries(past, came)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,20 @@ from typer.testing import CliRunner
 
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import compare as module
+from holdfast.systems.gbrt_forecasting import contenders as part_module
 from holdfast.systems.gbrt_forecasting import nets
+from holdfast.systems.gbrt_forecasting.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.cli import app
 from holdfast.systems.gbrt_forecasting.compare import Comparison, compare_forecasters, forecast_ahead
 from holdfast.systems.gbrt_forecasting.compare_cli import print_table
 from holdfast.systems.gbrt_forecasting.compare_page import cells, render
-from holdfast.systems.gbrt_forecasting.contenders import NetworkRegressor, Repeat, contenders
+from holdfast.systems.gbrt_forecasting.contenders import Repeat
+from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, latest, steps_within
 from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.series import read_panel
 from holdfast.systems.gbrt_forecasting.tables import as_series_table, with_target
+
+STEPS = {"DLinear": 5, "LSTM": 5}
 
 
 def wide(length: int = 130, series: int = 2) -> pd.DataFrame:
@@ -39,17 +44,17 @@ def panel(length: int = 130, series: int = 2) -> Panel:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that train for a moment, and no model that compiles."""
-    monkeypatch.setattr(module, "contenders", functools.partial(contenders, steps=5))
+    """No model that compiles, and few trees."""
     monkeypatch.setattr(module, "MODELS", ())
+    monkeypatch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=10))
 
 
 @pytest.fixture(scope="module")
 def small() -> Comparison:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "contenders", functools.partial(contenders, steps=5))
         patch.setattr(module, "MODELS", ())
-        return compare_forecasters(panel(), 4, lookback=10, cutoffs=4)
+        patch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=10))
+        return compare_forecasters(panel(), 4, lookback=10, cutoffs=4, steps=STEPS)
 
 
 def test_all_are_compared_on_the_same_forecasts(small: Comparison) -> None:
@@ -88,7 +93,9 @@ def test_the_table_follows_from_the_errors(small: Comparison) -> None:
             assert row["worse_low"] <= row["worse"] <= row["worse_high"]
     assert table["wins"].sum() == pytest.approx(1)
     assert table["width"].iloc[0] == pytest.approx(1)
-    assert (table["cpu_seconds"] >= 0).all()
+    assert (table["cpu_seconds"] >= table["fit_seconds"]).all()
+    assert (table["fit_seconds"] >= 0).all()
+    assert table["steps"].dropna().to_dict() == STEPS
 
 
 def test_what_comes_later_changes_no_forecast(small: Comparison) -> None:
@@ -96,7 +103,7 @@ def test_what_comes_later_changes_no_forecast(small: Comparison) -> None:
     frame = wide()
     first = small.best.backtest.frame["cutoff"].min()
     frame.loc[frame.index > first] += 1000.0
-    again = compare_forecasters(read_panel(frame), 4, lookback=10, cutoffs=4)
+    again = compare_forecasters(read_panel(frame), 4, lookback=10, cutoffs=4, steps=STEPS)
     for entry in small.entries:
         other = next(e for e in again.entries if e.name == entry.name)
         before, after = (e.backtest.frame for e in (entry, other))
@@ -116,13 +123,13 @@ def test_the_verdict_names_the_best_and_those_as_good(small: Comparison) -> None
 
 
 def test_few_forecasts_give_no_interval() -> None:
-    found = compare_forecasters(panel(series=1), 4, lookback=10, cutoffs=2)
+    found = compare_forecasters(panel(series=1), 4, lookback=10, cutoffs=2, steps=STEPS)
     assert found.table()["worse_low"].isna().all()
     assert "too few forecasts" in found.verdict()
 
 
 def test_a_constant_series_is_ordered_by_its_absolute_error() -> None:
-    found = compare_forecasters(read_panel(np.full(120, 5.0)), 4, lookback=8, cutoffs=3)
+    found = compare_forecasters(read_panel(np.full(120, 5.0)), 4, lookback=8, cutoffs=3, steps=STEPS)
     assert found.order == "mae"
     assert found.season == 1
     assert "seasonal naive" not in found.table().index
@@ -130,7 +137,7 @@ def test_a_constant_series_is_ordered_by_its_absolute_error() -> None:
 
 
 def test_only_some_of_many_series_are_compared_and_said_so() -> None:
-    found = compare_forecasters(panel(series=5), 4, lookback=8, cutoffs=2, most_series=2)
+    found = compare_forecasters(panel(series=5), 4, lookback=8, cutoffs=2, most_series=2, steps=STEPS)
     assert found.panel.ids.tolist() == ["shop <0>", "shop <4>"]
     assert "2 of 5 series" in found.notes[0]
 
@@ -184,6 +191,59 @@ def test_the_network_learns_a_line_and_takes_missing_covariates() -> None:
     np.testing.assert_array_equal(part.predict(part.fit_joint(rows, targets, 0, 1), rows), found)
 
 
+def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their steps follow from the trees' time and the cost of a step, and the same steps give the same numbers."""
+    asked = []
+
+    def cost(self: NetworkRegressor, covariates: int, horizon: int, threads: int = 1) -> float:
+        asked.append((covariates, horizon))
+        return 0.001 if self.net is nets.LSTM else 0.0001
+
+    monkeypatch.setattr(NetworkRegressor, "seconds_per_step", cost)
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.network_regressor.FEWEST", 1)
+    found = compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2)
+    took = next(e.fit_seconds for e in found.entries if e.name == "GBRT")
+    assert found.steps == {"DLinear": int(took / 2 / 0.0001), "LSTM": int(took / 2 / 0.001)}
+    assert asked == [(3, 2), (3, 2)]  # the calendar's columns
+    again = compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2, steps=found.steps)
+    numbers = ["mase", "mae", "rmse", "coverage"]
+    pd.testing.assert_frame_equal(found.table()[numbers], again.table()[numbers])
+
+
+def test_the_cost_of_a_step_is_that_of_training() -> None:
+    cheap = NetworkRegressor(nets.DLinear, 8).seconds_per_step(2, 3)
+    assert 1e-5 < cheap < 0.1
+    assert steps_within(1.0, 0.001) == 1000
+
+
+@pytest.mark.parametrize("steps", [{"DLinear": 5}, {"DLinear": 5, "LSTM": 5, "MLP": 5}, {"DLinear": 5, "LSTM": 0}])
+def test_steps_that_cannot_be(steps: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="steps"):
+        compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2, steps=steps)
+
+
+def test_weights_are_chosen_on_the_latest_windows_whose_targets_nobody_trains_on() -> None:
+    when = np.tile(np.arange(100), 3)  # three series
+    trains, checks = latest(when, 5)
+    assert checks is not None
+    assert when[checks].min() > when[trains].max() + 5 - 1
+    assert set(when[checks]) == set(range(90, 100))
+    trains, checks = latest(np.arange(20), 15)  # nothing would be left to train on
+    assert checks is None
+    assert np.array_equal(when[trains], when)
+
+
+def test_long_training_is_undone_where_it_harms() -> None:
+    """On pure noise every step after the first few only learns the noise by heart."""
+    rng = np.random.default_rng(1)
+    rows, targets = rng.normal(size=(150, 12)).astype(np.float32), rng.normal(size=(150, 2)).astype(np.float32)
+    unseen = rng.normal(size=(2000, 12)).astype(np.float32)
+    part = NetworkRegressor(nets.MLP, 12, steps=400, lr=1e-2)
+    chosen = part.predict(part.fit_joint(rows, targets, 0, 1, when=np.arange(150)), unseen)
+    last = part.predict(part.fit_joint(rows, targets, 0, 1), unseen)
+    assert np.square(chosen).mean() < 0.5 * np.square(last).mean()  # the best forecast is 0
+
+
 def test_statistical_models_forecast_every_cutoff() -> None:
     pytest.importorskip("statsforecast")
     from holdfast.systems.gbrt_forecasting.backtest import Origin
@@ -207,10 +267,12 @@ def test_the_verb_writes_page_tables_and_figures(tmp_path: Path) -> None:
     path, out = tmp_path / "sales.csv", tmp_path / "found"
     wide().to_csv(path)
     arguments = ["compare", str(path), "--horizon", "4", "--lookback", "8", "--cutoffs", "3", "--out", str(out)]
+    arguments += ["--steps", "DLinear=7,LSTM=4"]
     result = CliRunner().invoke(app, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout[result.stdout.index("{") : result.stdout.rindex("}") + 1])
     assert told["series"] == 2
+    assert told["steps"] == {"DLinear": 7, "LSTM": 4}
     table = pd.read_csv(out / "table.csv")
     assert table["name"].tolist() == [row["name"] for row in told["forecasters"]]
     assert set(pd.read_csv(out / "backtest.csv")["model"]) == set(table["name"])

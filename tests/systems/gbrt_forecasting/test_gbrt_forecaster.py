@@ -1,6 +1,7 @@
 """The forecaster against scikit-learn, and what must hold of every forecast."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from holdfast.systems.gbrt_forecasting import (
     rmse,
     window_rows,
 )
+from holdfast.systems.gbrt_forecasting.design import Origins
 
 SMALL = HistTrees(trees=5, depth=3, min_leaf=3)
 KINDS = [HistTrees(trees=20, min_leaf=2), XGBoostTrees(trees=20, min_leaf=2), LightGBMTrees(trees=20, min_leaf=2)]
@@ -134,6 +136,16 @@ def test_differences_follow_every_shift_of_the_series(trees: HistTrees, seed: in
     here = model.fit(y).predict()["yhat"].to_numpy()
     there = model.fit(y + shift).predict()["yhat"].to_numpy()
     np.testing.assert_allclose(there - shift, here, rtol=0, atol=1e-9 * (1 + abs(shift)))
+
+
+def test_windows_that_hardly_move_do_not_decide_about_all_others() -> None:
+    """A stuck sensor: what comes after it is large beside the window, but not beside the series."""
+    rng = np.random.default_rng(0)
+    y = 10 + 3 * np.sin(np.arange(400) * 2 * np.pi / 12) + 0.1 * rng.normal(size=400)
+    y[150:190] = 10 + 1e-6 * rng.normal(size=40)
+    model = WindowForecaster(12, 6, Ridge(), strategy="multi_output", difference="last", scaling="window-mean")
+    found = model.fit(y[:380]).predict()["yhat"]
+    assert np.abs(found - y[380:386]).max() < 1.0
 
 
 @settings(max_examples=6)
@@ -315,7 +327,7 @@ def test_one_multi_output_tree_forecasts_all_steps() -> None:
 
 
 def test_strategies_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(InputError, match="strategy: must be 'direct' or 'recursive' with this estimator"):
+    with pytest.raises(InputError, match=r"strategy: must be 'direct' or 'recursive' with this estimator"):
         WindowForecaster(4, 3, "hist", strategy="multi_output").fit(series())
     with pytest.raises(InputError, match="X: must be None with strategy 'recursive'"):
         WindowForecaster(4, 3, SMALL, strategy="recursive").fit(series(), series())
@@ -325,12 +337,32 @@ def test_strategies_that_do_not_fit_are_refused() -> None:
 
 # ------------------------------------------------------------------------------------------------------ bounded memory
 @pytest.mark.parametrize("trees", KINDS[1:], ids=["xgboost", "lightgbm"])
-def test_fitting_in_blocks_is_fitting_at_once(trees: HistTrees) -> None:
+def test_fitting_in_blocks_is_fitting_at_once(trees: HistTrees, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the least that an error names, blocks of 16 rows are used, and a byte less is refused."""
     needs(trees)
     table = long({"a": series(120, 1), "b": series(90, 2)})
     whole = WindowForecaster(6, 3, trees, difference="last").fit(table)
-    bounded = whole.clone().set_params(max_bytes=4000).fit(table)
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.strategies.FEWEST", 16)
+    monkeypatch.setattr(Origins, "table", None)  # the table of all rows is never built
+    with pytest.raises(InputError, match=r"max_bytes: must be at least .* the estimator itself holds") as refused:
+        whole.clone().set_params(max_bytes=1).fit(table)
+    least = int(refused.value.rule.split()[4].replace(",", ""))
+    with pytest.raises(InputError, match="max_bytes"):
+        whole.clone().set_params(max_bytes=least - 1).fit(table)
+    bounded = whole.clone().set_params(max_bytes=least).fit(table)
     np.testing.assert_allclose(bounded.predict()["yhat"], whole.predict()["yhat"], rtol=0.02)
+
+
+@pytest.mark.parametrize("estimator", ["hist", "lightgbm", KNeighborsRegressor, HistGradientBoostingRegressor])
+def test_one_model_for_all_steps_needs_an_estimator_that_can(estimator: Any) -> None:
+    if estimator == "lightgbm":
+        pytest.importorskip("lightgbm")
+    model = WindowForecaster(6, 3, estimator if isinstance(estimator, str) else estimator(), strategy="multi_output")
+    if estimator is KNeighborsRegressor:
+        assert len(model.fit(series()).predict()) == 3
+        return
+    with pytest.raises(InputError, match=r"strategy: must be 'direct' or 'recursive' .* needs 'xgboost'"):
+        model.fit(None)  # said before the series are looked at
 
 
 def test_a_bound_that_cannot_be_kept_is_refused() -> None:

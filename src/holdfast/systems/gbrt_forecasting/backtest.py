@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,12 @@ class Backtest:
         frame: a row per series, cutoff and step: unique_id, ds, cutoff (last time that was known), step (1 = the first
             after it), y, yhat, quantiles, and scale (mean absolute step of the series up to the cutoff; for MASE).
         left_out: series and cutoffs that were too short to forecast.
+        fit_seconds: CPU seconds that fitting took, of all cutoffs and cores together.
     """
 
     frame: pd.DataFrame
     left_out: int
+    fit_seconds: float = float("nan")
 
     def scores(self, by: str | None = None) -> pd.DataFrame:
         """Metrics of all forecasts, or of each group.
@@ -94,11 +97,13 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
     h, w = forecaster.horizon, forecaster.lookback
     origin.check(w, h)
     cutoffs = origin.cutoffs(panel, h)
-    model, parts, left_out = None, [], 0
+    model, parts, left_out, fit_seconds = None, [], 0, 0.0
     for done, cutoff in enumerate(cutoffs.tolist()):
         past = panel.until(cutoff)
         if model is None or origin.refit:
-            model = forecaster.clone()._fit(_trained_on(past, origin, w + h, done, cutoffs))
+            trained, start = _trained_on(past, origin, w + h, done, cutoffs), time.process_time()
+            model = forecaster.clone()._fit(trained)
+            fit_seconds += time.process_time() - start
         part, missed = _judge(model, panel, past, cutoff, origin)
         parts.append(part)
         left_out += missed
@@ -106,7 +111,7 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
     frame = pd.concat(parts, ignore_index=True)
     if not len(frame):
         raise InputError("y", "must have values after the cutoffs", "none in any series")
-    return Backtest(frame, left_out)
+    return Backtest(frame, left_out, fit_seconds)
 
 
 def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np.ndarray) -> Panel:

@@ -241,7 +241,7 @@ def _forecaster(
         raise InputError("--estimator", f"must be one of {', '.join(NAMES)}", estimator)
     trees, depth, rate = size
     chosen = {"auto": "auto", "none": None}.get(calendar, tuple(_list(calendar)))
-    return WindowForecaster(
+    model = WindowForecaster(
         lookback=horizon if lookback is None else lookback,
         horizon=horizon,
         estimator=NAMES[estimator](learning_rate=rate, trees=trees, depth=depth),
@@ -255,6 +255,9 @@ def _forecaster(
         n_jobs=jobs,
         random_state=seed,
     )
+    with said(Path(), None, None, None):  # now, not after a large table was read
+        model._check_settings()
+    return model
 
 
 def _list(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,14 @@ import pandas as pd
 
 from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
-from holdfast.systems.gbrt_forecasting.contenders import Contender, contenders
+from holdfast.systems.gbrt_forecasting.contenders import (
+    NETWORKS,
+    TREES,
+    Contender,
+    affordable_steps,
+    contenders,
+    networks,
+)
 from holdfast.systems.gbrt_forecasting.local_models import MODELS, compiled, local_backtest, local_forecasts
 from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.seasons import season_of
@@ -35,12 +42,14 @@ class Entry:
     Attributes:
         name, about: what it is.
         backtest: its forecasts beside what came.
-        cpu_seconds: of fitting (its bands too) and forecasting, all cores together.
+        fit_seconds: CPU seconds of fitting, its bands too, all cores together.
+        cpu_seconds: of fitting and forecasting.
     """
 
     name: str
     about: str
     backtest: Backtest
+    fit_seconds: float
     cpu_seconds: float
 
 
@@ -54,6 +63,7 @@ class Comparison:
         horizon, lookback, season: h, w, steps of a season (1 = none).
         cutoffs: forecasts per series at most.
         series: how many series there are; `panel` may hold fewer of them.
+        steps: network -> steps it was trained for.
         notes: what the reader should know: models that are missing, series that were left out.
     """
 
@@ -64,6 +74,7 @@ class Comparison:
     season: int
     cutoffs: int
     series: int
+    steps: Mapping[str, int]
     notes: tuple[str, ...]
 
     @property
@@ -81,7 +92,8 @@ class Comparison:
 
         Returns:
             name (index); mase, mae, rmse, wape; coverage (share of values inside the 80 % band) and width (mean width
-            of the band over that of the best); cpu_seconds; worse, worse_low, worse_high: by how much its error is
+            of the band over that of the best); fit_seconds and cpu_seconds, those of fitting and of all, CPU time;
+            steps, of a network's training (NaN for others); worse, worse_low, worse_high: by how much its error is
             above the best one's, as a share, with a 95 % interval (NaN where there are too few forecasts); wins:
             share of forecasts in which its error is the smallest.
         """
@@ -98,7 +110,9 @@ class Comparison:
                     **{m: found[m] for m in ("mase", "mae", "rmse", "wape")},
                     "coverage": found.get("coverage", np.nan),
                     "width": _width(entry.backtest.frame) / width if width > 0 else np.nan,
+                    "fit_seconds": entry.fit_seconds,
                     "cpu_seconds": entry.cpu_seconds,
+                    "steps": self.steps.get(entry.name, np.nan),
                     "worse": _above(errors[entry.name].mean(), errors[self.best.name].mean()),
                     "worse_low": low,
                     "worse_high": high,
@@ -146,12 +160,16 @@ def compare_forecasters(
     cutoffs: int | None = None,
     most_series: int = 30,
     seed: int = 0,
+    threads: int = 1,
+    steps: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Backtest naive, linear, statistical, tree and network forecasters on the same series and cutoffs.
 
     Global models are fitted once, before the first cutoff, on all series together, and given the values up to each
     cutoff; statistical ones are refitted at each cutoff for each series. Nothing is fitted on what it is tested on.
+    Networks train for about as much CPU time as the trees took to be fitted, between 300 and 20,000 steps. How many
+    that are depends on the machine; with the `steps` of an earlier comparison its numbers come out again.
 
     Args:
         panel: the series, as `read_panel` makes them.
@@ -162,6 +180,8 @@ def compare_forecasters(
             quarter of the longest series, at most 40 forecasts in all.
         most_series: so many evenly spaced ones are compared.
         seed: of what is random.
+        threads: of each forecaster.
+        steps: network -> steps to train it for; None = by the trees' time.
         progress: called with (name, done, of).
 
     Raises:
@@ -182,40 +202,46 @@ def compare_forecasters(
     origin = Origin(cutoffs, horizon, train_size=train_size if train_size < longest else None, refit=False)
     _check_length(longest, lookback, horizon, cutoffs)
     notes = _notes(panel, series, longest, train_size)
-    entries = [_global(c, panel, origin, show) for c in contenders(lookback, horizon, season, seed=seed)]
+    made = contenders(lookback, horizon, season, seed=seed, threads=threads)
+    entries = [_global(c, panel, origin, show) for c in made]
+    if steps is None:
+        seconds = next(e.fit_seconds for e in entries if e.name == TREES)
+        steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
+    import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
+
+    trained = networks(lookback, horizon, _check_steps(steps), seed=seed, threads=threads)
+    entries += [_global(c, panel, origin, show) for c in trained]
     for name in MODELS:
         try:
             entries.append(_local(name, panel, origin, horizon, season, show))
         except MissingExtra as error:
             notes.append(f"without {name}: {error}")
-    unordered = Comparison(tuple(entries), panel, horizon, lookback, season, cutoffs, series, tuple(notes))
+    unordered = Comparison(tuple(entries), panel, horizon, lookback, season, cutoffs, series, steps, tuple(notes))
     order = unordered.order
-    ordered = tuple(sorted(entries, key=lambda e: _scores(e)[order]))
-    return Comparison(ordered, panel, horizon, lookback, season, cutoffs, series, tuple(notes))
+    return replace(unordered, entries=tuple(sorted(entries, key=lambda e: _scores(e)[order])))
 
 
-def forecast_ahead(comparison: Comparison, *, seed: int = 0) -> pd.DataFrame:
+def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -> pd.DataFrame:
     """The steps after the end of every series that was compared, by the best forecaster, fitted on all there is.
 
     Returns:
         unique_id, ds, yhat, q10, q90, model (its name).
     """
-    name, panel = comparison.best.name, comparison.panel
+    name, panel, w, h = comparison.best.name, comparison.panel, comparison.lookback, comparison.horizon
     if name in MODELS:
-        return local_forecasts(name, panel, comparison.horizon, comparison.season).assign(model=name)
-    made = contenders(comparison.lookback, comparison.horizon, comparison.season, seed=seed)
+        return local_forecasts(name, panel, h, comparison.season).assign(model=name)
+    made = contenders(w, h, comparison.season, seed=seed, threads=threads)
+    made += networks(w, h, comparison.steps, seed=seed, threads=threads)
     chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
     return chosen._fit(panel).predict().assign(model=name)
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts
 def _global(contender: Contender, panel: Panel, origin: Origin, show: Progress) -> Entry:
-    if contender.name in ("DLinear", "LSTM"):
-        import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
     show(contender.name, 0, origin.n_windows)
     start = time.process_time()
     found = run_backtest(contender.forecaster, panel, origin, lambda done, of: show(contender.name, done, of))
-    return Entry(contender.name, contender.about, found, time.process_time() - start)
+    return Entry(contender.name, contender.about, found, found.fit_seconds, time.process_time() - start)
 
 
 def _local(name: str, panel: Panel, origin: Origin, horizon: int, season: int, show: Progress) -> Entry:
@@ -224,7 +250,16 @@ def _local(name: str, panel: Panel, origin: Origin, horizon: int, season: int, s
     start = time.process_time()
     found = local_backtest(name, panel, origin, horizon, season, lambda done, of: show(name, done, of))
     about = "a model for each series, chosen by statsforecast, refitted at each cutoff"
-    return Entry(name, about, found, time.process_time() - start)
+    taken = time.process_time() - start
+    return Entry(name, about, found, taken, taken)  # its forecasts come with the fit
+
+
+def _check_steps(steps: Mapping[str, int]) -> Mapping[str, int]:
+    if set(steps) != set(NETWORKS):
+        raise InputError("steps", f"must be given for {_and(list(NETWORKS))}", ", ".join(map(str, steps)) or "none")
+    for name in NETWORKS:
+        check_integer(steps[name], f"steps of {name}", low=1)
+    return steps
 
 
 def _some(panel: Panel, most: int) -> Panel:

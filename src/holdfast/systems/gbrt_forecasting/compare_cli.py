@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from holdfast.systems.gbrt_forecasting.panel import Panel
 
 Show = Callable[[str, int, int], None]
-OPTIONS = {"lookback": "--lookback", "season": "--season", "cutoffs": "--cutoffs", "most_series": "--series"}
+OPTIONS = {"most_series": "--series"} | {name: f"--{name}" for name in ("lookback", "season", "cutoffs", "steps")}
 
 
 def compare_(
@@ -40,6 +40,9 @@ def compare_(
     series: Annotated[int, typer.Option(help="Compare on at most so many series, evenly spaced.")] = 30,
     seed: Annotated[int, typer.Option(help="Of what is random.")] = 0,
     threads: Annotated[int, typer.Option(help="Threads of the forecasters.")] = 1,
+    steps: Annotated[
+        str, typer.Option(help="Of the networks' training, DLinear=900,LSTM=400. Default: as long as GBRT's fit.")
+    ] = "",
     out: Annotated[Path, typer.Option(help="Folder for page, table, figures and forecasts.")] = Path("comparison"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
@@ -57,13 +60,14 @@ def compare_(
         raise InputError("--threads", "must be at least 1", threads)
     if out.exists() and not out.is_dir():
         raise InputError("--out", "must be a folder", str(out))
+    given = _steps(steps)
     panel = _panel(data, time, target, series_id, past, freq, fill)
     with _named(data), threadpool_limits(threads), _progress() as show:
         found = compare_forecasters(
             panel, horizon, lookback=lookback, season=season, cutoffs=cutoffs, most_series=series, seed=seed,
-            progress=show,
+            threads=threads, steps=given, progress=show,
         )  # fmt: skip
-        ahead = forecast_ahead(found, seed=seed)
+        ahead = forecast_ahead(found, seed=seed, threads=threads)
     _write(found, ahead, data.name, out)
     if as_json:
         typer.echo(json.dumps(_plain(found), ensure_ascii=False))
@@ -85,6 +89,15 @@ def _panel(
     with said(data, time, target, series):
         y, X, _ = read_data(data, time, target, series, columns, [])
         return read_training(y, X, None, freq=int(freq) if freq and freq.isdigit() else freq, fill=fill)
+
+
+def _steps(text: str) -> dict[str, int] | None:
+    if not text:
+        return None
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(count.strip().isdigit() for _, _, count in pairs):
+        raise InputError("--steps", "must be like DLinear=900,LSTM=400", text)
+    return {name.strip(): int(count) for name, _, count in pairs}
 
 
 @contextmanager
@@ -129,7 +142,7 @@ def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
     from holdfast.systems.gbrt_forecasting.compare_page import write_page
 
     out.mkdir(parents=True, exist_ok=True)
-    write_page(found, out / "comparison.html", source, f"holdfast {shlex.join(sys.argv[1:])}")
+    write_page(found, out / "comparison.html", source, _again(found))
     past = pd.concat([entry.backtest.frame.assign(model=entry.name) for entry in found.entries], ignore_index=True)
     tables = {"table.csv": found.table().reset_index(), "backtest.csv": past, "forecast.csv": ahead}
     for name, frame in tables.items():
@@ -137,6 +150,14 @@ def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
             frame.to_csv(temporary, index=False, float_format="%.6g")
     for drawing in drawings(found, LIGHT):
         write_text(out / "figures" / f"{drawing.name}.svg", drawing.svg(standalone=True))
+
+
+def _again(found: Comparison) -> str:
+    """The command that gives the same numbers on any machine: this one, with the steps that the networks took."""
+    from holdfast.systems.gbrt_forecasting.compare_page import steps_text
+
+    given = sys.argv[1:]
+    return f"holdfast {shlex.join(given if '--steps' in given else [*given, '--steps', steps_text(found)])}"
 
 
 def _plain(found: Comparison) -> dict[str, Any]:
@@ -149,6 +170,7 @@ def _plain(found: Comparison) -> dict[str, Any]:
         "season": found.season,
         "cutoffs": found.cutoffs,
         "series": found.panel.count,
+        "steps": dict(found.steps),
         "notes": list(found.notes),
         "forecasters": [{k: None if v != v else v for k, v in row.items()} for row in rows],
     }
@@ -164,7 +186,7 @@ def print_table(found: Comparison) -> None:
 
     console = Console()
     shown = [key for key, _, _ in COLUMNS]
-    for drop in ("width", "wins", "wape", "rmse", "mae"):
+    for drop in ("cpu_seconds", "width", "wins", "wape", "rmse", "mae"):
         if console.width >= 22 + 11 * len(shown):
             break
         shown.remove(drop)

@@ -13,6 +13,7 @@ from holdfast.report import wording
 from holdfast.report.html import render_page
 from holdfast.systems.gbrt_forecasting.compare import Comparison
 from holdfast.systems.gbrt_forecasting.compare_figures import drawings
+from holdfast.systems.gbrt_forecasting.contenders import TREES
 from holdfast.systems.gbrt_forecasting.panel import describe
 
 PACKAGE = "holdfast.systems.gbrt_forecasting"
@@ -27,7 +28,8 @@ COLUMNS = (
     ("wins", "wins %", "share of forecasts with the smallest error of all"),
     ("coverage", "in band %", "share of values inside the band that should hold 80 % of them"),
     ("width", "band width", "mean width of the band, as a multiple of the best forecaster's"),
-    ("cpu_seconds", "CPU s", "processor time of fitting and forecasting"),
+    ("fit_seconds", "fit CPU s", "processor time of fitting, bands included, all cores together"),
+    ("cpu_seconds", "all CPU s", "processor time of fitting and forecasting; statistical models do both at once"),
 )
 
 
@@ -59,7 +61,7 @@ def _text(key: str, row: pd.Series) -> str:
         return f"{100 * value:.1f}" if key == "wape" else f"{100 * value:.0f}"
     if key == "width":
         return f"{value:.2f}"
-    return f"{value:.1f}" if key == "cpu_seconds" and value >= 0.1 else f"{value:.3g}"
+    return f"{value:.1f}" if key.endswith("seconds") and value >= 0.1 else f"{value:.3g}"
 
 
 def _value(value: float) -> float | str:
@@ -79,6 +81,11 @@ def facts(comparison: Comparison, source: str) -> dict[str, str]:
         "season": f"{comparison.season} steps" if comparison.season > 1 else "none",
         "forecasts": f"{len(comparison.errors()):,} ({comparison.cutoffs} cutoffs)",
     }
+
+
+def steps_text(comparison: Comparison) -> str:
+    """ "DLinear=900,LSTM=400", as the option --steps takes it."""
+    return ",".join(f"{name}={count}" for name, count in comparison.steps.items())
 
 
 def render(comparison: Comparison, source: str, command: str = "") -> str:
@@ -101,6 +108,8 @@ def render(comparison: Comparison, source: str, command: str = "") -> str:
         figures=[drawing.picture() for drawing in drawings(comparison)],
         nominal=NOMINAL,
         horizon=comparison.horizon,
+        trees=TREES,
+        steps=steps_text(comparison),
         command=command,
     )
 
@@ -111,4 +120,4 @@ def write_page(comparison: Comparison, path: Path, source: str, command: str = "
     return path
 
 
-__all__ = ["COLUMNS", "cells", "facts", "render", "write_page"]
+__all__ = ["COLUMNS", "cells", "facts", "render", "steps_text", "write_page"]

@@ -2,24 +2,29 @@
 
 All are a `WindowForecaster` around another regressor, so that windows, covariates, calendar, bands and the backtest are
 the same for each. Series may differ in size and rise: what learns works on windows relative to their last value, in
-units of their mean absolute deviation from it; only "GBRT" is the paper's, on the values as they are.
+units of their mean absolute deviation from it; only "GBRT" is the paper's, on the values as they are. Networks come
+last: how long they train depends on what the trees took.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Regressor
 from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
-
-if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.nets import Forecast
+from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, steps_within
+from holdfast.systems.gbrt_forecasting.panel import Panel
 
 QUANTILES = (0.1, 0.9)
+TREES = "GBRT"  # whose time to fit is what networks are given
+NETWORKS = ("DLinear", "LSTM")
+FITS = 2  # of a forecaster with bands
+JOINT = "multi_output"
+RELATIVE = {"difference": "last", "scaling": "window-mean"}
 
 
 @dataclass(frozen=True)
@@ -36,98 +41,16 @@ class Repeat(Regressor):
     season: int
     lookback: int
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
+    def check_joint(self) -> None:
+        """It forecasts all steps at once."""
+
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
         return targets.shape[1]
 
     def predict(self, model: Any, rows: np.ndarray) -> np.ndarray:
         return rows[:, self.lookback - self.season + np.arange(model) % self.season].astype(np.float64)
-
-
-@dataclass(frozen=True)
-class NetworkRegressor(Regressor):
-    """A network of `nets`, trained on rows: the squared error, AdamW, a rate that falls to zero as half a cosine.
-
-    Attributes:
-        net: its class.
-        lookback: columns that are the window; the others are covariates, NaN taken as their mean.
-        steps, batch, lr, weight_decay: of training.
-    """
-
-    net: type[Forecast]
-    lookback: int
-    steps: int = 600
-    batch: int = 64
-    lr: float = 3e-3
-    weight_decay: float = 1e-4
-
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
-        import torch
-
-        from holdfast.data.batches import Batches
-        from holdfast.randomness import derived_seed, seeded
-        from holdfast.systems.gbrt_forecasting.arms import half_cosine
-        from holdfast.systems.gbrt_forecasting.nets import Regression
-        from holdfast.training import fit
-
-        scale = _Scale.of(rows, targets, self.lookback)
-        window, covariates = (torch.from_numpy(part) for part in scale.inputs(rows))
-        with seeded(derived_seed(seed, "init")):
-            make: Callable[..., Forecast] = self.net
-            net = make(self.lookback, covariates.shape[1], targets.shape[1])
-        scaled = torch.from_numpy((targets / scale.targets).astype(np.float32))
-        batches = Batches(
-            {"window": window, "covariates": covariates, "target": scaled},
-            min(self.batch, len(rows)),
-            derived_seed(seed, "batches"),
-        )
-        learner = Regression(net, self.lr, self.weight_decay)
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            fit(learner, batches, steps=self.steps, seed=seed, schedule=half_cosine, clip=1.0, log_every=self.steps)
-        finally:
-            torch.set_num_threads(before)
-        return learner.net.eval(), scale
-
-    def predict(self, model: Any, rows: np.ndarray) -> np.ndarray:
-        import torch
-
-        net, scale = model
-        with torch.no_grad():
-            found = net(*(torch.from_numpy(part) for part in scale.inputs(rows)))
-        return np.asarray(found.numpy(), np.float64) * scale.targets
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Means and spreads of what was fitted on."""
-
-    lookback: int
-    window: tuple[float, float]
-    mean: np.ndarray
-    spread: np.ndarray
-    targets: float
-
-    @classmethod
-    def of(cls, rows: np.ndarray, targets: np.ndarray, lookback: int) -> _Scale:
-        window = rows[:, :lookback]
-        known = np.where(np.isnan(rows[:, lookback:]), 0.0, rows[:, lookback:])
-        count = np.maximum((~np.isnan(rows[:, lookback:])).sum(0), 1)
-        mean = known.sum(0) / count
-        spread = np.sqrt((np.where(np.isnan(rows[:, lookback:]), 0.0, rows[:, lookback:] - mean) ** 2).sum(0) / count)
-        return cls(
-            lookback,
-            (float(window.mean(dtype=np.float64)), float(window.std(dtype=np.float64)) or 1.0),
-            mean,
-            np.where(spread > 0, spread, 1.0),
-            float(targets.std(dtype=np.float64)) or 1.0,
-        )
-
-    def inputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(windows (n, w), covariates (n, M)) float32."""
-        window = (rows[:, : self.lookback] - self.window[0]) / self.window[1]
-        covariates = (rows[:, self.lookback :] - self.mean) / self.spread
-        return window.astype(np.float32), np.nan_to_num(covariates, nan=0.0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -145,64 +68,99 @@ class Contender:
     forecaster: WindowForecaster
 
 
-def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, steps: int = 600) -> list[Contender]:
-    """The forecasters of the comparison, simplest first.
+def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, threads: int = 1) -> list[Contender]:
+    """The forecasters of the comparison that are not networks, simplest first.
 
     Args:
         lookback, horizon: w and h.
         season: steps after which series repeat, at most the lookback; 1 = they do not, no seasonal naive forecast then.
         seed: of what is random.
-        steps: of the networks' training.
+        threads: of each.
 
     Example:
         >>> [c.name for c in contenders(12, 6, season=1)]
-        ['last value', 'ridge', 'GBRT', 'GBRT, differences', 'DLinear', 'LSTM']
+        ['last value', 'ridge', 'GBRT', 'GBRT, differences']
     """
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from holdfast.systems.gbrt_forecasting import nets
-
     def with_(estimator: Any, strategy: str, **change: Any) -> WindowForecaster:
-        return WindowForecaster(
-            lookback,
-            horizon,
-            estimator=estimator,
-            strategy=strategy,
-            quantiles=QUANTILES,
-            random_state=seed,
-            **change,
-        )
+        return _forecaster(lookback, horizon, estimator, strategy, seed, threads, **change)
 
-    joint, relative = "multi_output", {"difference": "last", "scaling": "window-mean"}
     ridge = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=1.0))
     season = min(season, lookback)
-    found = [Contender("last value", "every step is the last value", with_(Repeat(1, lookback), joint, calendar=None))]
+    found = [Contender("last value", "every step is the last value", with_(Repeat(1, lookback), JOINT, calendar=None))]
     if season > 1:
         about = f"every step is the value {season} steps before it"
-        found.append(Contender("seasonal naive", about, with_(Repeat(season, lookback), joint, calendar=None)))
+        found.append(Contender("seasonal naive", about, with_(Repeat(season, lookback), JOINT, calendar=None)))
     return [
         *found,
-        Contender("ridge", "a linear regression for every step", with_(ridge, joint, **relative)),
-        Contender("GBRT", "boosted trees on windows as they are (the paper's)", with_(HistTrees(), "direct")),
+        Contender("ridge", "a linear regression for every step", with_(ridge, JOINT, **RELATIVE)),
+        Contender(TREES, "boosted trees on windows as they are (the paper's)", with_(HistTrees(), "direct")),
         Contender(
             "GBRT, differences",
             "boosted trees on differences from the last value",
-            with_(HistTrees(), "direct", **relative),
-        ),
-        Contender(
-            "DLinear",
-            "two linear maps, trained as a network",
-            with_(NetworkRegressor(nets.DLinear, lookback, steps), joint, **relative),
-        ),
-        Contender(
-            "LSTM",
-            "a recurrent network, 32 wide",
-            with_(NetworkRegressor(nets.LSTM, lookback, steps), joint, **relative),
+            with_(HistTrees(), "direct", **RELATIVE),
         ),
     ]
 
 
-__all__ = ["QUANTILES", "Contender", "NetworkRegressor", "Repeat", "contenders"]
+def networks(
+    lookback: int, horizon: int, steps: Mapping[str, int], *, seed: int = 0, threads: int = 1
+) -> list[Contender]:
+    """The networks of the comparison, by the steps that each is trained for; see `contenders`.
+
+    Example:
+        >>> [c.about for c in networks(12, 6, {"DLinear": 900, "LSTM": 400})]
+        ['two linear maps, trained as a network for 900 steps', 'a recurrent network, 32 wide, trained for 400 steps']
+    """
+    from holdfast.systems.gbrt_forecasting import nets
+
+    kinds: dict[str, tuple[str, type[nets.Forecast]]] = {
+        "DLinear": ("two linear maps, trained as a network", nets.DLinear),
+        "LSTM": ("a recurrent network, 32 wide, trained", nets.LSTM),
+    }
+    found = []
+    for name in NETWORKS:
+        about, net = kinds[name]
+        regressor = NetworkRegressor(net, lookback, steps[name])
+        made = _forecaster(lookback, horizon, regressor, JOINT, seed, threads, **RELATIVE)
+        found.append(Contender(name, f"{about} for {steps[name]:,} steps", made))
+    return found
+
+
+def affordable_steps(panel: Panel, lookback: int, horizon: int, seconds: float, *, threads: int = 1) -> dict[str, int]:
+    """Steps of training that each network can take in so many CPU seconds of fitting, on this machine.
+
+    Args:
+        panel: the series, for the number of covariates.
+        lookback, horizon: w and h.
+        seconds: of fitting in all; a forecaster with bands is fitted twice, to calibrate them and on everything.
+        threads: of each.
+    """
+    found = {}
+    for contender in networks(lookback, horizon, dict.fromkeys(NETWORKS, 1), threads=threads):
+        regressor, layout = contender.forecaster.estimator, contender.forecaster._layout(panel)
+        cost = regressor.seconds_per_step(layout.width - lookback, horizon, threads)
+        found[contender.name] = steps_within(seconds / FITS, cost)
+    return found
+
+
+def _forecaster(
+    lookback: int, horizon: int, estimator: Any, strategy: str, seed: int, threads: int, **change: Any
+) -> WindowForecaster:
+    return WindowForecaster(
+        lookback,
+        horizon,
+        estimator=estimator,
+        strategy=strategy,
+        quantiles=QUANTILES,
+        n_jobs=threads,
+        random_state=seed,
+        **change,
+    )
+
+
+__all__ = ["NETWORKS", "QUANTILES", "TREES", "Contender", "Repeat", "affordable_steps", "contenders", "networks"]

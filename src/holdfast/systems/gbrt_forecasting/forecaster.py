@@ -54,15 +54,17 @@ class WindowForecaster(Estimator):
         conformal: how; None = the defaults of `SplitConformal`.
         freq: frequency of the series as pandas names it; None = found from the time stamps.
         fill: "forward" or "zero" fills gaps; None refuses them.
-        max_bytes: bound on the table of windows in memory. Beyond it, "xgboost" and "lightgbm" are fitted block by
-            block (their own binned data, a byte per number, is not counted), others refuse.
+        max_bytes: bound on what a fit adds to memory: the table of windows and what the booster holds, by measured
+            formulas. Where both do not fit, "xgboost" and "lightgbm" are fitted on blocks of rows, others refuse, as
+            all do where not even that fits. Of other regressors only the table is counted; y itself and the calibration
+            of quantiles never are.
         n_jobs: threads.
         random_state: seed of what is sampled.
 
     Attributes:
         history_: the last `lookback` steps of every series.
         models_: h models, or one.
-        series_scale_: mean and standard deviation of the series in training; None without "standard".
+        series_scale_: mean and standard deviation of the series in training; None without scaling.
         offsets_: (h, Q) what is added to forecasts to get their quantiles, in units of `residual_scale_`; None without.
         residual_scale_: (S,) what residuals of each series were divided by; None without.
 
@@ -150,7 +152,7 @@ class WindowForecaster(Estimator):
         strategy.check(layout)
         quantiles = check_quantiles(self.quantiles)
         fitting = Fitting(regressor, h, self.random_state, self.n_jobs, self.max_bytes, progress or _silent)
-        known = SeriesScale.of(panel) if self.scaling == "standard" else None
+        known = SeriesScale.of(panel) if self.scaling else None
         offsets, scale, models = None, None, None
         if quantiles:
             offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
@@ -172,7 +174,7 @@ class WindowForecaster(Estimator):
         trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
         conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
-        known = SeriesScale.of(past).for_(panel) if self.scaling == "standard" else None
+        known = SeriesScale.of(past).for_(panel) if self.scaling else None
         models = strategy.fit(Origins(panel, layout, trains, known), fitting)
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
@@ -185,24 +187,23 @@ class WindowForecaster(Estimator):
         return conformal_offsets(residuals, quantiles), scale, None if conformal.refit else models
 
     def _layout(self, panel: Panel) -> Layout:
-        strategy = as_strategy(self.strategy)
-        return Layout(
-            lookback=self.lookback,
-            covariates=self.covariates,
-            calendar=choose_features(self.calendar, panel.clock),
-            x_names=panel.x_names,
-            future_names=panel.future_names,
-            ahead=strategy.ahead(self.horizon) if panel.future_names else 0,
-            relative=Relative(self.difference, self.scaling),
-        )
+        return self._columns(choose_features(self.calendar, panel.clock), panel.x_names, panel.future_names)
+
+    def _layout_of_fit(self) -> Layout:
+        return self._columns(self.calendar_, self.x_names_, self.future_names_)
+
+    def _columns(self, calendar: tuple[str, ...], past: tuple[str, ...], known: tuple[str, ...]) -> Layout:
+        """The layout with these names of calendar features, past and known-future covariates."""
+        ahead = as_strategy(self.strategy).ahead(self.horizon) if known else 0
+        relative = Relative(self.difference, self.scaling)
+        return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
 
     def _check_settings(self) -> None:
         check_integer(self.lookback, "lookback", low=1)
         check_integer(self.horizon, "horizon", low=1)
         check_choice(self.covariates, COVARIATES, "covariates")
         Relative(self.difference, self.scaling)
-        as_strategy(self.strategy)
-        as_regressor(self.estimator)
+        as_strategy(self.strategy).check_regressor(as_regressor(self.estimator))
         check_quantiles(self.quantiles)
         if self.conformal is not None and not isinstance(self.conformal, SplitConformal):
             raise InputError("conformal", "must be a SplitConformal or None", self.conformal)
@@ -268,12 +269,6 @@ class WindowForecaster(Estimator):
             for k, q in enumerate(check_quantiles(self.quantiles)):
                 found[quantile_name(q)] = yhat + self.offsets_[:steps, k] * scale[:, None]
         return found
-
-    def _layout_of_fit(self) -> Layout:
-        ahead = as_strategy(self.strategy).ahead(self.horizon) if self.future_names_ else 0
-        relative = Relative(self.difference, self.scaling)
-        names = (self.calendar_, self.x_names_, self.future_names_)
-        return Layout(self.lookback, self.covariates, *names, ahead=ahead, relative=relative)
 
     def _regressor(self) -> Regressor:
         return as_regressor(self.estimator)

@@ -54,8 +54,18 @@ class Regressor:
     dtype: ClassVar[type] = np.float32  # of rows; what the library would else convert to, in a second copy
     streams: ClassVar[bool] = False  # can be fitted on blocks of rows
 
+    def held(self, rows: int, width: int) -> int:
+        """Bytes that a fit takes besides the table of rows and targets, all in all; 0 where nobody has measured it."""
+        return 0
+
     def check(self) -> None:
         """Raise an InputError for wrong settings, MissingExtra where the library is not installed."""
+
+    def check_joint(self) -> None:
+        """Raise an InputError for what cannot forecast several steps with one model."""
+        rule = "must be 'direct' or 'recursive' with this estimator, which predicts one number at a time"
+        other = "'multi_output' needs 'xgboost' or a scikit-learn regressor of several"
+        raise InputError("strategy", f"{rule}; {other}", "multi_output")
 
     def fit(self, rows: np.ndarray, target: np.ndarray, seed: int, threads: int) -> Any:
         """A fitted model."""
@@ -74,10 +84,11 @@ class Regressor:
             progress(len(models), steps)
         return models
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
-        """One model for all columns of the targets."""
-        rule = "must be 'direct' or 'recursive' with this estimator, which predicts one number"
-        raise InputError("strategy", rule, "multi_output")
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
+        """One model for all columns of the targets; `when` (n,), if known, are positions of the clock of the rows."""
+        raise NotImplementedError
 
     def fit_stream(self, source: RowSource, steps: int, seed: int, threads: int, progress: Progress) -> list[Any]:
         """A model for every step ahead; of the rows only a block is in memory at a time."""
@@ -114,6 +125,12 @@ class Sklearn(Regressor):
             rule = "must be 'hist', 'xgboost', 'lightgbm', trees of this system or a scikit-learn regressor"
             raise InputError("estimator", rule, self.regressor)
 
+    def check_joint(self) -> None:
+        from sklearn.utils import get_tags
+
+        if not get_tags(self.regressor).target_tags.multi_output:
+            super().check_joint()
+
     def fit(self, rows: np.ndarray, target: np.ndarray, seed: int, threads: int) -> Any:
         model = self._clone(seed)
         if np.isnan(rows).any() and not _takes_missing(model):
@@ -123,11 +140,9 @@ class Sklearn(Regressor):
         with openmp(threads):
             return model.fit(rows, target)
 
-    def fit_joint(self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int) -> Any:
-        from sklearn.utils import get_tags
-
-        if not get_tags(self.regressor).target_tags.multi_output:
-            return super().fit_joint(rows, targets, seed, threads)
+    def fit_joint(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
+    ) -> Any:
         return self.fit(rows, targets, seed, threads)
 
     def importance(self, model: Any, width: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, Ro
 from holdfast.validation import check_choice
 
 PREDICTED = 1 << 26  # bytes of rows that are predicted at a time
+FEWEST, MOST = 4096, 65_536  # rows of a block: fewer cost much time, more gain none
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Fitting:
         regressor: the kind of model.
         horizon: h.
         seed, threads: of the models.
-        max_bytes: of the table of rows and targets in memory; None = no bound.
+        max_bytes: that a fit may take in all; None = no bound.
         progress: called with (models done, models).
     """
 
@@ -35,19 +36,36 @@ class Fitting:
     progress: Progress
 
     def exceeds(self, origins: Origins, columns: int) -> bool:
-        """Whether the table of rows and of `columns` targets is beyond the bound."""
-        return self.max_bytes is not None and self.table_bytes(origins, columns) > self.max_bytes
+        """Whether a fit on the table of rows and of `columns` targets takes more than the bound."""
+        return self.max_bytes is not None and self.needed(origins, columns) > self.max_bytes
 
-    def table_bytes(self, origins: Origins, columns: int) -> int:
-        """Of the table of rows and of `columns` targets."""
-        return len(origins) * (origins.layout.width * np.dtype(self.regressor.dtype).itemsize + 4 * columns)
+    def needed(self, origins: Origins, columns: int) -> int:
+        """Bytes of a fit on the table of rows and of `columns` targets."""
+        width = origins.layout.width
+        table = len(origins) * (width * np.dtype(self.regressor.dtype).itemsize + 4 * columns)
+        return table + self.regressor.held(len(origins), width)
 
     def refuse_beyond(self, origins: Origins, columns: int, why: str) -> None:
-        """Raise an InputError where the table is beyond the bound."""
+        """Raise an InputError where a fit on the table takes more than the bound."""
         if self.exceeds(origins, columns):
-            needed = self.table_bytes(origins, columns)
-            rule = f"must be at least {needed:,} bytes, the size of the table of windows, {why}"
-            raise InputError("max_bytes", rule, self.max_bytes)
+            rule = f"must be at least {self.needed(origins, columns):,} bytes, for the table and the estimator"
+            raise InputError("max_bytes", f"{rule}, {why}", self.max_bytes)
+
+    def block_rows(self, origins: Origins) -> int:
+        """Rows of a block, so that a fit on blocks stays within the bound.
+
+        Raises:
+            InputError: what the regressor itself holds leaves too little for a block.
+        """
+        assert self.max_bytes is not None
+        width, lookback = origins.layout.width, origins.layout.lookback
+        # The rows, a copy for LightGBM in float64, their values in float64 as they are and relative
+        row = 12 * width + 16 * lookback
+        held, fewest = self.regressor.held(len(origins), width), min(FEWEST, len(origins))
+        if self.max_bytes < held + fewest * row:
+            rule = f"must be at least {held + fewest * row:,} bytes for {len(origins):,} windows of {width} columns"
+            raise InputError("max_bytes", f"{rule}, of which the estimator itself holds {held:,}", self.max_bytes)
+        return min((self.max_bytes - held) // row, MOST)
 
 
 class Strategy:
@@ -63,6 +81,9 @@ class Strategy:
     def trained(self, horizon: int) -> int:
         """Steps after a window that training needs to know."""
         return horizon
+
+    def check_regressor(self, regressor: Regressor) -> None:
+        """Raise an InputError where the regressor does not suit the strategy."""
 
     def check(self, layout: Layout) -> None:
         """Raise an InputError where the columns do not suit the strategy."""
@@ -101,15 +122,13 @@ class Direct(Strategy):
         return models
 
     def _fit_stream(self, origins: Origins, fitting: Fitting) -> list[Any]:
-        """Blocks of rows of at most `max_bytes`."""
+        """From blocks of rows, so that no table of all rows is ever in memory."""
         regressor, layout = fitting.regressor, origins.layout
         if not regressor.streams:
             fitting.refuse_beyond(origins, fitting.horizon, "or the estimator 'xgboost' or 'lightgbm'")
         if layout.future_names:
             fitting.refuse_beyond(origins, fitting.horizon, "where there are known-future covariates")
-        assert fitting.max_bytes is not None
-        # Besides the rows of a block there are a copy for LightGBM and its lags, in float64, and one column of targets
-        size = max(1, (fitting.max_bytes - 8 * len(origins)) // (12 * layout.width + 16 * layout.lookback))
+        size = fitting.block_rows(origins)
 
         def rows(part: slice) -> np.ndarray:
             start, stop, _ = part.indices(len(origins))
@@ -117,7 +136,7 @@ class Direct(Strategy):
             origins.rows(slice(start, stop), out)
             return out
 
-        source = RowSource(len(origins), int(size), rows, origins.target)
+        source = RowSource(len(origins), size, rows, origins.target)
         return regressor.fit_stream(source, fitting.horizon, fitting.seed, fitting.threads, fitting.progress)
 
     def predict(self, models: list[Any], origins: Origins, regressor: Regressor, horizon: int) -> np.ndarray:
@@ -143,10 +162,14 @@ class MultiOutput(Strategy):
     def ahead(self, horizon: int) -> int:
         return horizon
 
+    def check_regressor(self, regressor: Regressor) -> None:
+        regressor.check_joint()
+
     def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
         fitting.refuse_beyond(origins, fitting.horizon, "with strategy 'multi_output'")
         rows, targets = origins.table(fitting.horizon, fitting.regressor.dtype)
-        model = fitting.regressor.fit_joint(rows, targets, fitting.seed, fitting.threads)
+        when = origins.panel.positions(origins.index, origins.series)
+        model = fitting.regressor.fit_joint(rows, targets, fitting.seed, fitting.threads, when)
         fitting.progress(1, 1)
         return [model]
 

@@ -13,7 +13,9 @@ level + scale * f.
 | "last" | "standard" | last value | the same |
 
 Lags are taken relative to the same level as the targets. With "last", forecasts then follow every shift of the series;
-with "window-mean", every change of unit. A scale of zero counts as 1.
+with "window-mean", every change of unit. The scale of a window is at least a tenth of the standard deviation of its
+series in training: else a window that hardly moves (a sensor that is stuck, a week without sales) would turn what comes
+after it into huge numbers, and the squared error would be about nothing else. A deviation of zero counts as 1.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from holdfast.validation import check_choice
 
 DIFFERENCES = (None, "last")
 SCALINGS = (None, "window-mean", "standard")
+QUIET = 0.1  # share of the series' deviation that a window's scale is at least
 
 
 @dataclass(frozen=True)
@@ -97,17 +100,21 @@ class Relative:
 
         Args:
             lags: (n, w) float64.
-            known: means and deviations for "standard".
+            known: means and deviations of the series; None without scaling.
             series: (n,) which entry of `known` belongs to each window.
         """
         level, scale = np.zeros(len(lags)), np.ones(len(lags))
-        if self.scaling == "standard":
-            assert known is not None, "standard scaling needs the means of the series"
-            level, scale = known.mean[series], known.deviation[series]
+        deviation = scale
+        if self.scaling is not None:
+            assert known is not None, "scaling needs the means and deviations of the series"
+            deviation = known.deviation[series]
+            level = known.mean[series] if self.scaling == "standard" else level
         if self.difference == "last":
             level = lags[:, -1]
         if self.scaling == "window-mean":
-            scale = _safe(np.abs(lags - level[:, None]).mean(1))
+            scale = np.maximum(np.abs(lags - level[:, None]).mean(1), QUIET * deviation)
+        elif self.scaling == "standard":
+            scale = deviation
         return level, scale
 
 
