@@ -24,6 +24,7 @@ EXPERIMENT = toy_experiment.experiment
         ({"scales": {"s": Scale(arms=("god",))}}, "scale 's': arms: .*received god"),
         ({"scales": {"s": Scale(problems=("r",))}}, "scale 's': problems: .*received r"),
         ({"tuning": Tuning("accuracy", "p")}, "tuning: metric: .*received accuracy"),
+        ({"tuning": Tuning("score", "p", scale="huge")}, "tuning: scale: .*received huge"),
         ({"tuning": Tuning("score", "r")}, "tuning: problem: .*received r"),
         ({"tuning": Tuning("score", ("p", "r"))}, "tuning: problem: .*received r"),
         ({"benefit": "accuracy"}, "benefit: .*received accuracy"),

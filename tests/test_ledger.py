@@ -94,6 +94,20 @@ def test_an_arm_is_tuned_on_every_problem_that_tuning_names(toy: ToySystem) -> N
     assert {t["problem"] for t in plan["tuning"]} == {"p", "q"}
 
 
+def test_pilots_run_at_the_scale_that_tuning_names(toy: ToySystem) -> None:
+    toy.edit('"small": Scale()', '"small": Scale(), "cheap": Scale(threads=2)')
+    toy.edit("value - 1", "value - 1 if run.scale.threads == 1 else -run.arm.bonus")
+    frozen(toy)
+    before = ledger.read_plan(toy.system, "small")
+    assert "scale" not in before["declaration"]["tuning"]  # plans that were made before it could be named stay valid
+    toy.edit("pilots=2", 'pilots=2, scale="cheap"')
+    frozen(toy, why="cheaper pilots")
+    after = ledger.read_plan(toy.system, "small")
+    assert [plan["tuned"]["good"] for plan in (before, after)] == [{"bonus": 1.0}, {"bonus": -1.0}]
+    assert [t["mean"] for t in after["tuning"] if t["arm"] == "good" and t["chosen"]] == [1.0]
+    assert after["declaration"]["tuning"]["scale"] == "cheap"
+
+
 def test_no_ledger_without_a_plan(toy: ToySystem) -> None:
     with pytest.raises(HoldfastError, match=r"no plan; .holdfast freeze"):
         run_for_ledger(toy)

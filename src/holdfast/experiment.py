@@ -218,12 +218,15 @@ class Tuning:
             values.
         configurations: per arm, the declared one included.
         pilots: replicates 0 .. pilots-1.
+        scale: at which pilots run, where they need less work than what is frozen (no test part, fewer steps); None =
+            the scale that is frozen.
     """
 
     metric: str
     problem: str | tuple[str, ...]
     configurations: int = 4
     pilots: int = 2
+    scale: str | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -291,6 +294,7 @@ class Experiment:
         if self.tuning is not None:
             _declared("tuning: metric", (self.tuning.metric,), self.metrics)
             _declared("tuning: problem", self.tuning.problems, self.problems)
+            _declared("tuning: scale", (self.tuning.scale,), self.scales)
         _declared("benefit", (self.benefit,), self.metrics)
         for name, problem in self.problems.items():
             _declared(f"problem {name!r}: points", problem.points, self.points)

@@ -37,7 +37,7 @@ class Tuner:
     """Runs the pilots.
 
     Attributes:
-        source, scale: the experiment and the scale whose budget is used.
+        source, scale: the experiment and the scale to be frozen, whose budget is used unless tuning names another.
         folder: of the pilots' store; pilots that are in it are not run again.
         executor, show, device: as in a campaign.
     """
@@ -64,14 +64,15 @@ class Tuner:
         tried = {arm: configurations(arm, experiment.arms[arm], tuning.configurations) for arm, _ in candidates}
         keys: dict[tuple[str, str, int], list[str]] = {}
         tasks: list[Task] = []
-        limit = experiment.scales[self.scale].time_limit_s
+        scale = tuning.scale or self.scale
+        limit = experiment.scales[scale].time_limit_s
         pilots = range(tuning.pilots)
         for arm, problem in candidates:
             for number, settings in enumerate(tried[arm]):
                 tuned, pairs = {arm: settings}, [(arm, problem)]
-                trials = plan(self.source, self.scale, pilots, tuned=tuned, pairs=pairs, device=self.device)
+                trials = plan(self.source, scale, pilots, tuned=tuned, pairs=pairs, device=self.device)
                 keys[arm, problem, number] = [trial.key for trial in trials]
-                tasks += [Task(self.source, self.scale, t, self.folder, self.device, limit) for t in trials]
+                tasks += [Task(self.source, scale, t, self.folder, self.device, limit) for t in trials]
         tasks.sort(key=lambda task: task.trial.replicate or 0)
         with sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
             run_missing(store, tasks, self.executor, self.show, f"{self.source.reference}: pilots")

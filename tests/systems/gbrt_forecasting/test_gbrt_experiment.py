@@ -30,7 +30,7 @@ from holdfast.systems.gbrt_forecasting.claims import times
 from holdfast.systems.gbrt_forecasting.experiment import experiment
 from holdfast.systems.gbrt_forecasting.own_series import OwnSeries
 from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
-from holdfast.systems.gbrt_forecasting.splits import OneSeries, Part, errors_by_case, split_panel
+from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries, Part, errors_by_case, in_turn
 from holdfast.trials.plan import Source, applicable
 from holdfast.trials.streams import Streams
 
@@ -53,41 +53,67 @@ def part(n: int = 40, w: int = 6, m: int = 2, h: int = 4, seed: int = 0) -> Part
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts
-@given(st.integers(200, 400), st.integers(1, 12), st.integers(1, 8), st.integers(1, 5))
-def test_parts_follow_one_another_without_sharing_a_target(length: int, w: int, h: int, stride: int) -> None:
-    made = split_panel([ramp(length)], lookback=w, horizon=h, train_stride=stride)
-    first, second = int(length * (1 - 0.1 - 0.2)), int(length * (1 - 0.2))
-    for piece, low, high in ((made.train, w, first), (made.validation, first, second), (made.test, second, length)):
-        assert piece.targets.min() >= low
-        assert piece.targets.max() < high
-        np.testing.assert_array_equal(piece.rows[:, w - 1] + 1, piece.targets[:, 0])  # the window ends one step before
-        np.testing.assert_array_equal(piece.rows[:, w], -piece.rows[:, w - 1])  # covariates are those of its last step
-    assert len(made.train.rows) == (first - w - h) // stride + 1
-    for piece, low, high in ((made.validation, first, second), (made.test, second, length)):
-        expected = np.arange(low, low + (high - low) // h * h)  # one forecast after the other, from the first step on
-        np.testing.assert_array_equal(piece.targets.ravel(), expected)
+@given(st.integers(200, 400), st.integers(1, 12), st.integers(1, 8), st.integers(1, 5), st.integers(1, 3))
+def test_parts_follow_one_another_without_sharing_a_target(length: int, w: int, h: int, stride: int, k: int) -> None:
+    cuts = Cuts(w, h, train_stride=stride, test_stride=h, refits=k)
+    first, last = round(length * 0.7), round(length * 0.8)
+    at = [round(length * (0.8 + 0.2 * i / k)) for i in range(k + 1)]
+    folds = [(cuts.choosing([ramp(length)]), first, last)]
+    folds += zip(cuts.testing([ramp(length)]), at, at[1:], strict=False)
+    for fold, start, end in folds:
+        for piece, low, high in ((fold.train, w, start), (fold.test, start, end)):
+            assert piece.targets.min() >= low
+            assert piece.targets.max() < high
+            np.testing.assert_array_equal(
+                piece.rows[:, w - 1] + 1, piece.targets[:, 0]
+            )  # the window ends a step before
+            np.testing.assert_array_equal(piece.rows[:, w], -piece.rows[:, w - 1])  # covariates are of its last step
+        assert len(fold.train.rows) == (start - w - h) // stride + 1
+        expected = np.arange(start, start + (end - start) // h * h)  # one forecast after the other, from the first step
+        np.testing.assert_array_equal(fold.test.targets.ravel(), expected)
+
+
+def test_forecasts_that_overlap_are_gathered_by_horizon() -> None:
+    (fold,) = Cuts(4, 6, test_stride=2).testing([ramp(300), ramp(300, 1000.0)])
+    assert fold.test.targets[:, 0].tolist() == [s + t for s in (0, 1000) for t in range(240, 294, 2)]
+    assert fold.test.cases.tolist() == [k // 3 for k in range(27)] * 2
+    errors = errors_by_case(np.zeros(fold.test.targets.shape), fold.test)
+    assert errors.shape == (9, 2 * 3 * 6)
+    expected = [-(s + 252 + 2 * i + j) for s in (0, 1000) for i in range(3) for j in range(6)]
+    np.testing.assert_array_equal(errors[2], expected)
+
+
+def test_cases_of_folds_are_counted_on() -> None:
+    folds = Cuts(4, 6, test_stride=3, test=0.4, refits=3).testing([ramp(301)])
+    joint = in_turn([fold.test for fold in folds])
+    lengths = [len(fold.test.rows) for fold in folds]
+    assert all(n % 2 == 0 for n in lengths)  # whole cases, of two forecasts each
+    assert joint.cases.tolist() == [k // 2 for k in range(sum(lengths))]
+    assert np.all(np.diff(joint.targets[:, 0]) > 0)
 
 
 def test_a_series_too_short_for_its_parts_is_named() -> None:
     with pytest.raises(InputError, match=r"series 'ramp': must be long enough .*received 60 steps"):
-        split_panel([ramp(60)], lookback=12, horizon=12)
+        Cuts(12, 12, test_stride=12).choosing([ramp(60)])
+    with pytest.raises(InputError, match=r"series 'ramp': must be long enough"):
+        Cuts(12, 12, test=0.9).testing([ramp(200)])
 
 
 def test_thinning_keeps_the_ends() -> None:
     whole = part(50)
     assert whole.thinned(None) is whole
-    np.testing.assert_array_equal(whole.thinned(5).origins, [0, 12, 24, 37, 49])
+    np.testing.assert_array_equal(whole.thinned(5).cases, [0, 12, 24, 37, 49])
 
 
 def test_cases_are_origins_of_all_series_at_once() -> None:
-    made = split_panel([ramp(300), ramp(300, 1000.0)], lookback=4, horizon=5)
+    (made,) = Cuts(4, 5, test_stride=5).testing([ramp(300), ramp(300, 1000.0)])
     forecast = np.zeros(made.test.targets.shape)
     errors = errors_by_case(forecast, made.test)
     assert errors.shape == (12, 10)
     for k in range(12):
         expected = [-(s + 240 + 5 * k + j) for s in (0, 1000) for j in range(5)]
         np.testing.assert_array_equal(errors[k], expected)
-    uneven = split_panel([ramp(300), ramp(400)], lookback=4, horizon=5)
+    (uneven,) = Cuts(4, 5, test_stride=5).testing([ramp(300), ramp(400)])
     assert errors_by_case(np.zeros(uneven.test.targets.shape), uneven.test).shape == (12 + 16, 5)
 
 
@@ -138,7 +164,7 @@ def test_trees_are_scikit_learns_on_the_columns_they_are_given(columns: str, kep
 def test_relative_arms_follow_the_level(arm: ForecastArm) -> None:
     """Shifting series, windows and targets shifts the forecasts, and nothing else."""
     train, test, shift = part(100, seed=5), part(5, seed=6), np.float32(64.0)
-    moved = Part(train.rows.copy(), train.targets + shift, train.origins)
+    moved = Part(train.rows.copy(), train.targets + shift, train.cases)
     moved.rows[:, :6] += shift
     rows = test.rows.copy()
     rows[:, :6] += shift
@@ -150,7 +176,7 @@ def test_relative_arms_follow_the_level(arm: ForecastArm) -> None:
 def test_networks_learn_and_repeat_themselves(net: type[nets.Forecast]) -> None:
     t = np.arange(400)
     y = np.sin(2 * np.pi * t / 12)
-    data = split_panel([OneSeries("wave", y, np.empty((400, 0)))], lookback=12, horizon=6)
+    (data,) = Cuts(12, 6, test_stride=6).testing([OneSeries("wave", y, np.empty((400, 0)))])
     job = dataclasses.replace(JOB, lookback=12, steps=150)
     forecasts = [Network(net, lr=1e-2).fit(data.train, job)(data.test.rows) for _ in range(2)]
     np.testing.assert_array_equal(*forecasts)
@@ -174,10 +200,10 @@ def test_the_generator_is_its_formula() -> None:
 
 def test_co2_rises_beyond_what_is_fitted_on() -> None:
     pytest.importorskip("statsmodels")
-    data = WeeklyCO2().split(no_draw)
+    (data,) = WeeklyCO2().cuts.testing(WeeklyCO2().panel(no_draw))
     assert np.isfinite(data.train.rows).all()
-    assert data.test.targets.min() > data.train.targets.mean() + 20
-    assert np.mean(data.test.targets > data.train.targets.max()) > 0.95
+    assert data.test.targets.min() > data.train.targets.mean() + 15
+    assert np.mean(data.test.targets > data.train.targets.max()) > 0.7
 
 
 def _shared(problem: ETTh1 | ExchangeRates) -> None:
@@ -193,8 +219,8 @@ def test_ett_is_the_series_of_the_file() -> None:
     assert series.y[0] == pytest.approx(30.531, abs=1e-3)
     assert series.x.shape == (17_420, 6)
     assert dataclasses.replace(problem, channels=True).panel(no_draw)[0].x.shape == (17_420, 12)
-    last = problem.split(no_draw).test
-    assert len(last.rows) == 145  # as the card of the system says of windows of 24 on the last fifth
+    (last,) = dataclasses.replace(problem, test_stride=None, test=0.2, refits=1).cuts.testing([series])
+    assert len(last.test.rows) == 145  # as the card of the system says of windows of 24 on the last fifth
     with pytest.raises(InputError, match="HUFL"):
         ETTh1(target="nothing").panel(no_draw)
 
@@ -202,7 +228,7 @@ def test_ett_is_the_series_of_the_file() -> None:
 def test_exchange_rates_are_pooled() -> None:
     problem = ExchangeRates(train_stride=8)
     _shared(problem)
-    data = problem.split(no_draw)
+    (data,) = problem.cuts.testing(problem.panel(no_draw))
     assert data.test.rows.shape == (8 * 63, 24)
     assert errors_by_case(np.zeros(data.test.targets.shape), data.test).shape == (63, 8 * 24)
 
@@ -252,7 +278,8 @@ def test_own_series_become_a_problem(tmp_path: Path, suffix: str) -> None:
     assert [s.name for s in panel] == ["shop 0", "shop 1"]
     np.testing.assert_allclose(panel[1].y, frame["y"][frame["unique_id"] == "shop 1"])
     np.testing.assert_allclose(panel[0].x[:, 0], frame["price"][frame["unique_id"] == "shop 0"], rtol=1e-5)
-    assert len(problem.split(no_draw).test.rows) == 2 * 12
+    (fold,) = problem.cuts.testing(panel)
+    assert len(fold.test.rows) == 2 * 12
     own = Source("gbrt_forecasting", (str(path),)).load()
     assert next(c.role for c in own.claims) == "headline"
     assert set(own.arms) >= {"GBRT", "ridge", "LSTM", "last value"}

@@ -4,14 +4,15 @@
     holdfast run gbrt_forecasting --scale small    last measured: ledger/gbrt_forecasting/small.json
 
 Every arm is given the same rows: a window of the past and the covariates of its last step. The series are cut in time:
-the first 70 % are fitted on, the next 10 % choose settings on pilot replicates and are used for nothing else, the last
-20 % are tested on, in forecasts that follow one another without overlap. Each arm with settings is tuned on every
-problem among equally many of them. Networks train for a number of steps that takes at most three times the CPU time of
-the trees, which every trial reports.
+settings are chosen on pilot replicates, by fitting on the first part and forecasting the second; then the arms are
+fitted on both and forecast the third, on files in three steps, fitted anew before each. Each arm with settings is tuned
+on every problem among equally many of them. Networks train for a number of steps that takes at most three times the CPU
+time of the trees, which every trial reports.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ from holdfast.systems.gbrt_forecasting.problems import (
     WhiteNoise,
 )
 from holdfast.systems.gbrt_forecasting.published import PUBLISHED
-from holdfast.systems.gbrt_forecasting.splits import errors_by_case
+from holdfast.systems.gbrt_forecasting.splits import Fold, Part, errors_by_case, in_turn
 from holdfast.trials.run import Run
 
 # ------------------------------------------------------------------------------------------------------------- arms
@@ -65,6 +66,7 @@ NET_SPACE: Mapping[str, Sequence[Any]] = {
     "lr": (1e-3, 3e-3, 1e-2),
     "weight_decay": (1e-4, 1e-1),
     "relative": (False, True),
+    "steps": (1500, 3000),
 }
 RIDGE_SPACE: Mapping[str, Sequence[Any]] = {"alpha": (1e-4, 1e-3, 1e-2, 1e-1), "relative": (False, True)}
 MAIN = (HOURLY, HUFL, OT)  # problems that every arm but the mean applies to
@@ -123,42 +125,67 @@ class Work(Scale):
     Attributes:
         steps: most steps of a network's optimiser; trees: most trees per step ahead; rows: most windows fitted on,
             evenly spaced. None = as the arms say.
+        measured: the parts that are forecast. Settings are chosen on "validation" with "test" left alone, and what they
+            are worth is measured on "test" alone.
     """
 
     steps: int | None = None
     trees: int | None = None
     rows: int | None = None
+    measured: tuple[str, ...] = ("test",)
 
 
 def trial(run: Run) -> Iterator[Measurement]:
     """Fit the arm on the problem's past and measure its forecasts."""
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
+    problem, scale = cast(Forecasting, run.problem), cast(Work, run.scale)
+    panel = problem.panel(run.rng)
+    if "validation" in scale.measured:
+        forecasts, part, _ = forecast(run, [problem.cuts.choosing(panel)])
+        yield Scalar("validation RMSE", float(np.sqrt(np.mean(errors_by_case(forecasts, part) ** 2))))
+    if "test" in scale.measured:
+        yield from tested(run, problem.cuts.testing(panel))
+
+
+def forecast(run: Run, folds: Sequence[Fold]) -> tuple[np.ndarray, Part, float]:
+    """Forecasts of all folds by the arm, fitted anew for each; what they are of; and the CPU seconds."""
     problem, scale, arm = cast(Forecasting, run.problem), cast(Work, run.scale), cast(ForecastArm, run.arm)
-    data = problem.split(run.rng)
-    job = Job(
-        lookback=data.lookback,
-        season=problem.season,
-        seed=run.seed,
-        device=run.device,
-        steps=scale.steps,
-        trees=scale.trees,
-        published=problem.published,
-        on_step=run.step,
-    )
-    start = time.process_time()
-    predict = arm.fit(data.train.thinned(scale.rows), job)
-    forecasts = predict(data.test.rows)
-    yield Cost("cpu_seconds", time.process_time() - start)
-    errors = errors_by_case(forecasts, data.test)  # (cases, values)
+    start, made = time.process_time(), []
+    for number, fold in enumerate(folds):
+        job = Job(
+            lookback=problem.lookback,
+            season=problem.season,
+            seed=functools.partial(_seed, run, number),
+            device=run.device,
+            steps=scale.steps,
+            trees=scale.trees,
+            published=problem.published,
+            on_step=functools.partial(_step, run, number, len(folds)),
+        )
+        made.append(arm.fit(fold.train.thinned(scale.rows), job)(fold.test.rows))
+    return np.concatenate(made), in_turn([fold.test for fold in folds]), time.process_time() - start
+
+
+def _seed(run: Run, fold: int, name: str) -> int:
+    return run.seed(f"{name}, fold {fold}" if fold else name)
+
+
+def _step(run: Run, fold: int, folds: int, done: int, total: int) -> None:
+    run.step(fold * total + done, folds * total)
+
+
+def tested(run: Run, folds: Sequence[Fold]) -> Iterator[Measurement]:
+    """Errors of the arm on what is tested."""
+    forecasts, part, seconds = forecast(run, folds)
+    yield Cost("cpu_seconds", seconds)
+    errors = errors_by_case(forecasts, part)  # (cases, values)
     yield Scalar("RMSE", float(np.sqrt(np.mean(errors**2))))
     yield Scalar("MAE", float(np.abs(errors).mean()))
-    yield Scalar("WAPE", 100 * float(np.abs(errors).sum() / np.abs(data.test.targets, dtype=np.float64).sum()))
-    validation = errors_by_case(predict(data.validation.rows), data.validation)
-    yield Scalar("validation RMSE", float(np.sqrt(np.mean(validation**2))))
-    by_step = np.sqrt(np.mean((forecasts - data.test.targets.astype(np.float64)) ** 2, axis=0))
-    yield Curve("RMSE by step", list(range(1, problem.horizon + 1)), by_step.tolist(), "steps ahead")
-    if problem.fixed_test:
+    yield Scalar("WAPE", 100 * float(np.abs(errors).sum() / np.abs(part.targets, dtype=np.float64).sum()))
+    by_step = np.sqrt(np.mean((forecasts - part.targets.astype(np.float64)) ** 2, axis=0))
+    yield Curve("RMSE by step", list(range(1, len(by_step) + 1)), by_step.tolist(), "steps ahead")
+    if run.problem.fixed_test:
         cases = range(len(errors))
         yield PerUnit("RMSE", np.sqrt((errors**2).mean(axis=1)).tolist(), cases)
         yield PerUnit("MAE", np.abs(errors).mean(axis=1).tolist(), cases)
@@ -177,7 +204,7 @@ experiment = Experiment(
         CO2: WeeklyCO2(),
         HUFL: ETTh1(),
         OT: ETTh1(target="OT"),
-        EXCHANGE: ExchangeRates(train_stride=8, block=6),
+        EXCHANGE: ExchangeRates(train_stride=8, test_stride=6, block=6, test=0.45, refits=3),
         **PUBLISHED,
     },
     arms=ARMS,
@@ -189,8 +216,15 @@ experiment = Experiment(
     },
     scales={
         "smoke": Work(
-            steps=3, trees=2, rows=200, replicates=1, arms=("last value", "ridge", "MLP", "GBRT"), problems=(HOURLY,)
+            steps=3,
+            trees=2,
+            rows=200,
+            measured=("validation", "test"),
+            replicates=1,
+            arms=("last value", "ridge", "MLP", "GBRT"),
+            problems=(HOURLY,),
         ),
+        "tuning": Work(measured=("validation",), replicates=2, problems=(HOURLY, NOISE, CO2, HUFL, OT, EXCHANGE)),
         "demo": Work(arms=("last value", "ridge", *DEEP, "GBRT", "GBRT, point-wise"), problems=(HOURLY,)),
         "small": Work(problems=(HOURLY, NOISE, CO2, HUFL, OT, EXCHANGE)),
         "full": Work(
@@ -202,7 +236,13 @@ experiment = Experiment(
     },
     claims=CLAIMS,
     trial=trial,
-    tuning=Tuning(metric="validation RMSE", problem=(HOURLY, HUFL, OT, EXCHANGE, CO2), configurations=6, pilots=2),
+    tuning=Tuning(
+        metric="validation RMSE",
+        problem=(HOURLY, HUFL, OT, EXCHANGE, CO2),
+        configurations=8,
+        pilots=2,
+        scale="tuning",
+    ),
     own=own,
     benefit="RMSE",
 )

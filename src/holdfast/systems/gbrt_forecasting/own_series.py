@@ -56,7 +56,7 @@ class OwnSeries(Forecasting):
             raise InputError(f"series {str(name)!r}", rule, f"{shortest} steps")
         lookback = max(2, min(24, shortest // 4))
         season = min(season_of(panel.clock), lookback)
-        windows = int((0.7 * panel.lengths).sum())
+        windows = int((0.8 * panel.lengths).sum())
         return cls(
             lookback=lookback,
             horizon=horizon,

@@ -18,7 +18,7 @@ from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.systems.gbrt_forecasting.boosters import XGBoostTrees
 from holdfast.systems.gbrt_forecasting.calendar_features import calendar_features
-from holdfast.systems.gbrt_forecasting.splits import OneSeries, Split, split_panel
+from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries
 
 Draw = Callable[[str], np.random.Generator]
 PAPERS_CALENDAR = ("month", "day", "hour", "dayofweek", "dayofyear", "week")
@@ -31,19 +31,23 @@ class Forecasting(Problem):
     Attributes:
         lookback, horizon: w and h.
         season: steps after which the series repeats; at most the lookback, 0 = none.
-        train_stride: steps between windows that are fitted on.
-        block: origins that are redrawn together when verdicts are bootstrapped: at least two, as the origins of
-            neighbouring forecasts are one horizon apart.
-        validation, test: shares of each series, after the part that is fitted on.
+        train_stride, test_stride: steps between windows that are fitted on, and between forecasts that are tested;
+            None = the horizon.
+        block: horizons that are redrawn together when verdicts are bootstrapped: at least two, as what neighbouring
+            forecasts see overlaps.
+        validation, test: shares of each series: settings are chosen on the one, the other comes last.
+        refits: models are fitted anew so often in the course of the test part, on all that lies before.
     """
 
     lookback: int = 24
     horizon: int = 24
     season: int = 24
     train_stride: int = 1
+    test_stride: int | None = None
     block: int = 2
     validation: float = 0.1
     test: float = 0.2
+    refits: int = 1
 
     @property
     def published(self) -> XGBoostTrees | None:
@@ -54,15 +58,17 @@ class Forecasting(Problem):
     def panel(self, draw: Draw) -> Sequence[OneSeries]:
         """The series. `draw` gives named generators; only problems whose data are redrawn call it."""
 
-    def split(self, draw: Draw) -> Split:
-        """The windows to fit, to choose settings and to test on."""
-        return split_panel(
-            self.panel(draw),
+    @property
+    def cuts(self) -> Cuts:
+        """How the series are cut into what is fitted, what settings are chosen on, and what is tested."""
+        return Cuts(
             lookback=self.lookback,
             horizon=self.horizon,
             train_stride=self.train_stride,
+            test_stride=self.test_stride or self.horizon,
             validation=self.validation,
             test=self.test,
+            refits=self.refits,
         )
 
 
@@ -73,9 +79,15 @@ class HourlySeries(Forecasting):
 
     Covariates are hour and weekday, scaled to [-0.5, 0.5]. Step 0 is a Monday, 0:00. The weekend comes as a step that
     the window shows only once it has begun; what else the window does not show is noise.
+
+    Models are fitted on 2,400 steps; settings are chosen by fitting on 2,100 of them and forecasting the other 300.
+    Steps to test on cost nothing: there are 9,600, with a forecast every hour, so that a replicate is exact.
     """
 
-    length: int = 3000
+    length: int = 12_000
+    test_stride: int | None = 1
+    validation: float = 0.025
+    test: float = 0.8
     source: ClassVar[Literal["generated"]] = "generated"
     redrawn: ClassVar[bool] = True
 
@@ -203,6 +215,9 @@ class ETTh1(SeriesFile):
     target: str = "HUFL"
     channels: bool = False
     block: int = 7
+    test_stride: int | None = 6
+    test: float = 0.45
+    refits: int = 3
     how_to_get: ClassVar[str] = (
         "ETTh1.csv of the ETDataset repository (CC BY-ND 4.0) as gbrt_forecasting/ETTh1.csv in the folder that"
         " HOLDFAST_DATA names"
