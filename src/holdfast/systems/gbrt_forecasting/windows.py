@@ -69,9 +69,8 @@ def window_rows(y: Any, X: Any = None, lookback: int = 24, horizon: int = 24, st
     index = window_ends(np.array([len(y)]), w, h, stride)
     rows = np.empty((len(index), w + covariates.shape[1]), np.float32)
     targets = np.empty((len(index), h), np.float32)
-    gather_windows(y, index - w + 1, rows[:, :w])
-    rows[:, w:] = covariates[index]
-    gather_windows(y, index + 1, targets)
+    windows = sliding_window_view(y, w + h)[::stride]  # a view; copied once, in two parts
+    rows[:, :w], rows[:, w:], targets[:] = windows[:, :w], covariates[index], windows[:, w:]
     return Windows(rows, targets, index)
 
 
