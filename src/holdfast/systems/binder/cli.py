@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.console import bars
 from holdfast.errors import HoldfastError, InputError
 from holdfast.systems.binder.backends import call_backends, language_model
-from holdfast.systems.binder.display import bars, print_result
+from holdfast.systems.binder.display import print_result
 from holdfast.systems.binder.options import Models, Output, Work, taking
 
 if TYPE_CHECKING:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from holdfast.printable import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from holdfast.systems.binder.limits import Usage
     from holdfast.systems.binder.result import Result
 
@@ -62,25 +58,4 @@ def _line(value: Any) -> str:
     return " ".join(clean(value).split())
 
 
-@contextmanager
-def bars(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on the terminal's error stream, if it is one: one for each thing that is told to be done so far."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=None)
-            progress.update(tasks[what], completed=done, total=total)
-
-        yield show
-
-
-__all__ = ["bars", "print_result"]
+__all__ = ["print_result"]

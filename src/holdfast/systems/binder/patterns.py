@@ -19,6 +19,8 @@ from typing import IO
 
 from holdfast.errors import HoldfastError
 
+from .processes import end
+
 SEARCH = """
 import json, re, sys
 for line in sys.stdin:
@@ -73,7 +75,7 @@ class Searcher:
             stderr=subprocess.DEVNULL, env=kept, text=True, encoding="ascii"
         )  # fmt: skip
         self._replies: queue.Queue[str] = queue.Queue()
-        self._process, self._end = process, weakref.finalize(self, _end, process)
+        self._process, self._end = process, weakref.finalize(self, end, process)
         threading.Thread(target=_listen, args=(process.stdout, self._replies), daemon=True).start()
         return process
 
@@ -89,17 +91,6 @@ def _listen(stream: IO[str], replies: queue.Queue[str]) -> None:
         for line in stream:
             replies.put(line)
     replies.put("")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            try:
-                stream.close()
-            except OSError:  # what was not sent yet has nobody to go to
-                continue
 
 
 __all__ = ["PatternTimeout", "Searcher"]

@@ -20,6 +20,7 @@ from holdfast.errors import MissingExtra
 
 from ..columntypes import Cell, ColumnType
 from ..guard import UnsafeProgram
+from ..processes import end
 from ..table import Table
 from .errors import EngineError, EngineMemory, EngineTimeout, UnknownColumn
 from .wire import receive_reply, send_request
@@ -151,7 +152,7 @@ class Session:
             cwd=os.sep
         )  # fmt: skip
         self._process, self._replies = process, queue.Queue()
-        self._end = weakref.finalize(self, _end, process)
+        self._end = weakref.finalize(self, end, process)
         threading.Thread(target=_listen, args=(process.stdout, self._replies), daemon=True).start()
         if self._reply(60.0, "") != {"ready": self.engine}:
             self.close()
@@ -257,17 +258,6 @@ def _listen(stream: IO[bytes], replies: queue.Queue[dict[str, Any] | None]) -> N
         replies.put(reply)
         if reply is None:
             return
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            try:
-                stream.close()
-            except OSError:  # what was not sent yet has nobody to go to
-                continue
 
 
 __all__ = ["Session"]
