@@ -56,6 +56,7 @@ def rich_results(folder: Path) -> Results:
         scales={"small": Scale(status="not yet run", arms=("AdaBN",), problems=PROBLEMS[:1], points={"width": (1,)})},
         claims=[Better("AdaMatch", than="AdaBN", metric="accuracy", on="mnist->digits", text="said", scope="here")],
         benefit="accuracy",
+        tuning=Tuning("accuracy", PROBLEMS[0], scale="small"),
         arms={
             name: dataclasses.replace(arm, tuned_as="AdaBN" if name == "DANN" else None, problems=PROBLEMS)
             for name, arm in results.experiment.arms.items()
