@@ -128,6 +128,14 @@ def test_few_forecasts_give_no_interval() -> None:
     assert "too few forecasts" in found.verdict()
 
 
+def test_a_short_series_is_compared_at_fewer_cutoffs() -> None:
+    """Three years of months: bands are calibrated on more than a fifth."""
+    found = compare_forecasters(panel(40, 1), 3, steps=STEPS)
+    assert (found.cutoffs, found.lookback) == (2, 10)
+    assert found.table()["coverage"].notna().all()
+    assert len(forecast_ahead(found)) == 3
+
+
 def test_a_constant_series_is_ordered_by_its_absolute_error() -> None:
     found = compare_forecasters(read_panel(np.full(120, 5.0)), 4, lookback=8, cutoffs=3, steps=STEPS)
     assert found.order == "mae"

@@ -17,6 +17,7 @@ from holdfast.systems.gbrt_forecasting.contenders import (
     TREES,
     Contender,
     affordable_steps,
+    calibration,
     contenders,
     networks,
 )
@@ -189,6 +190,7 @@ def compare_forecasters(
     """
     check_integer(horizon, "horizon", low=1)
     check_integer(most_series, "most_series", low=1)
+    check_integer(seed, "seed", low=0, high=2**31 - 1)
     series, show = panel.count, progress or _silent
     panel = _some(panel, most_series)
     season = season_of(panel.clock) if season is None else check_integer(season, "season", low=1)
@@ -197,19 +199,23 @@ def compare_forecasters(
     if season > lookback:
         season = 1
     if cutoffs is None:
-        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20)
+        fitting = max(1, (longest - _steps_before(lookback, horizon)) // horizon)
+        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20, fitting)
+    check_integer(cutoffs, "cutoffs", low=1)
     train_size = max(lookback + 4 * horizon, MOST_WINDOWS // panel.count + lookback + horizon)
     origin = Origin(cutoffs, horizon, train_size=train_size if train_size < longest else None, refit=False)
     _check_length(longest, lookback, horizon, cutoffs)
     notes = _notes(panel, series, longest, train_size)
-    made = contenders(lookback, horizon, season, seed=seed, threads=threads)
+    known = panel.until(int(origin.cutoffs(panel, horizon)[0]))
+    bands = calibration(known.tail(train_size), lookback, horizon)
+    made = contenders(lookback, horizon, season, seed=seed, threads=threads, conformal=bands)
     entries = [_global(c, panel, origin, show) for c in made]
     if steps is None:
         seconds = next(e.fit_seconds for e in entries if e.name == TREES)
         steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
-    trained = networks(lookback, horizon, _check_steps(steps), seed=seed, threads=threads)
+    trained = networks(lookback, horizon, _check_steps(steps), seed=seed, threads=threads, conformal=bands)
     entries += [_global(c, panel, origin, show) for c in trained]
     for name in MODELS:
         try:
@@ -230,8 +236,9 @@ def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -
     name, panel, w, h = comparison.best.name, comparison.panel, comparison.lookback, comparison.horizon
     if name in MODELS:
         return local_forecasts(name, panel, h, comparison.season).assign(model=name)
-    made = contenders(w, h, comparison.season, seed=seed, threads=threads)
-    made += networks(w, h, comparison.steps, seed=seed, threads=threads)
+    bands = calibration(panel, w, h)
+    made = contenders(w, h, comparison.season, seed=seed, threads=threads, conformal=bands)
+    made += networks(w, h, comparison.steps, seed=seed, threads=threads, conformal=bands)
     chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
     return chosen._fit(panel).predict().assign(model=name)
 
@@ -275,9 +282,13 @@ def _lookback(longest: int, horizon: int, season: int) -> int:
     return max(1, min(wished, longest // 4))
 
 
+def _steps_before(lookback: int, horizon: int) -> int:
+    """Steps that must be known at the first cutoff: windows to learn from, and later ones to calibrate bands on."""
+    return int(np.ceil((lookback + horizon) / 0.8)) + 5 * max(horizon, 2)
+
+
 def _check_length(longest: int, lookback: int, horizon: int, cutoffs: int) -> None:
-    # Bands are calibrated on the last fifth of what is known at the first cutoff.
-    needed = int(np.ceil((lookback + horizon) / 0.8)) + 5 * max(horizon, 2)
+    needed = _steps_before(lookback, horizon)
     if longest - cutoffs * horizon < needed:
         rule = f"must have {needed} steps before the first of {cutoffs} cutoffs, for windows of {lookback} + {horizon}"
         raise InputError("y", f"{rule}; use a shorter horizon, lookback or fewer cutoffs", f"{longest} steps in all")
