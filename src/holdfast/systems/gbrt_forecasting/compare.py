@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,6 +54,12 @@ class Entry:
     fit_seconds: float
     cpu_seconds: float
 
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
+        """Of all its forecasts; see `Backtest.scores`."""
+        found: Mapping[str, float] = self.backtest.scores().iloc[0].to_dict()
+        return found
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -78,10 +85,10 @@ class Comparison:
     steps: Mapping[str, int]
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def order(self) -> str:
         """The metric that decides the order: "mase", or "mae" where that is not defined."""
-        return "mase" if all(np.isfinite(_scores(e)["mase"]) for e in self.entries) else "mae"
+        return "mase" if all(np.isfinite(e.scores["mase"]) for e in self.entries) else "mae"
 
     @property
     def best(self) -> Entry:
@@ -98,12 +105,16 @@ class Comparison:
             above the best one's, as a share, with a 95 % interval (NaN where there are too few forecasts); wins:
             share of forecasts in which its error is the smallest.
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         rows = []
         errors = self.errors()
         width = _width(self.best.backtest.frame)
         wins = errors.idxmin(axis=1).value_counts(normalize=True)
         for entry in self.entries:
-            found = _scores(entry)
+            found = entry.scores
             low, high = _interval(errors[entry.name], errors[self.best.name])
             rows.append(
                 {
@@ -224,7 +235,7 @@ def compare_forecasters(
             notes.append(f"without {name}: {error}")
     unordered = Comparison(tuple(entries), panel, horizon, lookback, season, cutoffs, series, steps, tuple(notes))
     order = unordered.order
-    return replace(unordered, entries=tuple(sorted(entries, key=lambda e: _scores(e)[order])))
+    return replace(unordered, entries=tuple(sorted(entries, key=lambda e: e.scores[order])))
 
 
 def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -> pd.DataFrame:
@@ -304,11 +315,6 @@ def _notes(panel: Panel, series: int, longest: int, train_size: int) -> list[str
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers
-def _scores(entry: Entry) -> Mapping[str, float]:
-    found: Mapping[str, float] = entry.backtest.scores().iloc[0].to_dict()
-    return found
-
-
 def _width(frame: pd.DataFrame) -> float:
     return float((frame["q90"] - frame["q10"]).mean())
 
