@@ -125,7 +125,8 @@ def predict(
     check_table(out)
     forecaster = WindowForecaster.load(model)
     given: dict[str, Any] = {}
-    actual, unused = None, []
+    actual = None
+    unused: list[str] = []
     with said(data or model, time, target, series, ahead):
         if data is not None:
             y, X, _, unused = read_data(data, time, target, series, list(forecaster.x_names_), [])

@@ -202,6 +202,8 @@ def compare_forecasters(
     check_integer(horizon, "horizon", low=1)
     check_integer(most_series, "most_series", low=1)
     check_integer(seed, "seed", low=0, high=2**31 - 1)
+    if steps is not None:
+        _check_steps(steps)
     series, show = panel.count, progress or _silent
     panel = _some(panel, most_series)
     season = season_of(panel.clock) if season is None else check_integer(season, "season", low=1)
@@ -226,7 +228,7 @@ def compare_forecasters(
         steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
-    trained = networks(lookback, horizon, _check_steps(steps), seed=seed, threads=threads, conformal=bands)
+    trained = networks(lookback, horizon, steps, seed=seed, threads=threads, conformal=bands)
     entries += [_global(c, panel, origin, show) for c in trained]
     for name in MODELS:
         try:
@@ -272,12 +274,11 @@ def _local(name: str, panel: Panel, origin: Origin, horizon: int, season: int, s
     return Entry(name, about, found, taken, taken)  # its forecasts come with the fit
 
 
-def _check_steps(steps: Mapping[str, int]) -> Mapping[str, int]:
+def _check_steps(steps: Mapping[str, int]) -> None:
     if set(steps) != set(NETWORKS):
         raise InputError("steps", f"must be given for {_and(list(NETWORKS))}", ", ".join(map(str, steps)) or "none")
     for name in NETWORKS:
         check_integer(steps[name], f"steps of {name}", low=1)
-    return steps
 
 
 def _some(panel: Panel, most: int) -> Panel:
