@@ -226,7 +226,8 @@ def test_the_cost_of_a_step_is_that_of_training() -> None:
 
 
 @pytest.mark.parametrize("steps", [{"DLinear": 5}, {"DLinear": 5, "LSTM": 5, "MLP": 5}, {"DLinear": 5, "LSTM": 0}])
-def test_steps_that_cannot_be(steps: dict[str, int]) -> None:
+def test_steps_that_cannot_be(steps: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "contenders", None)  # refused before anything is fitted
     with pytest.raises(InputError, match="steps"):
         compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2, steps=steps)
 
