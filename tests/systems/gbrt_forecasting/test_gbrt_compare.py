@@ -297,6 +297,19 @@ def test_the_terminal_shows_every_forecaster(small: Comparison, capsys: pytest.C
     assert all(row["name"] in shown and row["mase"]["text"] in shown for row in cells(small))
 
 
+@pytest.mark.parametrize("width", [72, 80, 200])
+def test_the_terminal_shows_each_forecaster_in_one_line(
+    width: int, small: Comparison, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(small)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    for row in cells(small):
+        assert sum(row["name"] in line and row["worse"]["text"] in line for line in lines) == 1
+    assert len(lines) == 5 + len(small.entries)
+
+
 def test_the_verb_says_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     wide(30).to_csv(path)

@@ -180,19 +180,29 @@ def _plain(found: Comparison) -> dict[str, Any]:
 
 
 def print_table(found: Comparison) -> None:
-    """The table, as wide as the terminal allows."""
+    """The table, with as many columns as the terminal has room for."""
     from rich.console import Console
+
+    from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS
+
+    console = Console()
+    wide = console.options.update(width=1000)  # a measure is cut at the width that it is given
+    shown = [key for key, _, _ in COLUMNS]
+    table = _terminal_table(found, shown)
+    for drop in ("cpu_seconds", "width", "wins", "wape", "rmse", "mae", "coverage"):
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+        shown.remove(drop)
+        table = _terminal_table(found, shown)
+    console.print(table)
+
+
+def _terminal_table(found: Comparison, shown: list[str]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS, cells
 
-    console = Console()
-    shown = [key for key, _, _ in COLUMNS]
-    for drop in ("cpu_seconds", "width", "wins", "wape", "rmse", "mae"):
-        if console.width >= 22 + 11 * len(shown):
-            break
-        shown.remove(drop)
     table = Table(title=clean_line(f"{found.horizon} steps ahead, best first"), title_justify="left")
     table.add_column("forecaster", no_wrap=True)
     for key, heading, _ in COLUMNS:
@@ -201,7 +211,7 @@ def print_table(found: Comparison) -> None:
     for row in cells(found):
         marked = [f"[bold]{row[k]['text']}[/]" if row[k]["best"] else escape(row[k]["text"]) for k in shown]
         table.add_row(escape(row["name"]), *marked)
-    console.print(table)
+    return table
 
 
 __all__ = ["compare_", "print_table"]
