@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import WindowForecaster, forecast_figure
 from holdfast.systems.gbrt_forecasting.cli import app
+from holdfast.systems.gbrt_forecasting.cli_files import write
 from holdfast.systems.gbrt_forecasting.figures import step_figure
 
 NAMES = ["--time", "date", "--target", "sold", "--id", "shop"]
@@ -56,6 +57,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n, s in (("north", "2024-03-31"), ("south", "2024-03-21"))
     ]
     pd.concat(ahead).to_csv(root / "ahead.csv", index=False)
+    ahead[0].to_csv(root / "partly.csv", index=False)
+    sales().drop(4).to_csv(root / "gaps.csv", index=False)
+    (root / "folder.csv").mkdir()
     return root
 
 
@@ -114,6 +118,17 @@ def test_a_wide_table_needs_no_names(files: Path) -> None:
 
 WRONG = {
     "no file": (["fit", "nowhere.csv", "--out", "m"], "nowhere.csv"),
+    "a folder as table": (["fit", "folder.csv", "--out", "m"], "folder.csv"),
+    "a folder to write into": (["backtest", "sales.csv", *NAMES, "--out", "folder.csv"], "--out"),
+    "a horizon of the past": (["fit", "sales.csv", *NAMES, "--horizon", "-3", "--out", "m"], "--horizon"),
+    "gaps": (["fit", "gaps.csv", *NAMES, "--out", "m"], "gaps.csv, series 'north'"),
+    "no plan for a shop": (
+        ["predict", "model", "--ahead", "partly.csv", "--time", "date", "--id", "shop"],
+        "partly.csv, series 'south'",
+    ),
+    "compare: a seed below 0": (["compare", "sales.csv", *NAMES, "--horizon", "3", "--seed", "-1"], "--seed"),
+    "compare: no cutoffs": (["compare", "sales.csv", *NAMES, "--horizon", "3", "--cutoffs", "0"], "--cutoffs"),
+    "compare: no horizon": (["compare", "sales.csv", *NAMES, "--horizon", "0"], "--horizon"),
     "another kind of file": (["fit", "sales.docx", "--out", "m"], "sales.docx"),
     "no such column": (["backtest", "sales.csv", "--time", "date", "--target", "sould"], "--target"),
     "text": (["backtest", "sales.csv", "--time", "date", "--target", "shop"], "sales.csv, column shop"),
@@ -140,15 +155,41 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_errors_are_in_the_users_words(case: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_in_the_users_words(
+    case: str, files: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(files)
     arguments, argument = WRONG[case]
     before = sorted(p.name for p in files.iterdir())
     with pytest.raises(InputError) as caught:
-        run(*arguments)
+        app([str(a) for a in arguments], standalone_mode=False)
     assert caught.value.argument == argument
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", ""), "nothing but the error's line is said"
     assert sorted(p.name for p in files.iterdir()) == before, "a refused command leaves nothing behind"
+
+
+def test_errors_name_options_and_columns_as_the_user_calls_them(files: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        run("fit", files / "gaps.csv", *NAMES, "--out", files / "m")
+    assert "--fill forward or --fill zero fills them" in str(caught.value)
+    assert "1 steps missing in 1 series; 1 in this one, first after date 2024-01-04" in str(caught.value)
+    with pytest.raises(InputError, match="or with --strategy recursive; received 9"):
+        run("predict", files / "model", "--horizon", 9, "--ahead", files / "ahead.csv")
+    with pytest.raises(InputError, match=r"must name columns of .*: price, visitors; received weather"):
+        run("fit", files / "sales.csv", *NAMES, "--past", "weather", "--out", files / "m")
+
+
+def test_trees_that_learned_nothing_say_so(files: Path) -> None:
+    sales().iloc[:25].to_csv(files / "few.csv", index=False)  # 16 windows: fewer than two leaves need
+    found = run("fit", files / "few.csv", *NAMES, *FAST, "--quantiles", "none", "--out", files / "mean")
+    assert "no split helped" in found.output
+    assert "what matters most" not in found.output
+
+
+def test_numbers_are_written_in_full(tmp_path: Path) -> None:
+    write(pd.DataFrame({"y": [12345678.5, 0.1 + 0.2]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "y\n12345678.5\n0.3\n"
 
 
 # -------------------------------------------------------------------------------------------------------------- figures
@@ -171,6 +212,17 @@ def test_a_figure_shows_the_band_the_forecast_and_what_came() -> None:
     assert (heights.min(), heights.max()) == (0, 2)
     with pytest.raises(InputError, match="series: must have forecasts"):
         forecast_figure(actual, forecasts, series=["b"])
+
+
+def test_ticks_name_the_month_they_are_in() -> None:
+    days = pd.date_range("2023-06-06", periods=30)
+    actual = pd.DataFrame({"unique_id": "a", "ds": days[:20], "y": 1.0})
+    figure = forecast_figure(actual, pd.DataFrame({"unique_id": "a", "ds": days[20:], "yhat": 1.0}))
+    figure.draw_without_rendering()
+    axis = figure.axes[0].xaxis
+    shown = [label.get_text() for label in axis.get_ticklabels()]
+    assert {"15 Jun", "01 Jul"} <= set(shown)
+    assert axis.get_offset_text().get_text() == "2023"
 
 
 def test_errors_by_step_start_at_zero() -> None:

@@ -26,7 +26,7 @@ from holdfast.systems.gbrt_forecasting import (
 from holdfast.systems.gbrt_forecasting.design import Origins
 
 SMALL = HistTrees(trees=5, depth=3, min_leaf=3)
-KINDS = [HistTrees(trees=20, min_leaf=2), XGBoostTrees(trees=20, min_leaf=2), LightGBMTrees(trees=20, min_leaf=2)]
+KINDS = [HistTrees(trees=8, min_leaf=2), XGBoostTrees(trees=8, min_leaf=2), LightGBMTrees(trees=8, min_leaf=2)]
 each_kind = pytest.mark.parametrize("trees", KINDS, ids=["hist", "xgboost", "lightgbm"])
 
 
@@ -163,7 +163,7 @@ def test_standard_scaling_lets_a_small_series_be_heard() -> None:
     both = {"small": small[:-12], "large": large[:-12]}
 
     def error(scaling: str | None) -> float:
-        found = WindowForecaster(12, 12, HistTrees(trees=30), calendar=None, scaling=scaling).fit(long(both)).predict()
+        found = WindowForecaster(12, 12, HistTrees(trees=10), calendar=None, scaling=scaling).fit(long(both)).predict()
         return rmse(small[-12:], found.loc[found["unique_id"] == "small", "yhat"])
 
     assert error("standard") < 0.5 * error(None)

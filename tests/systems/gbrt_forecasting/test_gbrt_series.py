@@ -130,11 +130,18 @@ def with_value(value: float, at: int = 7) -> pd.DataFrame:
 
 
 ZONES = pd.Series([*pd.date_range("2024-01-01", periods=39, tz="UTC").astype(str), "2024-02-09 00:00:00+05:00"])
+DAYS = [str(day.date()) for day in pd.date_range("2024-01-01", periods=40)]
 WRONG = {
     "too short": (table(long=40, short=9, tiny=3), "y, unique_id 'short'", "6 + 4 = 10 steps", "9 steps (2 of 3"),
     "empty table": (frame().iloc[:0], "y", "must not be empty", "without rows"),
     "empty array": (np.empty(0), "y", "must not be empty", "shape (0,)"),
     "empty wide table": (pd.DataFrame(index=range(40)), "y", "must not be empty", "(40, 0)"),
+    "text between numbers": (
+        frame(y=["1.5", 2, "n/k", *["3"] * 37]),
+        "y, column y",
+        "must hold numbers",
+        "'n/k', in 1 of 40",
+    ),
     "text": (frame(y=["a"] * 40), "y, column y", "must hold numbers", "text, such as 'a'"),
     "numbers as text": (frame(y=["1.5"] * 40), "y, column y", "must hold numbers", "'1.5'"),
     "booleans": (frame(y=[True] * 40), "y, column y", "must hold numbers", "bool"),
@@ -165,7 +172,15 @@ WRONG = {
         "must have time stamps that frequency D has",
         "1 of 40",
     ),
-    "mixed zones": (frame(ds=ZONES), "y, column ds", "must be in one time zone", "several zones"),
+    "mixed zones": (frame(ds=ZONES), "y, column ds", "must be in one time zone", "2 zones: 39 with +00:00"),
+    "zones at some times only": (
+        frame(ds=[*(f"{d}T00:00:00" for d in DAYS[:5]), *(f"{d}T00:00:00+00:00" for d in DAYS[5:])]),
+        "y, column ds",
+        "must be in one time zone",
+        "2 zones: 35 with +00:00, 5 with none",
+    ),
+    "dates of several forms": (frame(ds=[*DAYS[:39], "9 Feb 2024"]), "y, column ds", "must hold dates of one form", ""),
+    "a date that is none": (frame(ds=[*DAYS[:39], "soon"]), "y, column ds", "dates or whole", "'soon', in 1 of 40"),
     "no dates": (frame(ds=["soon"] * 40), "y, column ds", "must hold dates or whole numbers", "soon"),
     "fractions as times": (frame(ds=np.arange(40) / 2), "y, column ds", "must hold dates or whole numbers", "float64"),
     "missing times": (frame(ds=[pd.NaT, *frame()["ds"][1:]]), "y, column ds", "must have no missing values", "1 of 40"),

@@ -84,8 +84,9 @@ class HistTrees(Trees):
         )
 
     def fit(self, rows: np.ndarray, target: np.ndarray, seed: int, threads: int) -> Any:
+        model = self.build(seed)  # which loads the library whose threads are limited
         with openmp(threads):
-            return self.build(seed).fit(rows, target)
+            return model.fit(rows, target)
 
     def importance(self, model: Any, width: int) -> np.ndarray:
         # scikit-learn shows no gains of these trees; they are in the nodes, which its own tests read, too

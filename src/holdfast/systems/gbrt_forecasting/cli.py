@@ -10,7 +10,7 @@ import typer
 
 from holdfast.console import bar
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.cli_files import check_table, draw, read_data, read_known, write
+from holdfast.systems.gbrt_forecasting.cli_files import check_table, draw, read_data, read_known, tell_unused, write
 from holdfast.systems.gbrt_forecasting.compare_cli import compare_
 from holdfast.systems.gbrt_forecasting.console import plain, print_scores, said, say, tell_importances
 
@@ -92,9 +92,10 @@ def fit_(
         quantiles, jobs, seed,
     )  # fmt: skip
     with said(data, time, target, series), bar("Fitting") as progress:
-        table = read_data(data, time, target, series, _list(past), _list(known))
+        *table, unused = read_data(data, time, target, series, _list(past), _list(known))
         model.fit(*table, progress=progress)
         model.save(out)
+    tell_unused(unused)
     history = model.history_
     say(f"{out}: forecasts of {history.count:,} series, {horizon} steps ahead ({describe(history).split(', ')[-1]})")
     tell_importances(model)
@@ -125,15 +126,17 @@ def predict(
     forecaster = WindowForecaster.load(model)
     given: dict[str, Any] = {}
     actual = None
-    with said(data or model, time, target, series):
+    unused: list[str] = []
+    with said(data or model, time, target, series, ahead):
         if data is not None:
-            y, X, _ = read_data(data, time, target, series, list(forecaster.x_names_), [])
+            y, X, _, unused = read_data(data, time, target, series, list(forecaster.x_names_), [])
             given, actual = {"y": y, "X": X}, y
         known = None if ahead is None else read_known(ahead, time, series, forecaster.future_names_)
         if known is None and forecaster.future_names_:
             wanted = ", ".join(forecaster.future_names_)
             raise InputError("--ahead", f"must be given: a table with {wanted} at the steps to forecast", "nothing")
         found = forecaster.predict(horizon, known, **given)
+    tell_unused(unused, "fit's --past or --known")
     write(found, out)
     say(f"{out}: {len(found):,} forecasts of {found['unique_id'].nunique():,} series")
     if figure:
@@ -194,10 +197,11 @@ def backtest(
         quantiles, jobs, seed,
     )  # fmt: skip
     with said(data, time, target, series), bar("Backtesting") as progress:
-        table = read_data(data, time, target, series, _list(past), _list(known))
+        *table, unused = read_data(data, time, target, series, _list(past), _list(known))
         result = model.backtest(
             *table, n_windows=windows, step=step, gap=gap, train_size=train_size, refit=refit, progress=progress
         )
+    tell_unused(unused)
     if out is not None:
         write(result.frame, out)
         say(f"{out}: {len(result.frame):,} forecasts beside what came")
@@ -205,7 +209,10 @@ def backtest(
         draw(forecast_figure(result.frame.drop_duplicates(["unique_id", "ds"]), result.frame), target_file)
         draw(step_figure(result.scores(by="step")), target_file, "-steps")
     if as_json:
-        scores = {by or "all": plain(result.scores(by)) for by in (None, "step", "cutoff")}
+        scores = {
+            by or "all": plain(result.scores(by).rename(index={0: "all"} if by is None else {}))
+            for by in (None, "step", "cutoff")
+        }
         typer.echo(json.dumps({"data": str(data), "left_out": result.left_out, **scores}, ensure_ascii=False))
         return
     print_scores(result.scores().rename(index={0: "all"}), "all forecasts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from holdfast.systems.gbrt_forecasting.contenders import (
     TREES,
     Contender,
     affordable_steps,
+    calibration,
     contenders,
     networks,
 )
@@ -52,6 +54,12 @@ class Entry:
     fit_seconds: float
     cpu_seconds: float
 
+    @cached_property
+    def scores(self) -> Mapping[str, float]:
+        """Of all its forecasts; see `Backtest.scores`."""
+        found: Mapping[str, float] = self.backtest.scores().iloc[0].to_dict()
+        return found
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -77,10 +85,10 @@ class Comparison:
     steps: Mapping[str, int]
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def order(self) -> str:
         """The metric that decides the order: "mase", or "mae" where that is not defined."""
-        return "mase" if all(np.isfinite(_scores(e)["mase"]) for e in self.entries) else "mae"
+        return "mase" if all(np.isfinite(e.scores["mase"]) for e in self.entries) else "mae"
 
     @property
     def best(self) -> Entry:
@@ -97,12 +105,16 @@ class Comparison:
             above the best one's, as a share, with a 95 % interval (NaN where there are too few forecasts); wins:
             share of forecasts in which its error is the smallest.
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         rows = []
         errors = self.errors()
         width = _width(self.best.backtest.frame)
         wins = errors.idxmin(axis=1).value_counts(normalize=True)
         for entry in self.entries:
-            found = _scores(entry)
+            found = entry.scores
             low, high = _interval(errors[entry.name], errors[self.best.name])
             rows.append(
                 {
@@ -189,6 +201,9 @@ def compare_forecasters(
     """
     check_integer(horizon, "horizon", low=1)
     check_integer(most_series, "most_series", low=1)
+    check_integer(seed, "seed", low=0, high=2**31 - 1)
+    if steps is not None:
+        _check_steps(steps)
     series, show = panel.count, progress or _silent
     panel = _some(panel, most_series)
     season = season_of(panel.clock) if season is None else check_integer(season, "season", low=1)
@@ -197,19 +212,23 @@ def compare_forecasters(
     if season > lookback:
         season = 1
     if cutoffs is None:
-        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20)
+        fitting = max(1, (longest - _steps_before(lookback, horizon)) // horizon)
+        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20, fitting)
+    check_integer(cutoffs, "cutoffs", low=1)
     train_size = max(lookback + 4 * horizon, MOST_WINDOWS // panel.count + lookback + horizon)
     origin = Origin(cutoffs, horizon, train_size=train_size if train_size < longest else None, refit=False)
     _check_length(longest, lookback, horizon, cutoffs)
     notes = _notes(panel, series, longest, train_size)
-    made = contenders(lookback, horizon, season, seed=seed, threads=threads)
+    known = panel.until(int(origin.cutoffs(panel, horizon)[0]))
+    bands = calibration(known.tail(train_size), lookback, horizon)
+    made = contenders(lookback, horizon, season, seed=seed, threads=threads, conformal=bands)
     entries = [_global(c, panel, origin, show) for c in made]
     if steps is None:
         seconds = next(e.fit_seconds for e in entries if e.name == TREES)
         steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
-    trained = networks(lookback, horizon, _check_steps(steps), seed=seed, threads=threads)
+    trained = networks(lookback, horizon, steps, seed=seed, threads=threads, conformal=bands)
     entries += [_global(c, panel, origin, show) for c in trained]
     for name in MODELS:
         try:
@@ -218,7 +237,7 @@ def compare_forecasters(
             notes.append(f"without {name}: {error}")
     unordered = Comparison(tuple(entries), panel, horizon, lookback, season, cutoffs, series, steps, tuple(notes))
     order = unordered.order
-    return replace(unordered, entries=tuple(sorted(entries, key=lambda e: _scores(e)[order])))
+    return replace(unordered, entries=tuple(sorted(entries, key=lambda e: e.scores[order])))
 
 
 def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -> pd.DataFrame:
@@ -230,8 +249,9 @@ def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -
     name, panel, w, h = comparison.best.name, comparison.panel, comparison.lookback, comparison.horizon
     if name in MODELS:
         return local_forecasts(name, panel, h, comparison.season).assign(model=name)
-    made = contenders(w, h, comparison.season, seed=seed, threads=threads)
-    made += networks(w, h, comparison.steps, seed=seed, threads=threads)
+    bands = calibration(panel, w, h)
+    made = contenders(w, h, comparison.season, seed=seed, threads=threads, conformal=bands)
+    made += networks(w, h, comparison.steps, seed=seed, threads=threads, conformal=bands)
     chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
     return chosen._fit(panel).predict().assign(model=name)
 
@@ -254,12 +274,11 @@ def _local(name: str, panel: Panel, origin: Origin, horizon: int, season: int, s
     return Entry(name, about, found, taken, taken)  # its forecasts come with the fit
 
 
-def _check_steps(steps: Mapping[str, int]) -> Mapping[str, int]:
+def _check_steps(steps: Mapping[str, int]) -> None:
     if set(steps) != set(NETWORKS):
         raise InputError("steps", f"must be given for {_and(list(NETWORKS))}", ", ".join(map(str, steps)) or "none")
     for name in NETWORKS:
         check_integer(steps[name], f"steps of {name}", low=1)
-    return steps
 
 
 def _some(panel: Panel, most: int) -> Panel:
@@ -275,9 +294,13 @@ def _lookback(longest: int, horizon: int, season: int) -> int:
     return max(1, min(wished, longest // 4))
 
 
+def _steps_before(lookback: int, horizon: int) -> int:
+    """Steps that must be known at the first cutoff: windows to learn from, and later ones to calibrate bands on."""
+    return int(np.ceil((lookback + horizon) / 0.8)) + 5 * max(horizon, 2)
+
+
 def _check_length(longest: int, lookback: int, horizon: int, cutoffs: int) -> None:
-    # Bands are calibrated on the last fifth of what is known at the first cutoff.
-    needed = int(np.ceil((lookback + horizon) / 0.8)) + 5 * max(horizon, 2)
+    needed = _steps_before(lookback, horizon)
     if longest - cutoffs * horizon < needed:
         rule = f"must have {needed} steps before the first of {cutoffs} cutoffs, for windows of {lookback} + {horizon}"
         raise InputError("y", f"{rule}; use a shorter horizon, lookback or fewer cutoffs", f"{longest} steps in all")
@@ -293,11 +316,6 @@ def _notes(panel: Panel, series: int, longest: int, train_size: int) -> list[str
 
 
 # --------------------------------------------------------------------------------------------------------- the numbers
-def _scores(entry: Entry) -> Mapping[str, float]:
-    found: Mapping[str, float] = entry.backtest.scores().iloc[0].to_dict()
-    return found
-
-
 def _width(frame: pd.DataFrame) -> float:
     return float((frame["q90"] - frame["q10"]).mean())
 

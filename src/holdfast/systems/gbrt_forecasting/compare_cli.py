@@ -14,7 +14,7 @@ import typer
 
 from holdfast.errors import InputError
 from holdfast.printable import clean, clean_line
-from holdfast.systems.gbrt_forecasting.cli_files import read_data
+from holdfast.systems.gbrt_forecasting.cli_files import CSV_FLOAT, read_data, tell_unused
 from holdfast.systems.gbrt_forecasting.console import said, say
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from holdfast.systems.gbrt_forecasting.panel import Panel
 
 Show = Callable[[str, int, int], None]
-OPTIONS = {"most_series": "--series"} | {name: f"--{name}" for name in ("lookback", "season", "cutoffs", "steps")}
+OPTIONS = {"most_series": "--series"} | {
+    name: f"--{name}" for name in ("horizon", "lookback", "season", "cutoffs", "steps", "seed")
+}
 
 
 def compare_(
@@ -61,7 +63,7 @@ def compare_(
     if out.exists() and not out.is_dir():
         raise InputError("--out", "must be a folder", str(out))
     given = _steps(steps)
-    panel = _panel(data, time, target, series_id, past, freq, fill)
+    panel, unused = _panel(data, time, target, series_id, past, freq, fill)
     with _named(data), threadpool_limits(threads), _progress() as show:
         found = compare_forecasters(
             panel, horizon, lookback=lookback, season=season, cutoffs=cutoffs, most_series=series, seed=seed,
@@ -69,6 +71,7 @@ def compare_(
         )  # fmt: skip
         ahead = forecast_ahead(found, seed=seed, threads=threads)
     _write(found, ahead, data.name, out)
+    tell_unused(unused, "--past")
     if as_json:
         typer.echo(json.dumps(_plain(found), ensure_ascii=False))
     else:
@@ -81,14 +84,14 @@ def compare_(
 
 def _panel(
     data: Path, time: str | None, target: str | None, series: str | None, past: str, freq: str | None, fill: str | None
-) -> Panel:
-    """The series of the table, with the covariates that were asked for."""
+) -> tuple[Panel, list[str]]:
+    """The series of the table, with the covariates that were asked for, and the columns that were left out."""
     from holdfast.systems.gbrt_forecasting.inputs import read_training
 
     columns = [part.strip() for part in past.split(",") if part.strip()]
     with said(data, time, target, series):
-        y, X, _ = read_data(data, time, target, series, columns, [])
-        return read_training(y, X, None, freq=int(freq) if freq and freq.isdigit() else freq, fill=fill)
+        y, X, _, unused = read_data(data, time, target, series, columns, [])
+        return read_training(y, X, None, freq=int(freq) if freq and freq.isdigit() else freq, fill=fill), unused
 
 
 def _steps(text: str) -> dict[str, int] | None:
@@ -147,7 +150,7 @@ def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
     tables = {"table.csv": found.table().reset_index(), "backtest.csv": past, "forecast.csv": ahead}
     for name, frame in tables.items():
         with replacing(out / name) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.6g")
+            frame.to_csv(temporary, index=False, float_format=CSV_FLOAT)
     for drawing in drawings(found, LIGHT):
         write_text(out / "figures" / f"{drawing.name}.svg", drawing.svg(standalone=True))
 
@@ -177,19 +180,29 @@ def _plain(found: Comparison) -> dict[str, Any]:
 
 
 def print_table(found: Comparison) -> None:
-    """The table, as wide as the terminal allows."""
+    """The table, with as many columns as the terminal has room for."""
     from rich.console import Console
+
+    from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS
+
+    console = Console()
+    wide = console.options.update(width=1000)  # a measure is cut at the width that it is given
+    shown = [key for key, _, _ in COLUMNS]
+    table = _terminal_table(found, shown)
+    for drop in ("cpu_seconds", "width", "wins", "wape", "rmse", "mae", "coverage"):
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+        shown.remove(drop)
+        table = _terminal_table(found, shown)
+    console.print(table)
+
+
+def _terminal_table(found: Comparison, shown: list[str]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS, cells
 
-    console = Console()
-    shown = [key for key, _, _ in COLUMNS]
-    for drop in ("cpu_seconds", "width", "wins", "wape", "rmse", "mae"):
-        if console.width >= 22 + 11 * len(shown):
-            break
-        shown.remove(drop)
     table = Table(title=clean_line(f"{found.horizon} steps ahead, best first"), title_justify="left")
     table.add_column("forecaster", no_wrap=True)
     for key, heading, _ in COLUMNS:
@@ -198,7 +211,7 @@ def print_table(found: Comparison) -> None:
     for row in cells(found):
         marked = [f"[bold]{row[k]['text']}[/]" if row[k]["best"] else escape(row[k]["text"]) for k in shown]
         table.add_row(escape(row["name"]), *marked)
-    console.print(table)
+    return table
 
 
 __all__ = ["compare_", "print_table"]

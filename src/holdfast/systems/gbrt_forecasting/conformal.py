@@ -106,7 +106,9 @@ def conformal_offsets(residuals: np.ndarray, quantiles: Sequence[float]) -> np.n
         rank = math.ceil((n + 1) * q - 1e-9) if q > 0.5 else math.floor((n + 1) * q + 1e-9)
         if not 1 <= rank <= n:
             needed = math.ceil(1 / min(q, 1 - q) - 1e-9) - 1
-            rule = f"must have at least {needed} calibration windows for quantile {q:g}; use a longer series"
+            rule = (
+                f"must have at least {needed} calibration windows for quantile {q:g}; use longer series or no quantiles"
+            )
             raise InputError("y", rule, f"{n} windows")
         if q != 0.5:
             found[:, k] = ordered[rank - 1]

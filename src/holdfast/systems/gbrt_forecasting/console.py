@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,9 @@ OPTIONS = {
 
 
 @contextmanager
-def said(data: Path, time: str | None, target: str | None, series: str | None) -> Iterator[None]:
+def said(
+    data: Path, time: str | None, target: str | None, series: str | None, ahead: Path | None = None
+) -> Iterator[None]:
     """Errors about the forecaster's arguments, said in terms of the file, its columns and the options."""
     columns = {"ds": time, "y": target, "unique_id": series}
     try:
@@ -50,12 +53,17 @@ def said(data: Path, time: str | None, target: str | None, series: str | None) -
     except InputError as e:
         head, comma, rest = e.argument.partition(",")
         kind, _, column = rest.strip().partition(" ")
-        name = str(data) if head == "y" else OPTIONS.get(head)
+        files = {"y": data, "X_future": ahead}
+        name = str(files[head]) if files.get(head) else OPTIONS.get(head)
         if name is None:
             raise
         shown = (columns.get(column) or column) if kind == "column" else column
         place = f"{comma} {'series' if kind == 'unique_id' else kind} {shown}" if comma else ""
-        raise InputError(f"{name}{place}", e.rule, e.received) from e
+        rule = re.sub(r"\b(\w+)='([\w-]+)'", lambda m: f"{OPTIONS.get(m[1], m[1])} {m[2]}", e.rule)
+        received = (
+            re.sub(r"\bds (?=[-\d])", f"{time or 'ds'} ", e.received) if isinstance(e.received, str) else e.received
+        )
+        raise InputError(f"{name}{place}", rule, received) from e
 
 
 def say(text: str) -> None:
@@ -64,12 +72,15 @@ def say(text: str) -> None:
 
 def tell_importances(model: WindowForecaster) -> None:
     top = model.feature_importances_.nlargest(5)
+    if not top.any():
+        say("no split helped: forecasts are means of the training values; longer series may help")
+        return
     say("what matters most: " + ", ".join(f"{name} {share:.0%}" for name, share in top.items() if share > 0))
 
 
 def plain(scores: pd.DataFrame) -> Any:
     """Scores as JSON has them: NaN becomes null."""
-    rows = scores.reset_index(names="of").to_dict("records")
+    rows = scores.astype({"n": int}).reset_index(names="of").to_dict("records")
     return [{k: (None if v != v else v if isinstance(v, int | float) else str(v)) for k, v in r.items()} for r in rows]
 
 
@@ -83,7 +94,7 @@ def print_scores(scores: pd.DataFrame, title: str) -> None:
     table = Table("", *(escape(str(c)) for c in scores.columns), title=title)
     for name, row in scores.iterrows():
         cells = (f"{v:.0%}" if c == "coverage" else f"{v:.0f}" if c == "n" else f"{v:.4g}" for c, v in row.items())
-        table.add_row(escape(clean(str(name))), *cells)
+        table.add_row(escape(clean(str(name).removesuffix(" 00:00:00"))), *cells)
     Console().print(table)
 
 

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Regressor
+from holdfast.systems.gbrt_forecasting.conformal import SplitConformal
 from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
 from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, steps_within
 from holdfast.systems.gbrt_forecasting.panel import Panel
 
 QUANTILES = (0.1, 0.9)
+FEWEST_CALIBRATE = 9  # windows that these quantiles need
 TREES = "GBRT"  # whose time to fit is what networks are given
 NETWORKS = ("DLinear", "LSTM")
 FITS = 2  # of a forecaster with bands
@@ -68,7 +70,30 @@ class Contender:
     forecaster: WindowForecaster
 
 
-def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, threads: int = 1) -> list[Contender]:
+def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
+    """Bands from the last fifth of the series, or from more of them where that has too few windows.
+
+    Example:
+        >>> from holdfast.systems.gbrt_forecasting.series import read_panel
+        >>> [calibration(read_panel(np.zeros(n)), 10, 3).fraction for n in (80, 34)]
+        [0.2, 0.3]
+    """
+    for fraction in (0.2, 0.3, 0.4, 0.5):
+        found = SplitConformal(fraction)
+        if len(found.split(panel, lookback, horizon, horizon)[1]) >= FEWEST_CALIBRATE:
+            return found
+    return SplitConformal()  # whose fit says what is missing
+
+
+def contenders(
+    lookback: int,
+    horizon: int,
+    season: int,
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    conformal: SplitConformal | None = None,
+) -> list[Contender]:
     """The forecasters of the comparison that are not networks, simplest first.
 
     Args:
@@ -76,6 +101,7 @@ def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, threa
         season: steps after which series repeat, at most the lookback; 1 = they do not, no seasonal naive forecast then.
         seed: of what is random.
         threads: of each.
+        conformal: how bands are calibrated; None = as usual.
 
     Example:
         >>> [c.name for c in contenders(12, 6, season=1)]
@@ -87,7 +113,7 @@ def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, threa
     from sklearn.preprocessing import StandardScaler
 
     def with_(estimator: Any, strategy: str, **change: Any) -> WindowForecaster:
-        return _forecaster(lookback, horizon, estimator, strategy, seed, threads, **change)
+        return _forecaster(lookback, horizon, estimator, strategy, seed, threads, conformal=conformal, **change)
 
     ridge = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=1.0))
     season = min(season, lookback)
@@ -108,7 +134,13 @@ def contenders(lookback: int, horizon: int, season: int, *, seed: int = 0, threa
 
 
 def networks(
-    lookback: int, horizon: int, steps: Mapping[str, int], *, seed: int = 0, threads: int = 1
+    lookback: int,
+    horizon: int,
+    steps: Mapping[str, int],
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    conformal: SplitConformal | None = None,
 ) -> list[Contender]:
     """The networks of the comparison, by the steps that each is trained for; see `contenders`.
 
@@ -126,7 +158,7 @@ def networks(
     for name in NETWORKS:
         about, net = kinds[name]
         regressor = NetworkRegressor(net, lookback, steps[name])
-        made = _forecaster(lookback, horizon, regressor, JOINT, seed, threads, **RELATIVE)
+        made = _forecaster(lookback, horizon, regressor, JOINT, seed, threads, conformal=conformal, **RELATIVE)
         found.append(Contender(name, f"{about} for {steps[name]:,} steps", made))
     return found
 
@@ -163,4 +195,14 @@ def _forecaster(
     )
 
 
-__all__ = ["NETWORKS", "QUANTILES", "TREES", "Contender", "Repeat", "affordable_steps", "contenders", "networks"]
+__all__ = [
+    "NETWORKS",
+    "QUANTILES",
+    "TREES",
+    "Contender",
+    "Repeat",
+    "affordable_steps",
+    "calibration",
+    "contenders",
+    "networks",
+]

@@ -93,7 +93,16 @@ def _dates(axis: Any) -> None:
 
     locator = AutoDateLocator(minticks=3, maxticks=6)
     axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axis.xaxis.set_major_formatter(
+        ConciseDateFormatter(
+            locator,
+            # Every tick names its month: one offset for the axis would name the wrong one left of a change
+            formats=["%Y", "%b %Y", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"],
+            zero_formats=["", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M"],
+            offset_formats=["", "", "%Y", "%Y", "%Y", "%Y"],
+        )
+    )
+    axis.xaxis.get_offset_text().set_fontsize(7)
 
 
 def _numbers() -> Any:

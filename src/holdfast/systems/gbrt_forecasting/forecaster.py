@@ -199,8 +199,8 @@ class WindowForecaster(Estimator):
         return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
 
     def _check_settings(self) -> None:
+        check_integer(self.horizon, "horizon", low=1)  # first: the lookback may follow from it
         check_integer(self.lookback, "lookback", low=1)
-        check_integer(self.horizon, "horizon", low=1)
         check_choice(self.covariates, COVARIATES, "covariates")
         Relative(self.difference, self.scaling)
         as_strategy(self.strategy).check_regressor(as_regressor(self.estimator))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -157,9 +159,16 @@ class Sklearn(Regressor):
 
 def openmp(threads: int) -> AbstractContextManager[Any]:
     """Let OpenMP use so many threads in the block."""
-    from threadpoolctl import threadpool_limits
+    limit: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(limits=threads, user_api="openmp")
+    return limit
 
-    return threadpool_limits(threads, user_api="openmp")
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> Any:
+    """The libraries that have threads. To look for them takes as long as a few trees; new ones come with modules."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _takes_missing(model: Any) -> bool:

@@ -162,10 +162,19 @@ def numbers(column: pd.Series, name: str) -> np.ndarray:
     """
     kind = column.dtype
     if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
-        first = next((v for v in column if isinstance(v, str)), None)
-        shown = f"text, such as {first!r}" if first is not None else f"dtype {kind}"
-        raise InputError(name, "must hold numbers", shown)
+        raise InputError(name, "must hold numbers", _not_numbers(column))
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _not_numbers(column: pd.Series) -> str:
+    """What a column holds instead: the texts that are no numbers, or else numbers that were kept as text."""
+    is_text = np.fromiter((isinstance(v, str) for v in column), bool, len(column))
+    if not is_text.any():
+        return f"dtype {column.dtype}"
+    texts = column[is_text]
+    wrong = texts[pd.to_numeric(texts, errors="coerce").isna()]
+    shown = wrong if len(wrong) else texts
+    return f"text, such as {shown.iloc[0]!r}, in {len(shown):,} of {len(column):,}"
 
 
 def read_times(column: Any, name: str) -> Any:
@@ -196,11 +205,15 @@ def _dates(column: Any, **how: Any) -> Any:
 
 
 def _why_no_times(column: Any, error: str) -> tuple[str, str]:
-    try:
-        _dates(column, utc=True)
-    except (ValueError, TypeError, OverflowError):
-        return "must hold dates or whole numbers", error.split("\n")[0]
-    return "must be in one time zone; convert it to one, UTC for example", "several zones, or times with and without"
+    given = pd.Series(np.asarray(column, object))
+    wrong = given[_dates(given, utc=True, format="mixed", errors="coerce").isna() & given.notna()]
+    if len(wrong):
+        return "must hold dates or whole numbers", f"{wrong.iloc[0]!r}, in {len(wrong):,} of {len(given):,}"
+    zones = given.dropna().astype(str).str.extract(r":\d\d(?:\.\d+)? ?(Z|[+-]\d\d:?\d\d)?$")[0]
+    if (count := zones.nunique(dropna=False)) > 1:
+        found = ", ".join(f"{size:,} with {zone or 'none'}" for zone, size in zones.fillna("").value_counts().items())
+        return "must be in one time zone; convert it to one, UTC for example", f"{count} zones: {found[:80]}"
+    return "must hold dates of one form", " ".join(error.split("\n")[0].split())[:120]
 
 
 # ------------------------------------------------------------------------------------------------------------ checking
@@ -237,7 +250,9 @@ def _regular(rows: _Rows, positions: np.ndarray, clock: Clock, fill: str | None,
     if (missing := full - lengths).any():
         if fill is None:
             k = int(missing.argmax())
+            before = offsets[k] + int((np.diff(positions[offsets[k] : offsets[k] + lengths[k]]) > 1).argmax())
             found = f"{int(missing.sum())} steps missing in {int((missing > 0).sum())} series; {missing[k]} in this one"
+            found += f", first after {TIME} {rows.times[before]}"
             rule = f"must have no gaps at frequency {clock}; fill='forward' or fill='zero' fills them"
             raise InputError(f"{name}, {ID} {_shown(rows.ids[k])}", rule, found)
         begin = np.cumsum(full) - full

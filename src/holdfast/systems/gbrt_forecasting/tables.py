@@ -29,12 +29,14 @@ def read_table(path: Path) -> pd.DataFrame:
     if plain.suffix.lower() not in SUFFIXES:
         raise InputError(str(path), f"must end in {', '.join(SUFFIXES)}", plain.suffix or "no ending")
     if not path.is_file():
-        raise InputError(str(path), "must be a file", "no such file")
+        raise InputError(str(path), "must be a file", "a folder" if path.is_dir() else "no such file")
     try:
         if plain.suffix.lower() == ".parquet":
             frame = pd.read_parquet(path)
         else:
             frame = pd.read_csv(path, sep="\t" if plain.suffix.lower() == ".tsv" else ",")
+    except pd.errors.EmptyDataError as error:
+        raise InputError(str(path), "must have rows", "an empty file") from error
     except (ValueError, OSError, EOFError, ArithmeticError) as error:
         raise InputError(str(path), "must be a table that can be read", " ".join(str(error).split())[:200]) from error
     if not len(frame):
