@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from holdfast.console import bars
 from holdfast.errors import InputError
 from holdfast.printable import clean, clean_line
 from holdfast.systems.gbrt_forecasting.cli_files import CSV_FLOAT, read_data, tell_unused
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from holdfast.systems.gbrt_forecasting.compare import Comparison
     from holdfast.systems.gbrt_forecasting.panel import Panel
 
-Show = Callable[[str, int, int], None]
 OPTIONS = {"most_series": "--series"} | {
     name: f"--{name}" for name in ("horizon", "lookback", "season", "cutoffs", "steps", "seed")
 }
@@ -64,7 +64,7 @@ def compare_(
         raise InputError("--out", "must be a folder", str(out))
     given = _steps(steps)
     panel, unused = _panel(data, time, target, series_id, past, freq, fill)
-    with _named(data), threadpool_limits(threads), _progress() as show:
+    with _named(data), threadpool_limits(threads), bars() as show:
         found = compare_forecasters(
             panel, horizon, lookback=lookback, season=season, cutoffs=cutoffs, most_series=series, seed=seed,
             threads=threads, steps=given, progress=show,
@@ -111,27 +111,6 @@ def _named(data: Path) -> Iterator[None]:
     except InputError as error:
         name = str(data) if error.argument == "y" else OPTIONS.get(error.argument, error.argument)
         raise InputError(name, error.rule, error.received) from error
-
-
-@contextmanager
-def _progress() -> Iterator[Show]:
-    """A bar for the forecaster at work; nothing where nobody watches, so that logs stay clean."""
-    if not sys.stderr.isatty():
-        yield lambda name, done, of: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done: int, of: int) -> None:
-            if name not in tasks:
-                tasks[name] = display.add_task(name, total=of)
-            display.update(tasks[name], completed=done, total=of)
-
-        yield show
 
 
 # -------------------------------------------------------------------------------------------------------------- writing
