@@ -151,6 +151,8 @@ def test_a_change_after_freezing_is_refused(toy: ToySystem, old: str, new: str, 
 def test_only_the_implementation_changed(toy: ToySystem) -> None:
     decided(toy)
     toy.edit("def trial(run):", "def trial(run):\n    # another comment")
+    assert ledger.state(toy.system, "small") == "current", "a comment is no code"
+    toy.edit("def trial(run):", "def trial(run):\n    unused = 1")
     assert ledger.state(toy.system, "small") == "older code"
 
 
