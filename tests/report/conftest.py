@@ -16,7 +16,7 @@ import pytest
 
 from holdfast.decision import Verdict
 from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Tuning
-from holdfast.report.results import Results
+from holdfast.trials.results import Results
 
 ARMS = (
     "source only",
@@ -186,10 +186,6 @@ def make_results(folder: Path, *, replicates: int = 4, seed: int = 0, **fields: 
     ]
     base: dict[str, Any] = {
         "system": "adamatch",
-        "title": "AdaMatch: A Unified Approach to Semi-Supervised Learning and Domain Adaptation",
-        "card": SimpleNamespace(
-            title="AdaMatch", arxiv="2106.04732", authors=["D. Berthelot", "R. Roelofs"], year=2021
-        ),
         "scale": "small",
         "experiment": experiment,
         "records": realistic_records(replicates, seed, arms),
@@ -207,6 +203,7 @@ def make_results(folder: Path, *, replicates: int = 4, seed: int = 0, **fields: 
     return Results(**{**base, **fields})
 
 
+CARD = SimpleNamespace(title="AdaMatch", arxiv="2106.04732", authors=["D. Berthelot", "R. Roelofs"], year=2021)
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -296,8 +293,8 @@ def nasty_results(run_results, verdict, folder):
         tuning=Tuning(NASTY, NASTY),
     )
     return run_results(
-        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, title=NASTY, scale=NASTY,
-        command=NASTY, card=SimpleNamespace(title=NASTY, arxiv=NASTY, authors=[NASTY], year=NASTY),
+        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, scale=NASTY,
+        command=NASTY,
         provenance={NASTY: NASTY},
         plan={
             "tuned": {NASTY: {NASTY: NASTY}}, "frozen_at": NASTY, "looks": [NASTY],

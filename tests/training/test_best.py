@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast.checkpoint import Checkpoints, load_state, save_state
 from holdfast.data.batches import Batches
 from holdfast.errors import HoldfastError, InputError
-from holdfast.history import History
 from holdfast.training import EMA, Best, Diverged, Learner, fit
+from holdfast.training.checkpoint import Checkpoints, load_state, save_state
+from holdfast.training.history import History
 
 torch.set_num_threads(1)
 
@@ -288,7 +288,7 @@ def test_a_loss_that_is_not_finite_is_found_before_the_evaluation(monkeypatch):
             loss, parts = super().loss(batch, rng)
             return (loss * math.inf if self.progress >= 0.5 else loss), parts
 
-    monkeypatch.setattr("holdfast.training.History", Late)
+    monkeypatch.setattr("holdfast.training.loop.History", Late)
     seen = []
     with pytest.raises(Diverged, match="the loss became inf at step 6 of 10"):
         fit(Exploding(), Batches(make_data(), 8), steps=10, keep=Best(4, lambda net: seen.append(net.progress) or 0.0))
@@ -320,7 +320,7 @@ SCRIPT = """
 import os, sys
 import numpy as np, torch
 from torch import nn
-from holdfast.checkpoint import Checkpoints
+from holdfast.training.checkpoint import Checkpoints
 from holdfast.data.batches import Batches
 from holdfast.training import Best, Learner, fit
 

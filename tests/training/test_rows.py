@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from holdfast.checkpoint import Checkpoints
 from holdfast.data.batches import Batches, LoaderBatches
 from holdfast.training import Learner, fit
+from holdfast.training.checkpoint import Checkpoints
 
 ROWS = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.trials.closure import _closure, closure_hash, libraries, versions
+from holdfast.trials.closure import _closure, _machinery, closure_hash, libraries, versions
 
 _NUMBERS = itertools.count()
 FILES = {
@@ -84,8 +84,8 @@ def test_single_files_and_packages_without_init(write: Callable[..., str], tmp_p
 
 
 def test_the_machinery_that_gives_out_randomness_and_stages_is_part_of_every_hash() -> None:
-    assert {"holdfast.trials.streams", "holdfast.trials.stages"} <= set(_closure("holdfast.trials.run"))
-    assert "holdfast.trials.executors" not in _closure("holdfast.trials.run")
+    assert {"holdfast.experiment.run", "holdfast.trials.streams", "holdfast.trials.stages"} <= set(_machinery())
+    assert "holdfast.trials.executors" not in _machinery()
 
 
 @pytest.mark.parametrize("module", ["not_there_at_all", "holdfast.not_there", "__main__", "math"])

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from holdfast.claims import Claim, Compound, check
-from holdfast.claims.regions import Place
 from holdfast.decision.evidence import Evidence, Sample
 from holdfast.decision.intervals import clopper_pearson, outlying, replicates_needed, t_interval
 from holdfast.decision.looks import ERROR_RATE, Looks, looks_for
 from holdfast.decision.verdict import Answer, Verdict, Word
 from holdfast.decision.wording import direction_line, margin_line
 from holdfast.errors import InputError
+from holdfast.experiment.claims import Claim, Compound, check
+from holdfast.experiment.claims.regions import Place
 
 if TYPE_CHECKING:
-    from holdfast.experiment import Scale, Table
+    from holdfast.experiment import RecordTable, Scale
 
 WORDS: dict[Place, Word] = {"inside": "holds", "outside": "does not hold", "astride": "undecided"}
 
 
-def decide(claim: Claim, table: Table, looks: Looks | None = None) -> Verdict:
+def decide(claim: Claim, table: RecordTable, looks: Looks | None = None) -> Verdict:
     """The verdict on one claim: a pure function of the table.
 
     Args:
@@ -36,7 +36,7 @@ def decide(claim: Claim, table: Table, looks: Looks | None = None) -> Verdict:
     return _decide(Evidence(claim, table), looks or looks_for(claim, table.experiment))
 
 
-def decide_all(claims: Sequence[Claim], table: Table, *, scale: Scale | None = None) -> list[Verdict]:
+def decide_all(claims: Sequence[Claim], table: RecordTable, *, scale: Scale | None = None) -> list[Verdict]:
     """Verdicts on all claims of a system, in their order.
 
     The headline and the controls are judged at the full error rate. The m sampled secondaries share it (Holm 1979, in

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from holdfast.claims.claim import Role
+from holdfast.experiment.claims.claim import Role
 from holdfast.fields import check_fields
 
 Answer = Literal["yes", "no", "undecided"]

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from holdfast.claims import Measured
     from holdfast.decision.verdict import Answer, Word
+    from holdfast.experiment.claims import Measured
 
 ANSWERS = {"holds": "yes", "does not hold": "no"}
 

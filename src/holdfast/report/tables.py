@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.report import wording
-from holdfast.report.results import Results
 from holdfast.report.strict import strict_json
 from holdfast.report.summary import ArmRow, Spread, arm_rows
 from holdfast.report.terminal import COLOURS, say, whole
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

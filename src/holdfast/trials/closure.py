@@ -13,7 +13,8 @@ from pathlib import Path
 
 from holdfast.errors import InputError
 
-MACHINERY = "holdfast.trials.run"  # what a trial is given, with the streams and stages behind it
+# What a trial is given, with the streams and stages behind it.
+MACHINERY = ("holdfast.experiment.run", "holdfast.trials.streams", "holdfast.trials.stages")
 VERSIONED = ("numpy", "scipy", "scikit-learn", "torch")
 
 
@@ -32,7 +33,7 @@ def closure_hash(module: str) -> str:
         >>> closure_hash("holdfast.errors") == closure_hash("holdfast.errors")
         True
     """
-    sources = _closure(module) | _closure(MACHINERY)
+    sources = _closure(module) | _machinery()
     total = hashlib.sha256()
     for name in sorted(sources):
         total.update(name.encode() + b"\0" + sources[name].read_bytes() + b"\0")
@@ -49,7 +50,7 @@ def libraries(module: str) -> frozenset[str]:
         >>> "torch" in libraries("holdfast.training"), "torch" in libraries("holdfast.experiment")
         (True, False)
     """
-    own = _closure(module).items() - _closure(MACHINERY).items()
+    own = _closure(module).items() - _machinery().items()
     return frozenset(found.partition(".")[0] for name, path in own for found in _names(name, path))
 
 
@@ -63,6 +64,11 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+@functools.cache
+def _machinery() -> dict[str, Path]:
+    return {name: path for module in MACHINERY for name, path in _closure(module).items()}
 
 
 def _closure(module: str) -> dict[str, Path]:
