@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from holdfast.canonical import added
 from holdfast.errors import InputError
 from holdfast.experiment.measurements import Measurement
 from holdfast.experiment.records import NOTHING
@@ -177,7 +178,7 @@ class Tuning:
     problem: str | tuple[str, ...]
     configurations: int = 4
     pilots: int = 2
-    scale: str | None = None
+    scale: str | None = added(None)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -23,15 +23,8 @@ def declaration(experiment: Experiment, scale: str) -> dict[str, Any]:
         "points": canonical(experiment.swept(chosen)),
         "metrics": canonical(experiment.metrics),
         "claims": [claim.declaration() for claim in claims],
-        "tuning": _tuning(experiment),
+        "tuning": canonical(experiment.tuning),
     }
-
-
-def _tuning(experiment: Experiment) -> dict[str, Any] | None:
-    """How arms are tuned. A scale of its own is named only where there is one: plans from before it could be stand."""
-    if experiment.tuning is None:
-        return None
-    return {k: v for k, v in canonical(experiment.tuning).items() if k != "scale" or v is not None}
 
 
 __all__ = ["declaration"]

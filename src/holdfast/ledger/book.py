@@ -18,6 +18,7 @@ from holdfast.canonical import canonical, is_intact, sealed
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Record, RecordTable, declaration
 from holdfast.files import clear_up, read_json, write_json
+from holdfast.ledger.renamed import renamed
 from holdfast.trials import provenance
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.records import check_record
@@ -78,7 +79,7 @@ def _read(path: Path, needed: Mapping[str, type]) -> dict[str, Any] | None:
         _check(content, needed)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(str(path), rule, repr(error)) from error
-    return content
+    return {name: value if name == "records" else renamed(value) for name, value in content.items()}
 
 
 def _check(content: Mapping[str, Any], needed: Mapping[str, type]) -> None:
