@@ -185,9 +185,11 @@ def _is_container(node: ast.AST) -> bool:
 
 
 def _is_neutral(op: ast.operator, left: ast.AST, right: ast.AST) -> bool:
-    """Whether an operand makes the operation and its mutant the same: `x * 1`, `x - 0`."""
+    """Whether an operand makes the operation and its mutant the same: `x * 1`, `x - 0`, `x / y.sign()`."""
     if isinstance(op, ast.Add | ast.Sub):
         return _value(right) == 0
+    if isinstance(op, ast.Mult | ast.Div) and called(right) == "sign":
+        return True
     if isinstance(op, ast.Mult):
         return abs(_value(right)) == 1 or abs(_value(left)) == 1
     return isinstance(op, ast.Div | ast.FloorDiv | ast.Pow) and abs(_value(right)) == 1

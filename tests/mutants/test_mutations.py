@@ -113,6 +113,7 @@ def test_texts_types_settings_and_checks_are_left_alone(source: str) -> None:
         ("operator", "a + 0.0"),
         ("operator", "a / 1"),
         ("operator", "a**1"),
+        ("operator", "a * b.sign()"),
         ("sign", "abs(-x)"),
         ("sign", "(-x).abs()"),
         ("sign", "np.square(-x)"),
