@@ -45,6 +45,15 @@ def test_penalties_are_powers_of_ten() -> None:
     assert list(PENALTIES) == pytest.approx(wanted)
 
 
+def test_a_fitted_map_knows_its_sizes() -> None:
+    rng = np.random.default_rng(0)
+    old, side, new = rng.normal(size=(20, 4)), rng.normal(size=(20, 2)), rng.normal(size=(20, 3))
+    fitted = {(4, None, 3): Ridge().fit(old, new), (4, 2, 3): Ridge().fit(old, new, side)}
+    fitted[4, None, 4] = Procrustes().fit(old, old)
+    for sizes, made in fitted.items():
+        assert (made.old_dim, made.side_dim, made.new_dim) == sizes
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_the_chosen_penalty_has_the_least_error_of_fits_without_each_pair(seed: int) -> None:
     """By fitting again without each pair, with the standardisation of all, as the hat matrix takes it."""
