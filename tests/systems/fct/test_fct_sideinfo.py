@@ -102,9 +102,10 @@ def test_principal_components_are_those_of_scikit_learn():
 
 @pytest.mark.parametrize(("batch", "steps"), [(16, 3), (20, 2), (100, 1)])
 def test_an_epoch_is_every_whole_batch_and_one_at_least(batch, steps):
-    told = []
+    told, grey = [], images()
+    colour = ImageArray(grey.pixels.repeat(1, 3, 1, 1), grey.labels)
     side = AutoencoderSide(epochs=2, batch=batch)
-    side.train(images(), lambda: ConvEncoder(1, 12, 6), on_step=lambda done, of: told.append((done, of)))
+    side.train(colour, lambda: ConvEncoder(3, 12, 6), on_step=lambda done, of: told.append((done, of)))
     assert told[-1] == (2 * steps, 2 * steps)
 
 
