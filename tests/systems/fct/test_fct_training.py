@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from holdfast.systems.fct import ForwardTransform, TransformTraining, UncertaintyHead, train_transform
+from holdfast.systems.fct import ForwardTransform, TransformTraining, UncertaintyHead, row_errors, train_transform
 from holdfast.systems.fct.fitting import TransformLearner
 
 
@@ -59,6 +59,14 @@ def test_the_loss_is_fastfill_s_formula_of_what_h_and_the_head_say() -> None:
     plain, nothing = TransformLearner(h, TransformTraining(frozen_norm=1.0)).loss({"old": old, "new": new}, None)
     assert plain.item() == pytest.approx(squares / 18, rel=1e-5)
     assert nothing == {}
+
+
+def test_no_gradient_reaches_the_new_model_s_classifier() -> None:
+    (old, new), w, bias = pairs(6), torch.randn(5, 3, requires_grad=True), torch.randn(5, requires_grad=True)
+    predicted = old[:, :3].clone().requires_grad_()
+    row_errors(predicted, new, torch.arange(6) % 5, w, bias, weight=1.0).sum().backward()
+    assert (w.grad, bias.grad) == (None, None)
+    assert bool(predicted.grad.any())
 
 
 def test_what_is_reported_beside_the_loss_holds_no_graph() -> None:
