@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from holdfast.claims import Better
 from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Problem, Scalar, Scale
+from holdfast.experiment.claims import Better
+from holdfast.experiment.run import Run
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.executors import Executor, InProcess, LocalProcesses
-from holdfast.trials.plan import Source
-from holdfast.trials.run import Run
+from holdfast.trials.plan import ExperimentSource
 from holdfast.trials.streams import Streams
 
 TRIALS, REPEATS = 200, 7
@@ -81,7 +81,7 @@ def bare() -> None:
 def campaign(executor: Executor) -> None:
     """A whole run: plan, execute, store, decide."""
     with tempfile.TemporaryDirectory() as folder:
-        results = Campaign(Source("runner:experiment"), "smoke", Path(folder), executor=executor).run()
+        results = Campaign(ExperimentSource("runner:experiment"), "smoke", Path(folder), executor=executor).run()
         assert len(results.finished) == TRIALS
 
 

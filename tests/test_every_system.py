@@ -17,16 +17,16 @@ import pytest
 from holdfast import catalogue, ledger
 from holdfast.canonical import canonical
 from holdfast.catalogue import System
-from holdfast.claims import check as check_claim
 from holdfast.estimator import Estimator
-from holdfast.experiment import Experiment, Record
-from holdfast.freeze import configurations
+from holdfast.experiment import Experiment, Record, declaration
+from holdfast.experiment.claims import check as check_claim
+from holdfast.ledger.freezing import configurations
 from holdfast.report.overview import SCALE, refreshed
-from holdfast.report.results import Results
 from holdfast.testing.comparisons import disturb_global_generators
 from holdfast.testing.estimator_checks import checks_for
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.plan import Source
+from holdfast.trials.plan import ExperimentSource
+from holdfast.trials.results import Results
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.name for path in catalogue.BUILT_IN.iterdir() if (path / "__init__.py").is_file())
@@ -158,7 +158,7 @@ def test_declarations_fit_together(system: System) -> None:
     assert shipped, "a headline claim needs a problem that everybody has"
     assert any(claim.role == "control" for claim in experiment.claims)
     for name, scale in experiment.scales.items():
-        ledger.declaration(experiment, name)  # raises if anything has no form in JSON, and so no identity
+        declaration(experiment, name)  # raises if anything has no form in JSON, and so no identity
         assert set(scale.arms or ()) <= set(experiment.arms)
         assert set(scale.problems or ()) <= set(experiment.problems)
     for name, problem in experiment.problems.items():
@@ -177,7 +177,7 @@ def test_every_arm_is_tuned_as_much(system: System) -> None:
 
 
 def smoke(system: System, folder: Path) -> Results:
-    return Campaign(Source(system.id), "smoke", folder, first=0).run(title=system.card.title, card=system.card)
+    return Campaign(ExperimentSource(system.id), "smoke", folder, first=0).run()
 
 
 @each_system
@@ -225,7 +225,7 @@ def test_own_data_is_refused_in_words_where_the_task_has_none(system: System) ->
     experiment: Experiment = system.experiment
     if experiment.own is None:
         with pytest.raises(catalogue.InputError, match="--on"):
-            Source(system.id, ("x",)).load()
+            ExperimentSource(system.id, ("x",)).load()
     else:
         with pytest.raises(catalogue.InputError):
-            Source(system.id, ("no", "such", "path")).load()
+            ExperimentSource(system.id, ("no", "such", "path")).load()

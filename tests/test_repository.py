@@ -91,7 +91,7 @@ def test_systems_know_nothing_of_running_and_reporting() -> None:
             name.startswith(tuple(f"holdfast.{m}." for m in machinery))
             and not (folder == "systems" and f"{name}.".startswith(drawing))
         )
-        or (name.startswith("holdfast.trials.") and (folder in shared or name != "holdfast.trials.run.Run"))
+        or (name.startswith("holdfast.trials.") and (folder in shared or name != "holdfast.experiment.run.Run"))
     ]
     assert wrong == []
 
@@ -124,7 +124,7 @@ def commands_in_the_documentation() -> set[str]:
 
 
 def test_every_command_in_the_documentation_exists() -> None:
-    main = get_command(cli.app)
+    main = get_command(cli.app.app)
     systems = {word for system in catalogue.find().systems.values() for word in system.commands}
     used = commands_in_the_documentation()
     assert len(used) > 10

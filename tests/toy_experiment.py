@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from holdfast.claims import Better
 from holdfast.errors import InputError
 from holdfast.experiment import (
     Arm,
@@ -31,7 +30,8 @@ from holdfast.experiment import (
     Scalar,
     Scale,
 )
-from holdfast.trials.run import Run
+from holdfast.experiment.claims import Better
+from holdfast.experiment.run import Run
 
 MEGABYTE = 2**20
 

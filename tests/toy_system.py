@@ -42,7 +42,7 @@ EXPERIMENT = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from holdfast.claims import Better, Differs
+from holdfast.experiment.claims import Better, Differs
 from holdfast.experiment import Arm, Curve, Experiment, Metric, Problem, Scalar, Scale, Tuning
 
 

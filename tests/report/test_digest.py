@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast import catalogue, cli, ledger
+from holdfast.canonical import sealed
 from holdfast.catalogue import Card, Catalogue, Languages, PublishedClaim, Reference, System, Texts, TranslatedTexts
 from holdfast.decision import Verdict
 from holdfast.errors import InputError
@@ -108,7 +109,7 @@ def keep(system: System, verdicts: list[dict[str, Any]], **fields: Any) -> None:
         "verdicts": verdicts,
         **fields,
     }
-    ledger.ledger_path(system, "small").write_text(json.dumps(ledger.sealed(content)))
+    ledger.ledger_path(system, "small").write_text(json.dumps(sealed(content)))
 
 
 def catalogue_of(*systems: System, **broken: str) -> Catalogue:
@@ -226,7 +227,7 @@ def test_markup_in_every_field_stays_text(tmp_path: Path, verdict: MakeVerdict) 
         claims=(PublishedClaim(claim=NASTY, number=NASTY, setting=NASTY, source=NASTY),), arxiv="",
     )  # fmt: skip
     words = dict.fromkeys(
-        ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected"), NASTY
+        ("text", "unit", "asks", "margin", "reason", "published", "source", "scope", "expected"), NASTY
     )
     made = [verdict(role=role, **words).to_json() for role in ("headline", "secondary", "control")]
     keep(nasty, made, commit=NASTY, machine=NASTY)
@@ -246,7 +247,7 @@ def test_markup_in_every_field_stays_text(tmp_path: Path, verdict: MakeVerdict) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"verdict": "<b>maybe</b>"}, {"role": "king"}, {"n": "many"}, {"claim": []}, {"reason": {}}, {"interval": [1]},
+        {"verdict": "<b>maybe</b>"}, {"role": "king"}, {"n": "many"}, {"claim": []}, {"notes": [{}]}, {"interval": [1]},
         {"interval": 3}, {"effect": "x"}, {"region": [0, 1, 2]}, {"text": None, "unit": []}, {"parts": [{}]},
         {"no_such_field": 1},
     ],
@@ -352,7 +353,7 @@ def test_only_the_page_is_written_whole_or_not_at_all(
 def test_the_command(tmp_path: Path, some: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "find", lambda: some)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(cli.app, ["digest"])
+    done = CliRunner().invoke(cli.app.app, ["digest"])
     assert done.exit_code == 0
     assert done.stdout == f"3 systems: {Path('site') / 'index.html'}\n"
     assert done.stderr == "cannot be used: wreck: ImportError: no hull\n"

@@ -8,17 +8,17 @@ once, so that it need not be a mean itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from holdfast.decision.intervals import t_quantile
+from holdfast.experiment.claims import Claim, Compound, Measured
 
 if TYPE_CHECKING:
-    from holdfast.claims import Measured
-    from holdfast.experiment import Experiment, Table
+    from holdfast.experiment import Experiment, RecordTable
 
 DRAWS = 2000
 SEED = 20240229  # a verdict is a function of the table alone
@@ -53,7 +53,7 @@ class CaseSpread:
         return self.effect - half, self.effect + half
 
 
-def case_spread(claim: Measured, table: Table) -> CaseSpread:
+def case_spread(claim: Measured, table: RecordTable) -> CaseSpread:
     """Redraw the cases of a claim whose replicates in `table` are all complete.
 
     Problems with `fixed_test`, and all of them where every arm is deterministic, are redrawn; others keep their values.
@@ -65,7 +65,7 @@ def case_spread(claim: Measured, table: Table) -> CaseSpread:
     """
     experiment = table.experiment
     reader = _Recorder(table)
-    effect = float(_mean(claim.statistic(cast("Table", reader))))
+    effect = float(_mean(claim.statistic(cast("RecordTable", reader))))
     redrawn: dict[Cell, dict[int, Any]] = {}
     sizes: list[tuple[int, int, int]] = []
     rng = np.random.default_rng(SEED)
@@ -80,7 +80,7 @@ def case_spread(claim: Measured, table: Table) -> CaseSpread:
         for column, (cell, replicate, factor) in enumerate(keys):
             metric = experiment.metrics[cell[0]]
             redrawn.setdefault(cell, {})[replicate] = factor * metric.of_mean(means[:, column])
-    draws = np.asarray(_mean(claim.statistic(cast("Table", _Redrawn(table, redrawn)))), float)
+    draws = np.asarray(_mean(claim.statistic(cast("RecordTable", _Redrawn(table, redrawn)))), float)
     if not np.all(np.isfinite(draws)):
         raise NotResampled("the statistic is not finite for some draws of cases")
     blocks, cases, block = min(sizes)
@@ -96,6 +96,19 @@ def resampled_problems(claim: Measured, experiment: Experiment) -> list[str]:
         for name in claim.problems
         if problems[name].fixed_test or all(experiment.runs_once(arm, name) for arm in claim.arms)
     ]
+
+
+def cases_read(claims: Iterable[Claim], experiment: Experiment) -> set[tuple[str, str, str]]:
+    """(arm, problem, metric) whose values per case some claim's interval is computed from."""
+    found: set[tuple[str, str, str]] = set()
+    for claim in claims:
+        found |= cases_read(claim.preconditions, experiment)
+        if isinstance(claim, Compound):
+            found |= cases_read(claim.parts, experiment)
+        elif isinstance(claim, Measured) and claim.sampled:
+            problems = resampled_problems(claim, experiment)
+            found |= {(arm, problem, metric) for arm in claim.arms for problem in problems for metric in claim.metrics}
+    return found
 
 
 def block_bootstrap(values: np.ndarray, block: int, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -128,7 +141,7 @@ def block_bootstrap(values: np.ndarray, block: int, draws: int, rng: np.random.G
 class _Recorder:
     """A table that remembers what a claim reads."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: RecordTable) -> None:
         self._table = table
         self.experiment: Experiment = table.experiment
         self.swept = table.swept
@@ -146,7 +159,7 @@ class _Recorder:
 class _Redrawn(_Recorder):
     """A table whose values are arrays, one entry per draw."""
 
-    def __init__(self, table: Table, redrawn: Mapping[Cell, dict[int, Any]]) -> None:
+    def __init__(self, table: RecordTable, redrawn: Mapping[Cell, dict[int, Any]]) -> None:
         super().__init__(table)
         self._redrawn = redrawn
 
@@ -159,7 +172,9 @@ def _cell(metric: str, arm: str, problem: str, point: Mapping[str, Any]) -> Cell
     return metric, arm, problem, tuple(sorted(point.items()))
 
 
-def _cases(table: Table, cells: Mapping[Cell, Mapping[int, float]]) -> tuple[list[tuple[Cell, int, float]], np.ndarray]:
+def _cases(
+    table: RecordTable, cells: Mapping[Cell, Mapping[int, float]]
+) -> tuple[list[tuple[Cell, int, float]], np.ndarray]:
     """Columns (cell, replicate, factor from mean over cases to the metric) and their values `(cases, columns)`."""
     keys: list[tuple[Cell, int, float]] = []
     columns: list[np.ndarray] = []

@@ -16,11 +16,11 @@ from typing import Any
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Artifact, Cost, Curve, Experiment, PerUnit, Record, Scalar
+from holdfast.experiment.run import Run
 from holdfast.printable import without_home
 from holdfast.trials.closure import libraries
 from holdfast.trials.meter import Meter
-from holdfast.trials.plan import Source, Trial, configured
-from holdfast.trials.run import Run
+from holdfast.trials.plan import ExperimentSource, Trial, configured
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams, seeded_libraries
 
@@ -32,7 +32,7 @@ MEASURED_HERE = ("seconds", "peak_bytes", "shared_seconds")
 class Task:
     """A trial and what a worker needs to run it; small and picklable, so that it can cross processes and machines."""
 
-    source: Source
+    source: ExperimentSource
     scale: str
     trial: Trial
     folder: Path

@@ -18,11 +18,11 @@ from holdfast.trials.closure import closure_hash
 from holdfast.trials.closure import versions as versions
 
 if TYPE_CHECKING:
-    from holdfast.claims import Claim
+    from holdfast.experiment.claims import Claim
 
 
 @dataclass(frozen=True)
-class Source:
+class ExperimentSource:
     """Where a worker finds the experiment.
 
     Args:
@@ -46,7 +46,7 @@ class Source:
 
 
 @functools.cache
-def _load(source: Source) -> Experiment:
+def _load(source: ExperimentSource) -> Experiment:
     attribute = source.reference.partition(":")[2] or "experiment"
     experiment = catalogue.imported_experiment(source.module, attribute)
     return on_own_data(experiment, source.own) if source.own else experiment
@@ -117,7 +117,7 @@ def configured(experiment: Experiment, arm_name: str, settings: Mapping[str, Any
 
 
 def plan(
-    source: Source,
+    source: ExperimentSource,
     scale_name: str,
     replicates: Iterable[int],
     *,

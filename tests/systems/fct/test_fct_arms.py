@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast.claims import Differs
-from holdfast.freeze import configurations
+from holdfast.experiment.claims import Differs
+from holdfast.experiment.run import Run
+from holdfast.ledger.freezing import configurations
 from holdfast.systems.fct.backfilled import (
     AtRandom,
     Backfilled,
@@ -22,7 +23,6 @@ from holdfast.systems.fct.experiment import ARMS, CLAIMS, DIGITS, experiment
 from holdfast.systems.fct.growth import MnistGrowth
 from holdfast.systems.fct.recipes import AsTheyAre, Budget, Chosen, Linear, Rotated, Transformed
 from holdfast.systems.fct.vectors import Part, Vectors, parts_of, rows_of, scores
-from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

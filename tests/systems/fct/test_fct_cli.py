@@ -20,7 +20,7 @@ NEW = np.tanh(OLD @ RNG.normal(size=(6, 5))).astype(np.float32)
 
 
 def fct(*words, code: int = 0) -> str:
-    done = CliRunner().invoke(cli.app, ["fct", *map(str, words)])
+    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)])
     shown = done.output + (str(done.exception) if done.exception else "")
     assert (0 if done.exit_code == 0 else 1) == (1 if code else 0), shown
     return shown

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from holdfast.errors import InputError
+from holdfast.experiment.run import Run
 from holdfast.systems.fct.embedded import divided
 from holdfast.systems.fct.encoders import ConvEncoder
 from holdfast.systems.fct.experiment import ARMS, experiment, trial
 from holdfast.systems.fct.growth import Cifar100Growth, ImageNetGrowth, MnistGrowth, read_cifar
-from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.claims import check as check_claim
 from holdfast.errors import InputError
+from holdfast.experiment.claims import check as check_claim
 from holdfast.systems.fct.experiment import own
 from holdfast.systems.fct.ownpairs import OwnPairs, _grouped
 from holdfast.systems.fct.pairfiles import read_columns
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.plan import Source
+from holdfast.trials.plan import ExperimentSource
 
 
 def pairs(rows=80, old=6, new=5, side=None):
@@ -152,7 +152,7 @@ def test_what_is_compared_follows_from_what_there_is(tmp_path):
 
 def test_a_linear_migration_is_found_by_the_linear_map(tmp_path):
     np.savez(tmp_path / "p.npz", **pairs(old=5, side=3), label=np.arange(80) % 4)
-    source = Source("fct", (str(tmp_path / "p.npz"),))
+    source = ExperimentSource("fct", (str(tmp_path / "p.npz"),))
     results = Campaign(source, "smoke", tmp_path / "run", first=0).run(title="fct", card=None)
     assert [record.error for record in results.failed] == []
     recall = {record.arm: record.scalars["recall@10"] for record in results.finished}

@@ -7,11 +7,11 @@ import pytest
 
 from holdfast.encoders.sentences import has_packaged_model
 from holdfast.errors import InputError
+from holdfast.experiment.run import Run
 from holdfast.systems.fct.experiment import ARMS, trial
 from holdfast.systems.fct.recipes import Budget
 from holdfast.systems.fct.sentences import hashed_ngram_svd, tfidf_svd
 from holdfast.systems.fct.textgrowth import Docstrings, Reviews, read_sentences, summaries, whole_sentences
-from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

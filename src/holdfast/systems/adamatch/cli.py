@@ -69,7 +69,7 @@ def fit_(
 
     Example: `holdfast adamatch fit --source photos/ --target renders/ --out model/ --backbone wrn28-2 --mirror`
     """
-    from holdfast import modelfolder
+    from holdfast.estimator import modelfolder
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
 
     modelfolder.check_replaceable(out)  # now, not after an hour of training
@@ -137,7 +137,7 @@ def evaluate(
     """
     import numpy as np
 
-    from holdfast.labels import encode_labels
+    from holdfast.estimator.labels import encode_labels
     from holdfast.systems.adamatch.evaluation import Evaluation
     from holdfast.systems.adamatch.inputs import check_known, open_images
 

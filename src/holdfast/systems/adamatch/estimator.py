@@ -17,8 +17,7 @@ from holdfast.data.domain_stream import DomainStream
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
-from holdfast.inference import forward_in_batches
-from holdfast.labels import encode_labels
+from holdfast.estimator.labels import encode_labels
 from holdfast.layers.modes import evaluating
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
@@ -28,6 +27,7 @@ from holdfast.systems.adamatch.ctaugment import CTAugmentSettings
 from holdfast.systems.adamatch.images import as_images
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
 from holdfast.training import EMA, Checkpoints, fit
+from holdfast.training.inference import forward_in_batches
 from holdfast.validation import (
     check_array,
     check_choice,

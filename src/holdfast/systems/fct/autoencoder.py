@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.learner import Learner
+from holdfast.training.learner import Learner
 
 
 class Autoencoder(Learner):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from holdfast.experiment import Curve, Measurement, Scalar
+from holdfast.experiment.run import Run
 from holdfast.systems.fct.backfill import (
     BackfillCurve,
     backfill_curve,
@@ -25,7 +26,6 @@ from holdfast.systems.fct.recipes import Budget, Pair, Recipe, Transformed, meas
 from holdfast.systems.fct.retrieval import mean_average_precision
 from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.systems.fct.vectors import Part, Vectors
-from holdfast.trials.run import Run
 
 
 class Order(ABC):

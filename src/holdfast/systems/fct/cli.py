@@ -69,7 +69,7 @@ def fit_(
 
     Example: `holdfast fct fit --old old.npy --new new.npy --out model/`
     """
-    from holdfast import modelfolder
+    from holdfast.estimator import modelfolder
     from holdfast.systems.fct.migrator import EmbeddingMigrator
     from holdfast.systems.fct.reading import read_pairs
 

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.data.augment import Transform
-from holdfast.learner import Learner
-from holdfast.optim import sgd
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.fct.images import Images, image_batches
 from holdfast.training import fit
+from holdfast.training.learner import Learner
+from holdfast.training.optim import sgd
 
 
 class ConvEncoder(nn.Module):

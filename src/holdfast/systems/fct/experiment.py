@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from holdfast.claims import Better, Differs, NoWorse
 from holdfast.data.augment import Compose, Mirror, RandomAffine
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Tuning
+from holdfast.experiment.claims import Better, Differs, NoWorse
+from holdfast.experiment.run import Run
 from holdfast.systems.fct.backfilled import (
     AtRandom,
     Backfilled,
@@ -34,7 +35,6 @@ from holdfast.systems.fct.recipes import AsTheyAre, BackwardCompatible, Budget, 
 from holdfast.systems.fct.sideinfo import AutoencoderSide, PCASide, SideInfo, SimCLRSide
 from holdfast.systems.fct.textgrowth import Docstrings, Reviews, TextIndex
 from holdfast.systems.fct.vectors import Vectors, rows_of, vectors_of
-from holdfast.trials.run import Run
 
 DIGITS, WORDS, FILMS = "MNIST, digits 0-4 -> 0-9", "docstrings, TF-IDF -> MiniLM", "film reviews, TF-IDF -> MiniLM"
 LARGE = ("CIFAR-100, 50 -> 100 classes", "ImageNet, 500 -> 1000 classes")

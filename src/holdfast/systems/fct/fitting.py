@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from holdfast.data.batches import Batches
 from holdfast.errors import InputError
-from holdfast.history import Columns
-from holdfast.learner import Learner, Parts
 from holdfast.systems.fct.method import ForwardTransform, UncertaintyHead, row_errors, transform_loss, uncertainty_loss
 from holdfast.training import Checkpoints, fit
+from holdfast.training.history import Columns
+from holdfast.training.learner import Learner, Parts
 from holdfast.validation import check_fraction, check_integer, check_number, check_positive
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from holdfast.data.batches import Batches, BatchSource, LoaderBatches
 from holdfast.data.readers.images import ImageFiles
 from holdfast.errors import InputError
-from holdfast.inference import forward_in_batches
+from holdfast.training.inference import forward_in_batches
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holdfast.claims import Better, Claim
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment
+from holdfast.experiment.claims import Better, Claim
 from holdfast.systems.fct.fitters import default_batch, default_width
 from holdfast.systems.fct.ownpairs import OwnPairs
 from holdfast.systems.fct.recipes import AsTheyAre, Budget, Chosen, Linear, Migrated, Rotated, Transformed

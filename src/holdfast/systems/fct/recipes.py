@@ -13,6 +13,7 @@ from torch import Tensor
 
 from holdfast.data.augment import Transform
 from holdfast.experiment import Measurement, Scalar, Scale
+from holdfast.experiment.run import Run
 from holdfast.systems.fct.embedded import backward_compatible
 from holdfast.systems.fct.encoders import EncoderTraining
 from holdfast.systems.fct.fitting import TransformTraining
@@ -20,7 +21,6 @@ from holdfast.systems.fct.maps import FittedMap, MapFitter, Procrustes, Ridge
 from holdfast.systems.fct.mlp import MLP
 from holdfast.systems.fct.sideinfo import DIGIT_VIEWS
 from holdfast.systems.fct.vectors import Part, Vectors, scores
-from holdfast.trials.run import Run
 
 Pair = tuple[Tensor, Tensor]  # what represents the queries and the gallery, (N, D) both
 MEASURED = ("validation", "test")

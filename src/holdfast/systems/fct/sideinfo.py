@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from holdfast.data.augment import Compose, RandomAffine, Transform
 from holdfast.errors import InputError
-from holdfast.learner import Learner
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.fct.autoencoder import Autoencoder
 from holdfast.systems.fct.encoders import warm_cosine
 from holdfast.systems.fct.images import Images, image_batches
 from holdfast.systems.fct.simclr import Noise, SimCLR
 from holdfast.training import fit
+from holdfast.training.learner import Learner
 from holdfast.validation import check_array, check_integer
 
 # Rotation by up to 0.3 rad, magnification 0.8 to 1.2, shifts by up to 15 % of half a side.

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from holdfast.data.augment import Transform
 from holdfast.errors import InputError
-from holdfast.learner import Learner
+from holdfast.training.learner import Learner
 from holdfast.validation import check_array, check_positive
 
 

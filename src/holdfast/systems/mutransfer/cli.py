@@ -145,7 +145,7 @@ def sweep(
         "batch_size": batch_size,
     }
     write_json(spec, content)
-    command = [sys.executable, "-m", "holdfast.cli", "run", "mutransfer", "--on", str(spec), "--scale", "small"]
+    command = [sys.executable, "-m", "holdfast", "run", "mutransfer", "--on", str(spec), "--scale", "small"]
     command += ["--replicates", str(seeds), "--out", str(out / "run"), "--json"]
     done = subprocess.run([*command, *(["--jobs", str(jobs)] if jobs else [])], stdout=subprocess.PIPE, check=False)
     if not done.stdout:

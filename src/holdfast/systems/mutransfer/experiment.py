@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.claims import Differs, Parabola, Region, ShiftOfArgmin
-from holdfast.claims.comparisons import Near
-from holdfast.claims.scales import Log2
 from holdfast.data.batches import Batches
 from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Scalar, Scale
-from holdfast.learner import Learner
+from holdfast.experiment.claims import Differs, Parabola, Region, ShiftOfArgmin
+from holdfast.experiment.claims.comparisons import Near
+from holdfast.experiment.claims.scales import Log2
+from holdfast.experiment.run import Run
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
@@ -37,7 +37,7 @@ from holdfast.systems.mutransfer.problems import DigitsCoordinates, DigitsMLP, T
 from holdfast.systems.mutransfer.report import MuReport
 from holdfast.systems.mutransfer.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, UMuP
 from holdfast.training import Diverged, fit
-from holdfast.trials.run import Run
+from holdfast.training.learner import Learner
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 RATES = tuple(2.0**k for k in range(-15, -1))

@@ -31,6 +31,7 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
+from holdfast.experiment.run import Run
 from holdfast.systems.nonstationary_meta.claims import CLAIMS
 from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences, train_network, with_weights
 from holdfast.systems.nonstationary_meta.figure import draw_imitation
@@ -56,7 +57,6 @@ from holdfast.systems.nonstationary_meta.predictor import (
     WindowKTPredictor,
 )
 from holdfast.systems.nonstationary_meta.series import EttSeries, PackagedSeries, Series, code_lengths, per_case
-from holdfast.trials.run import Run
 
 
 # --------------------------------------------------------------------------------------------------------- problems
@@ -133,7 +133,7 @@ class Trained:
 
     def log_probs(self, run: Run, x: np.ndarray) -> np.ndarray:
         """`(B, T, 2)` on sequences `(B, T)`, by the network of this replicate; trained if it has not been yet."""
-        scale: Budget = run.scale  # type: ignore[assignment]
+        scale: Budget = run.scale
         network = self.network if scale.width is None else self.network.sized(scale.width, scale.layers)
         weights = run.stage(
             f"{run.arm_name} trained",
@@ -231,7 +231,7 @@ def trial(run: Run) -> Iterator[Measurement]:
 
 
 def _on_samples(run: Run) -> Iterator[Measurement]:
-    problem: Sampled = run.problem  # type: ignore[assignment]
+    problem: Sampled = run.problem
     judged = _judge(run, problem, "split: test")
     total, excess = judged.regret(), judged.excess()
     at = np.arange(1, len(total) + 1)
@@ -251,7 +251,7 @@ def _on_samples(run: Run) -> Iterator[Measurement]:
 
 
 def _sequences(run: Run, problem: Sampled, stream: str) -> dict[str, np.ndarray]:
-    scale: Budget = run.scale  # type: ignore[assignment]
+    scale: Budget = run.scale
     length = problem.longer * scale.length
     return run.stage(
         "sequences", draw_sequences, kind=problem.tested, length=length, rows=scale.sequences, seed=run.seed(stream)
