@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as in the tests: their parts are modules of that folder
 
 from holdfast.errors import HoldfastError
-from holdfast.signals import Signals
+from holdfast.cli.signals import Signals
 from mutants.campaign import Campaign
 from mutants.mutations import Mutation
 from mutants.room import Room
