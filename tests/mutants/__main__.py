@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as in the tests: their parts are modules of that folder
 
-from holdfast.errors import HoldfastError
 from holdfast.cli.signals import Signals
+from holdfast.errors import HoldfastError
 from mutants.campaign import Campaign
 from mutants.mutations import Mutation
 from mutants.room import Room
