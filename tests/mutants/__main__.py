@@ -48,7 +48,7 @@ def main(given: list[str] | None = None, root: Path = ROOT) -> int:
             for number, m in enumerate(campaign.chosen(), 1):
                 say(told(number, "", m, room))
             return 0
-        say(f"{room.system}: {len(campaign.every)} possible mutants; seed {campaign.seed} draws {campaign.count}")
+        say(f"{room.system}: {len(campaign.every)} possible mutants, up to {wanted.count} drawn by seed {wanted.seed}")
         return score(campaign)
     except HoldfastError as error:
         print(f"mutants: {error}", file=sys.stderr)

@@ -56,7 +56,7 @@ class Room:
     def modules(self) -> list[Path]:
         """The files to mutate, relative to the system's folder."""
         if self.names:
-            return [Path(name) for name in self.names]
+            return list(dict.fromkeys(Path(name) for name in self.names))
         folder = self.root / self.folder
         return [
             path.relative_to(folder) for path in [*folder.glob("method.py"), *sorted(folder.glob("method/**/*.py"))]

@@ -148,7 +148,7 @@ def test_a_room_s_modules_are_method_or_what_is_named(tree) -> None:
     folder = tree / "src/holdfast/systems/toy"
     (folder / "maps.py").write_text("")
     assert Room(tree, "toy").modules == [Path("method.py")]
-    assert Room(tree, "toy", ["maps.py"]).modules == [Path("maps.py")]
+    assert Room(tree, "toy", ["maps.py", "./maps.py"]).modules == [Path("maps.py")]
     (folder / "method.py").unlink()
     with pytest.raises(InputError, match=r'^toy: has neither method.py nor method/.* MODULES="'):
         Room(tree, "toy")
