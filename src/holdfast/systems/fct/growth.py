@@ -16,12 +16,12 @@ from holdfast.data.digits import MNIST_FILE, Mnist5k, mnist5k
 from holdfast.data.location import data_folder
 from holdfast.data.readers.images import ImageFiles
 from holdfast.data.readers.listings import Listing, list_folder
+from holdfast.data.readers.plainpickle import read_plain_pickle
 from holdfast.data.splits import content_rng
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.systems.fct.encoders import ConvEncoder
 from holdfast.systems.fct.images import ImageArray, Images
-from holdfast.systems.fct.plainpickle import read_plain_pickle
 from holdfast.systems.fct.resnet import ResNet50
 from holdfast.validation import check_integer
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.data.readers.plainpickle import read_plain_pickle
 from holdfast.errors import InputError
-from holdfast.systems.fct.plainpickle import read_plain_pickle
 
 plain = st.recursive(
     st.none()
@@ -154,6 +154,6 @@ def test_missing_and_large_files_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="a folder"):
         read_plain_pickle(tmp_path)
     (tmp_path / "x").write_bytes(pickle.dumps([1] * 100))
-    monkeypatch.setattr("holdfast.systems.fct.plainpickle.LARGEST", 50)
+    monkeypatch.setattr("holdfast.data.readers.plainpickle.LARGEST", 50)
     with pytest.raises(InputError, match="at most 50 bytes"):
         read_plain_pickle(tmp_path / "x")

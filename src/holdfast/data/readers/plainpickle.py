@@ -16,7 +16,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 
-LARGEST = 2**30  # bytes; CIFAR's largest file has 155 million
+LARGEST = 2**30  # bytes
 MARK = object()
 # What numpy's arrays are pickled with. The names stand for what is done here, they are not looked up.
 RECONSTRUCT = {"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"}
