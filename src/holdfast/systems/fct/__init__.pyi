@@ -9,7 +9,12 @@ from .checking import Verified as Verified
 from .checking import rollback as rollback
 from .checking import verify as verify
 from .compat import CompatReport as CompatReport
+from .compat import cmc as cmc
 from .compat import compat_report as compat_report
+from .compat import distances as distances
+from .compat import mean_average_precision as mean_average_precision
+from .compat import neighbours as neighbours
+from .compat import recall_at_k as recall_at_k
 from .dryrun import Preview as Preview
 from .dryrun import preview as preview
 from .fitting import TransformTraining as TransformTraining
@@ -30,11 +35,6 @@ from .migrator import EmbeddingMigrator as EmbeddingMigrator
 from .mlp import MLP as MLP
 from .mlp import TransformMap as TransformMap
 from .pairs import FewPairs as FewPairs
-from .retrieval import cmc as cmc
-from .retrieval import distances as distances
-from .retrieval import mean_average_precision as mean_average_precision
-from .retrieval import neighbours as neighbours
-from .retrieval import recall_at_k as recall_at_k
 from .sideinfo import AutoencoderSide as AutoencoderSide
 from .sideinfo import PCASide as PCASide
 from .sideinfo import SideInfo as SideInfo

@@ -12,6 +12,7 @@ import torch
 
 from holdfast.experiment import Curve, Measurement, Scalar
 from holdfast.experiment.run import Run
+from holdfast.retrieval import mean_average_precision
 from holdfast.systems.fct.backfill import (
     BackfillCurve,
     backfill_curve,
@@ -23,7 +24,6 @@ from holdfast.systems.fct.fitting import TransformTraining
 from holdfast.systems.fct.maps import FittedMap
 from holdfast.systems.fct.mlp import MLP, TransformMap
 from holdfast.systems.fct.recipes import Budget, Pair, Recipe, Transformed, measured
-from holdfast.systems.fct.retrieval import mean_average_precision
 from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.systems.fct.vectors import Part, Vectors
 

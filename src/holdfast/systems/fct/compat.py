@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.systems.fct.retrieval import cmc, mean_average_precision, neighbours, recall_at_k
+from holdfast.retrieval import cmc, distances, mean_average_precision, neighbours, recall_at_k
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:
@@ -122,4 +122,6 @@ def compat_report(
     return CompatReport(pd.DataFrame.from_dict(rows, orient="index"), len(q_new), len(g_old))
 
 
-__all__ = ["SYSTEMS", "CompatReport", "compat_report"]
+# With what it is measured by: the names that users of this system look for.
+__all__ = ["SYSTEMS", "CompatReport", "cmc", "compat_report", "distances", "mean_average_precision", "neighbours"]
+__all__ += ["recall_at_k"]

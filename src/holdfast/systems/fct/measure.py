@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.retrieval import mean_average_precision, neighbours, recall_at_k
 from holdfast.systems.fct.backfill import (
     BackfillCurve,
     BackfillPlanner,
@@ -22,7 +23,6 @@ from holdfast.systems.fct.dryrun import check_sizes
 from holdfast.systems.fct.migrator import EmbeddingMigrator
 from holdfast.systems.fct.pairs import Pairs
 from holdfast.systems.fct.reading import PairFiles
-from holdfast.systems.fct.retrieval import mean_average_precision, neighbours, recall_at_k
 from holdfast.systems.fct.stores import Source
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from holdfast.errors import InputError
-from holdfast.systems.fct.retrieval import neighbours, recall_at_k
+from holdfast.retrieval import neighbours, recall_at_k
 from holdfast.systems.fct.uncertainty import ResidualNeighbours
 
 MOST = 5000  # pairs that retrieval is measured on: each is compared with all others

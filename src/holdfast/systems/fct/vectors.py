@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from holdfast.systems.fct.retrieval import cmc, mean_average_precision, neighbours, recall_at_k
+from holdfast.retrieval import cmc, mean_average_precision, neighbours, recall_at_k
 
 NEAREST = 10  # neighbours that recall counts
 

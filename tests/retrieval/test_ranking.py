@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from holdfast.errors import InputError
-from holdfast.systems.fct import (
-    cmc,
-    compat_report,
-    distances,
-    mean_average_precision,
-    neighbours,
-    recall_at_k,
-    retrieval,
-)
+from holdfast.retrieval import cmc, distances, mean_average_precision, neighbours, recall_at_k, search
 
-VECTORS = np.load(Path(__file__).parents[2] / "vectors" / "fct.npz")
+VECTORS = np.load(Path(__file__).parents[1] / "vectors" / "fct.npz")
 Q, Y = VECTORS["q"], VECTORS["y"]
 IDS = np.arange(60)
 OWN = {"query_ids": IDS, "gallery_ids": IDS}
@@ -105,7 +97,7 @@ def test_distances_are_their_definitions(seed: int, metric: str) -> None:
 
 def test_work_in_pieces_gives_the_same(monkeypatch) -> None:
     whole = cmc(Q, Q, Y, Y, **OWN), mean_average_precision(Q, Q, Y, Y, **OWN), neighbours(Q, Q, 3, **OWN)
-    monkeypatch.setattr(retrieval, "ENTRIES", 7 * 60)
+    monkeypatch.setattr(search, "ENTRIES", 7 * 60)
     pieces = cmc(Q, Q, Y, Y, **OWN), mean_average_precision(Q, Q, Y, Y, **OWN), neighbours(Q, Q, 3, **OWN)
     assert all(np.array_equal(a, b) for a, b in zip(whole, pieces, strict=True))
 
@@ -129,16 +121,6 @@ def test_neighbours_are_those_of_a_sort() -> None:
     np.fill_diagonal(d, np.inf)
     assert np.array_equal(neighbours(Q, Q, 59, **OWN), np.argsort(d, 1)[:, :59])
     assert recall_at_k(neighbours(Q, Q, 7, **OWN), neighbours(Q, Q, 7, **OWN)).mean() == 1
-
-
-def test_the_report_with_new_vectors_as_the_migrated_ones_gives_new_new() -> None:
-    report = compat_report(Q, Q[:, :4], Q, Q, q_old=Q[:, :4], labels=Y, **OWN)
-    assert report.table.loc["new/migrated"].equals(report.table.loc["new/new"])
-    assert list(report.table.columns) == ["CMC top-1", "CMC top-5", "mAP", "recall@10"]
-    assert list(report.table.index) == ["old/old", "new/migrated", "new/new"]
-    assert set(report.kept.values()) == {1.0}
-    same_size = compat_report(Q, Q + 1, Q, labels=Y, **OWN)
-    assert list(same_size.table.index) == ["new/old", "new/migrated"]
 
 
 @pytest.mark.parametrize(
@@ -165,5 +147,3 @@ def test_wrong_depths_are_named() -> None:
         neighbours(Q, Q, 60, **OWN)
     with pytest.raises(InputError, match="k: must be at most"):
         neighbours(Q, Q, 61)
-    with pytest.raises(InputError, match="g_new, labels"):
-        compat_report(Q, Q, Q)
