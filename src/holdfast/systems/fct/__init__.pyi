@@ -5,9 +5,6 @@ from .backfill import oracle_order as oracle_order
 from .backfill import random_order as random_order
 from .backfill import uncertainty_order as uncertainty_order
 from .bct import bct_loss as bct_loss
-from .checking import Verified as Verified
-from .checking import rollback as rollback
-from .checking import verify as verify
 from .compat import CompatReport as CompatReport
 from .compat import cmc as cmc
 from .compat import compat_report as compat_report
@@ -15,8 +12,6 @@ from .compat import distances as distances
 from .compat import mean_average_precision as mean_average_precision
 from .compat import neighbours as neighbours
 from .compat import recall_at_k as recall_at_k
-from .dryrun import Preview as Preview
-from .dryrun import preview as preview
 from .fitting import TransformTraining as TransformTraining
 from .fitting import train_transform as train_transform
 from .maps import Affine as Affine
@@ -28,9 +23,16 @@ from .method import UncertaintyHead as UncertaintyHead
 from .method import row_errors as row_errors
 from .method import transform_loss as transform_loss
 from .method import uncertainty_loss as uncertainty_loss
-from .migration import Applied as Applied
+from .migration import ArraySource as ArraySource
+from .migration import Preview as Preview
+from .migration import Rewritten as Rewritten
+from .migration import Verified as Verified
 from .migration import apply as apply
 from .migration import migrate_stream as migrate_stream
+from .migration import open_source as open_source
+from .migration import preview as preview
+from .migration import rollback as rollback
+from .migration import verify as verify
 from .migrator import EmbeddingMigrator as EmbeddingMigrator
 from .mlp import MLP as MLP
 from .mlp import TransformMap as TransformMap
@@ -40,7 +42,5 @@ from .sideinfo import PCASide as PCASide
 from .sideinfo import SideInfo as SideInfo
 from .sideinfo import SimCLRSide as SimCLRSide
 from .simclr import nt_xent as nt_xent
-from .stores import ArraySource as ArraySource
-from .stores import open_source as open_source
 from .uncertainty import Ensemble as Ensemble
 from .uncertainty import ResidualNeighbours as ResidualNeighbours

@@ -15,8 +15,8 @@ from holdfast.errors import InputError
 from holdfast.systems.fct.speaking import print_table, say, write_figure, write_table
 
 if TYPE_CHECKING:
+    from holdfast.data.vectors import VectorSource
     from holdfast.systems.fct.migrator import EmbeddingMigrator
-    from holdfast.systems.fct.stores import Source
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -176,8 +176,8 @@ def apply(
     say(f"`holdfast fct verify {out}` reads it back; {source} is untouched.")
 
 
-def _dry_run(migrator: EmbeddingMigrator, store: Source, sample: int) -> None:
-    from holdfast.systems.fct.dryrun import preview
+def _dry_run(migrator: EmbeddingMigrator, store: VectorSource, sample: int) -> None:
+    from holdfast.systems.fct.migration import preview
 
     found = preview(migrator, store, sample)
     rows = [(n, f"{e.value:.3f}", f"{e.low:.3f}", f"{e.high:.3f}") for n, e in found.prediction.qualities.items()]
@@ -229,7 +229,7 @@ def verify(
 
     Example: `holdfast fct verify migrated.parquet --source gallery.parquet`
     """
-    from holdfast.systems.fct.checking import verify as check
+    from holdfast.data.vectors import verify as check
 
     store = None if source is None else _open(source, column, id_column, None, None)
     with bar("Reading") as progress:
@@ -251,7 +251,7 @@ def rollback(
 
     Example: `holdfast fct rollback migrated.parquet --yes`
     """
-    from holdfast.systems.fct.checking import rollback as remove
+    from holdfast.data.vectors import rollback as remove
 
     if not yes and not typer.confirm(f"Remove {out} and all that belongs to it?"):
         raise typer.Exit(1)
@@ -266,8 +266,10 @@ def _load(folder: Path, device: str | None) -> EmbeddingMigrator:
     return EmbeddingMigrator.load(folder, device=device)
 
 
-def _open(path: Path, column: str | None, id_column: str | None, side: Path | None, side_column: str | None) -> Source:
-    from holdfast.systems.fct.stores import open_source
+def _open(
+    path: Path, column: str | None, id_column: str | None, side: Path | None, side_column: str | None
+) -> VectorSource:
+    from holdfast.data.vectors import open_source
 
     return open_source(path, column=column, id_column=id_column, side=side, side_column=side_column)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.data.vectors import VectorSource
 from holdfast.errors import InputError
 from holdfast.retrieval import mean_average_precision, neighbours, recall_at_k
 from holdfast.systems.fct.backfill import (
@@ -19,11 +20,10 @@ from holdfast.systems.fct.backfill import (
     uncertainty_order,
 )
 from holdfast.systems.fct.compat import CompatReport, compat_report
-from holdfast.systems.fct.dryrun import check_sizes
+from holdfast.systems.fct.migration import check_sizes
 from holdfast.systems.fct.migrator import EmbeddingMigrator
 from holdfast.systems.fct.pairs import Pairs
 from holdfast.systems.fct.reading import PairFiles
-from holdfast.systems.fct.stores import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ class Plan:
 
 
 def plan_for(
-    migrator: EmbeddingMigrator, source: Source, budget: float, progress: Callable[[int, int], None] | None = None
+    migrator: EmbeddingMigrator, source: VectorSource, budget: float, progress: Callable[[int, int], None] | None = None
 ) -> Plan:
     """The rows of a store to embed again first. Rows with NaN or infinite values come first of all.
 

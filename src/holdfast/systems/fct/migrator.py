@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.vectors.finite import check_rows
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
@@ -17,7 +18,7 @@ from holdfast.systems.fct.fitters import MEMBERS, check_method, fit_map, fitter_
 from holdfast.systems.fct.fold import FoldedTransform
 from holdfast.systems.fct.maps import FittedMap, MapFitter, Progress, Ridge
 from holdfast.systems.fct.mlp import MLP, TransformMap
-from holdfast.systems.fct.pairs import Pairs, check_rows, warn_of_few
+from holdfast.systems.fct.pairs import Pairs, warn_of_few
 from holdfast.systems.fct.quality import Estimate, Prediction, predict_quality, row_qualities, summary
 from holdfast.systems.fct.rows import over_rows
 from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from holdfast.data.readers.names import suggest
+from holdfast.data.vectors.stores import PARQUET
 from holdfast.errors import InputError
-from holdfast.systems.fct.stores import PARQUET
 from holdfast.unpacking import DAMAGED, check_archive, check_memory
 from holdfast.validation import check_array, check_same_length
 
@@ -73,7 +73,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from holdfast.systems.fct.parquet import parquet_files
+    from holdfast.data.vectors.parquet import parquet_files
 
     tables, needed = [], 0
     try:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.vectors.finite import check_rows
 from holdfast.errors import InputError
-from holdfast.validation import as_array, check_array, check_same_length, is_tensor
+from holdfast.validation import check_array, check_same_length, is_tensor
 
 
 def as_tensor(x: Any) -> Tensor:
@@ -42,30 +43,6 @@ def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tens
         found[name] = as_tensor(check_array(array, "N D", name=name, dtype="float32"))
     check_same_length(**found)
     return found["old"], found["new"], found.get("side")
-
-
-def bad_rows(x: Any) -> np.ndarray:
-    """Numbers of the rows with a value that is NaN or infinite as float32, rising."""
-    array = as_array(x, "x")
-    if is_tensor(array):
-        return np.flatnonzero(~torch.isfinite(array).all(1).cpu().numpy())
-    if array.dtype.kind in "iub":
-        return np.zeros(0, np.int64)
-    if array.dtype.itemsize > 4:
-        with np.errstate(over="ignore"):
-            array = array.astype(np.float32)
-    # A sum is finite only if all its terms are, and costs a tenth of looking at each; it may overflow, hence the rest.
-    with np.errstate(over="ignore", invalid="ignore"):
-        doubtful = np.flatnonzero(~np.isfinite(array.sum(1)))
-    return doubtful[~np.isfinite(array[doubtful]).all(1)]
-
-
-def check_rows(x: Any, name: str) -> None:
-    """Refuse NaN and infinite rows, saying how many there are and which is the first."""
-    bad = bad_rows(x)
-    if len(bad):
-        received = f"{len(bad)} of {len(x)} rows with NaN or infinity, the first is row {bad[0]}"
-        raise InputError(name, "must be finite in float32", received)
 
 
 @dataclass(frozen=True)
@@ -175,5 +152,5 @@ def spread(x: np.ndarray) -> np.ndarray:
     return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
 
 
-__all__ = ["FewPairs", "Pairs", "as_float64", "as_pairs", "as_tensor", "bad_rows", "check_rows", "class_means"]
+__all__ = ["FewPairs", "Pairs", "as_float64", "as_pairs", "as_tensor", "class_means"]
 __all__ += ["spread", "warn_of_few", "writable"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from holdfast.data.vectors import open_source
 from holdfast.errors import InputError
 from holdfast.systems.fct.pairfiles import COLUMNS, as_keys, read_columns
 from holdfast.systems.fct.speaking import say
-from holdfast.systems.fct.stores import open_source
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Is a migration complete and undamaged; and how to go back."""
+"""Is what was computed for every row complete and undamaged; and how to go back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.vectors.job import Job, checksum, ids_checksum
+from holdfast.data.vectors.sinks import written
+from holdfast.data.vectors.stores import VectorSource
 from holdfast.errors import HoldfastError, InputError
-from holdfast.systems.fct.job import JOB, Job, checksum, ids_checksum
-from holdfast.systems.fct.sinks import FaissSink, NpySink, ParquetSink, Sink
-from holdfast.systems.fct.stores import PARQUET, Source
 
 Progress = Callable[[int, int], None]
 
@@ -38,19 +38,19 @@ class Verified:
         return not self.problems
 
 
-def verify(out: str | Path, source: Source | None = None, *, progress: Progress | None = None) -> Verified:
-    """Read a migrated store back and compare it with its manifests: every row once, every number as it was computed.
+def verify(out: str | Path, source: VectorSource | None = None, *, progress: Progress | None = None) -> Verified:
+    """Read a rewritten store back and compare it with its manifests: every row once, every number as it was computed.
 
     Args:
-        out: written by `apply`.
+        out: written by `rewrite`.
         source: the store it was made from; then ids are compared with its own, too.
         progress: called with (chunks done, chunks).
 
     Raises:
-        InputError: not an output of `apply`.
+        InputError: not an output of `rewrite`.
     """
     target = Path(out)
-    job, sink = opened(target)
+    job, sink = written(target)
     if missing := job.pending():
         chunks = f"chunk {missing[0]}" if len(missing) == 1 else f"{len(missing)} chunks, the first is {missing[0]},"
         return Verified(0, 0, job.count, (f"not finished: {chunks} of {job.count} missing; resume it",))
@@ -73,7 +73,7 @@ def verify(out: str | Path, source: Source | None = None, *, progress: Progress 
                 progress(m.chunk + 1, job.count)
     except (HoldfastError, OSError, ValueError) as error:
         problems.append(f"cannot be read: {error}")
-    problems += _outside(sink, job)
+    problems += sink.strays(job)
     if source is not None and not problems:
         problems += _against(source, job)
     return Verified(rows, sum(len(m.dropped) for m in manifests), job.count, tuple(problems))
@@ -89,48 +89,30 @@ def _compare(kept: int, crc: int, ids_crc: int, vectors: Any, ids: Any) -> str |
     return None
 
 
-def _outside(sink: Sink, job: Job) -> list[str]:
-    """What chunks cannot tell: the index made of them, files that do not belong."""
-    if isinstance(sink, ParquetSink):
-        mine = {sink.part(number) for number in range(job.count)}
-        strange = sorted(p.name for p in sink.out.iterdir() if p.suffix.lower() in PARQUET and p not in mine)
-        return [f"{len(strange)} files that no chunk wrote, such as {strange[0]}"] if strange else []
-    if isinstance(sink, FaissSink):
-        from holdfast.systems.fct.faissindex import FaissSource
-
-        wanted = job.result()["rows"]
-        try:
-            there = FaissSource(sink.out).rows
-        except InputError as error:
-            return [str(error)]
-        return [] if there == wanted else [f"the index holds {there} vectors where {wanted} were put in"]
-    return []
-
-
-def _against(source: Source, job: Job) -> list[str]:
+def _against(source: VectorSource, job: Job) -> list[str]:
     """Compare the ids of the source with those that were written, chunk by chunk."""
     if source.rows != job.rows:
-        return [f"{source.path} has {source.rows} rows now, {job.rows} when it was migrated"]
+        return [f"{source.path} has {source.rows} rows now, {job.rows} when it was read"]
     problems = []
     for m in job.manifests():
         ids = source.read(m.start, m.stop).ids
         kept = np.setdiff1d(np.arange(m.start, m.stop), m.dropped) - m.start
         if ids_checksum(ids[kept]) != m.ids_crc32:
-            problems.append(f"chunk {m.chunk}: the ids of {source.path} are not those it was migrated with")
+            problems.append(f"chunk {m.chunk}: the ids of {source.path} are not those it was read with")
     return problems
 
 
 def rollback(out: str | Path) -> list[Path]:
-    """Remove a migrated store, and its job, once it is certain that the store it was made from is still as it was.
+    """Remove a rewritten store, and its job, once it is certain that the store it was made from is still as it was.
 
     Returns:
         What was removed.
 
     Raises:
-        InputError: not an output of `apply`; the source is gone or was changed since.
+        InputError: not an output of `rewrite`; the source is gone or was changed since.
     """
     target = Path(out)
-    job, sink = opened(target)
+    job, sink = written(target)
     source = job.settings["source"]
     path = Path(source["path"])
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -139,22 +121,8 @@ def rollback(out: str | Path) -> list[Path]:
         rule = (
             f"must not be removed: the store it was made from, {path}, is gone or was changed; delete by hand if sure"
         )
-        raise InputError(str(target), rule, f"{size} bytes there, {source['bytes']} when it was migrated")
+        raise InputError(str(target), rule, f"{size} bytes there, {source['bytes']} when it was read")
     return sink.remove()
 
 
-def opened(out: Path) -> tuple[Job, Sink]:
-    """The job of an output, and the output.
-
-    Raises:
-        InputError: not an output of `apply`.
-    """
-    inside, beside = out / "_holdfast", out.with_name(out.name + ".holdfast")
-    job = Job.open(inside if (inside / JOB).is_file() else beside, out)
-    dim = int(job.settings["dim"])
-    if job.folder == inside:
-        return job, ParquetSink(out, job.settings["columns"]["vectors"], dim)
-    return job, NpySink(out, dim) if out.suffix.lower() == ".npy" else FaissSink(out, dim, None)
-
-
-__all__ = ["Verified", "opened", "rollback", "verify"]
+__all__ = ["Verified", "rollback", "verify"]

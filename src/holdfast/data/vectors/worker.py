@@ -1,4 +1,4 @@
-"""Doing the chunks of a migration: read ahead, compute, write behind, and leave to others what they have claimed."""
+"""Doing the chunks of a job: read ahead, compute, write behind, and leave to others what they have claimed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ from dataclasses import dataclass
 import filelock
 import numpy as np
 
+from holdfast.data.vectors.job import Job, Manifest, checksum, ids_checksum
+from holdfast.data.vectors.sinks import Sink
+from holdfast.data.vectors.stores import Chunk, VectorSource
 from holdfast.errors import InputError
-from holdfast.systems.fct.job import Job, Manifest, checksum, ids_checksum
-from holdfast.systems.fct.migrator import EmbeddingMigrator
-from holdfast.systems.fct.sinks import Sink
-from holdfast.systems.fct.stores import Chunk, Source
 
 Progress = Callable[[int, int], None]
-
-
-RULE = "must be finite in float32; with --resume --drop-bad it goes on and leaves such rows out"
+Function = Callable[[np.ndarray, np.ndarray | None], np.ndarray]  # (n, D), (n, S) or None -> (n, dim) float32
+RULE = "must be finite in float32; with resume and drop-bad it goes on and leaves such rows out"
 
 
 class Worker:
     """Does the chunks of a job that nobody else does. A cluster engine may call `chunk(number)` for each of them.
 
     Args:
-        migrator: fitted.
+        function: from the vectors of some rows, and what is kept beside them, to new ones.
+        dim: size of a new vector.
         source, sink: where rows come from and go to.
         job: which chunks there are.
         drop_bad: leave rows out that are not finite.
     """
 
-    def __init__(self, migrator: EmbeddingMigrator, source: Source, sink: Sink, job: Job, drop_bad: bool) -> None:
-        self.migrator, self.source, self.sink, self.job, self.drop_bad = migrator, source, sink, job, drop_bad
+    def __init__(
+        self, function: Function, dim: int, source: VectorSource, sink: Sink, job: Job, drop_bad: bool = False
+    ) -> None:
+        self.function, self.dim, self.source, self.sink = function, dim, source, sink
+        self.job, self.drop_bad = job, drop_bad
         sink.prepare(job)
 
     def run(self, progress: Progress | None = None) -> int:
@@ -55,7 +57,7 @@ class Worker:
             return False
         held = {number: lock}
         try:
-            self._write(number, self._moved(self._read(number)), held)
+            self._write(number, self._computed(self._read(number)), held)
         finally:
             for left in held.values():
                 self.job.release(number, left)
@@ -73,10 +75,10 @@ class Worker:
                 while ahead is not None:
                     number, read = ahead
                     ahead = self._ahead(claims, held, reading)
-                    moved = self._moved(read.result())
+                    made = self._computed(read.result())
                     if written is not None:
                         written.result()
-                    written = writing.submit(self._write, number, moved, held)
+                    written = writing.submit(self._write, number, made, held)
                     done += 1
                     self._show(progress)
                 if written is not None:
@@ -109,28 +111,26 @@ class Worker:
     def _read(self, number: int) -> Chunk:
         return self.source.read(*self.job.bounds(number))
 
-    def _moved(self, chunk: Chunk) -> _Moved:
+    def _computed(self, chunk: Chunk) -> _Computed:
         bad = chunk.bad()
-        if not len(bad):
-            return _Moved(chunk, self.migrator.transform(chunk.vectors, chunk.side), bad, [])
-        if not self.drop_bad:
+        if len(bad) and not self.drop_bad:
             first = f"the first is row {chunk.start + int(bad[0])} (id {chunk.ids[bad[0]]})"
             among = f"rows {chunk.start} to {chunk.start + len(chunk) - 1}"
             received = f"{len(bad)} rows with NaN or infinity among {among}, {first}"
             raise InputError(str(self.source.path), RULE, received)
-        kept = chunk.take(np.setdiff1d(np.arange(len(chunk)), bad))
-        moved = np.zeros((0, self.migrator.dims_[1]), np.float32)
-        if len(kept):
-            moved = self.migrator.transform(kept.vectors, kept.side)
-        return _Moved(kept, moved, bad + chunk.start, [str(i) for i in chunk.ids[bad].tolist()])
+        kept = chunk.take(np.setdiff1d(np.arange(len(chunk)), bad)) if len(bad) else chunk
+        made = self.function(kept.vectors, kept.side) if len(kept) else np.zeros((0, self.dim), np.float32)
+        if made.shape != (len(kept), self.dim):  # it would be written over other rows
+            raise InputError("function", f"must give shape ({len(kept)}, {self.dim})", f"shape {made.shape}")
+        return _Computed(kept, made, bad + chunk.start, [str(i) for i in chunk.ids[bad].tolist()])
 
-    def _write(self, number: int, moved: _Moved, held: dict[int, filelock.BaseFileLock]) -> None:
+    def _write(self, number: int, made: _Computed, held: dict[int, filelock.BaseFileLock]) -> None:
         """Rows first, the manifest after them, and only then is the chunk given back."""
-        self.sink.write(number, moved.chunk, moved.vectors)
+        self.sink.write(number, made.chunk, made.vectors)
         start, stop = self.job.bounds(number)
-        crc, ids = checksum(moved.vectors), ids_checksum(moved.chunk.ids)
-        dropped = moved.dropped.tolist()
-        self.job.record(Manifest(number, start, stop, len(moved.chunk), crc, ids, dropped, moved.dropped_ids))
+        crc, ids = checksum(made.vectors), ids_checksum(made.chunk.ids)
+        dropped = made.dropped.tolist()
+        self.job.record(Manifest(number, start, stop, len(made.chunk), crc, ids, dropped, made.dropped_ids))
         self.job.release(number, held.pop(number))
 
     def _show(self, progress: Progress | None) -> None:
@@ -139,7 +139,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _Computed:
     """A chunk on its way to the disk."""
 
     chunk: Chunk  # without the rows left out

@@ -1,4 +1,4 @@
-"""A migration as a job on disk: what is to be done, a manifest of every chunk done, claims of those in work.
+"""Work on every row of a store as a job on disk: what is to be done, a manifest of every chunk done, claims in work.
 
 A chunk counts as done once its manifest is there, and the manifest is written after its rows are safe on the disk. So
 a job that was killed at any moment goes on where it was: no row is lost, and no finished chunk is done again. Chunks
@@ -34,7 +34,7 @@ class Manifest:
         start, stop: rows of the source.
         kept: rows written.
         dropped: numbers of rows left out because they were not finite.
-        crc32: of the migrated vectors' bytes (float32, row after row).
+        crc32: of the computed vectors' bytes (float32, row after row).
         ids_crc32: of the ids.
     """
 
@@ -88,7 +88,7 @@ class Job:
         with _locked(lock):
             if (folder / JOB).exists():
                 if not resume:
-                    rule = "must be a new name: nothing is overwritten; --resume goes on with what was begun there"
+                    rule = "must be a new name: nothing is overwritten; resume goes on with what was begun there"
                     raise InputError(str(out), rule)
                 cls._check_same(read_json(folder / JOB), settings, out)
                 return cls(folder, settings)
@@ -107,7 +107,7 @@ class Job:
             InputError: no job is there.
         """
         if not (folder / JOB).is_file():
-            raise InputError(str(out), "must have been written by `holdfast fct apply`", f"no {folder / JOB}")
+            raise InputError(str(out), "must have been written by a job that leaves manifests", f"no {folder / JOB}")
         settings = read_json(folder / JOB)
         if not isinstance(settings, dict) or settings.get("format") != FORMAT:
             raise InputError(str(folder / JOB), f"must be a job of format {FORMAT}; use the version that wrote it")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.data.vectors.finite import bad_rows
 from holdfast.errors import InputError
-from holdfast.systems.fct.pairs import bad_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +27,7 @@ class Chunk:
     Attributes:
         start: number of the first row.
         vectors: (n, D), as stored; a row that is missing is NaN.
-        side: side information, (n, S), or None.
+        side: second vectors kept beside the first ("side information"), (n, S), or None.
         ids: what the rows are called, (n,); their numbers where the store has no ids.
         others: the other columns of a table, (n rows), or None.
     """
@@ -53,7 +53,7 @@ class Chunk:
         return Chunk(self.start, self.vectors[positions], side, self.ids[positions], others)
 
 
-class Source(ABC):
+class VectorSource(ABC):
     """Vectors that can be read by row number, any part at a time.
 
     Attributes:
@@ -92,7 +92,7 @@ class Source(ABC):
         }
 
 
-class NpySource(Source):
+class NpySource(VectorSource):
     """A matrix in an npy file; its rows are read from the file, never mapped, so that memory stays what it should.
 
     Raises:
@@ -135,7 +135,7 @@ class NpySource(Source):
         return Chunk(start, self.vectors(start, stop), None, np.arange(start, stop))
 
 
-class ArraySource(Source):
+class ArraySource(VectorSource):
     """Vectors in memory, or in a memory map of your own.
 
     Example:
@@ -160,14 +160,14 @@ class ArraySource(Source):
         return Chunk(start, np.array(self._vectors[start:stop]), None, ids)
 
 
-class WithSide(Source):
+class WithSide(VectorSource):
     """A store beside which the side information lies in another, row by row.
 
     Raises:
         InputError: numbers of rows that differ.
     """
 
-    def __init__(self, source: Source, side: Source) -> None:
+    def __init__(self, source: VectorSource, side: VectorSource) -> None:
         if source.rows != side.rows:
             rule = f"must have as many rows as {source.path} ({source.rows})"
             raise InputError(str(side.path), rule, side.rows)
@@ -186,7 +186,7 @@ def open_source(
     id_column: str | None = None,
     side: str | Path | None = None,
     side_column: str | None = None,
-) -> Source:
+) -> VectorSource:
     """The store at a path, by its suffix: .npy, .parquet or .pq (or a folder of them), .index or .faiss.
 
     Args:
@@ -206,13 +206,13 @@ def open_source(
     if not tabular and (column or id_column or side_column):
         raise InputError("column", "must not be given: only parquet files have columns", str(path))
     if tabular:
-        from holdfast.systems.fct.parquet import ParquetSource
+        from holdfast.data.vectors.parquet import ParquetSource
 
-        source: Source = ParquetSource(file, column, id_column, side_column)
+        source: VectorSource = ParquetSource(file, column, id_column, side_column)
     elif suffix == ".npy":
         source = NpySource(file)
     elif suffix in INDEX:
-        from holdfast.systems.fct.faissindex import FaissSource
+        from holdfast.data.vectors.faiss_files import FaissSource
 
         source = FaissSource(file)
     else:
@@ -222,4 +222,4 @@ def open_source(
     return source if side is None else WithSide(source, NpySource(side))
 
 
-__all__ = ["ArraySource", "Chunk", "NpySource", "Source", "WithSide", "open_source"]
+__all__ = ["ArraySource", "Chunk", "NpySource", "VectorSource", "WithSide", "open_source"]

@@ -1,8 +1,9 @@
-"""Where migrated vectors go: a folder of parquet files, an npy file, a FAISS index. Chunks arrive in any order."""
+"""Where computed vectors go: a folder of parquet files, an npy file, a FAISS index. Chunks arrive in any order."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.vectors.job import JOB, Job
+from holdfast.data.vectors.stores import INDEX, PARQUET, Chunk, NpySource, VectorSource, WithSide
 from holdfast.errors import InputError
 from holdfast.files import replacing
-from holdfast.systems.fct.job import Job
-from holdfast.systems.fct.stores import INDEX, PARQUET, Chunk, NpySource, Source
 
 PIECE = 65536  # rows copied at a time
 
@@ -34,7 +35,7 @@ class Sink(ABC):
         """Make room. Called by every process, before its first chunk."""
 
     @abstractmethod
-    def write(self, number: int, chunk: Chunk, moved: np.ndarray) -> None:
+    def write(self, number: int, chunk: Chunk, made: np.ndarray) -> None:
         """Write a chunk's rows; on return they are on the disk. Writing one again replaces it."""
 
     @abstractmethod
@@ -44,6 +45,10 @@ class Sink(ABC):
     @abstractmethod
     def stored(self, job: Job) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         """(vectors, ids) of each chunk, in order, read back from the output; None where it cannot tell."""
+
+    def strays(self, job: Job) -> list[str]:
+        """What is wrong with a finished output that its chunks cannot tell, one sentence each."""
+        return []
 
     @abstractmethod
     def remove(self) -> list[Path]:
@@ -63,12 +68,12 @@ class ParquetSink(Sink):
     def prepare(self, job: Job) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
 
-    def write(self, number: int, chunk: Chunk, moved: np.ndarray) -> None:
+    def write(self, number: int, chunk: Chunk, made: np.ndarray) -> None:
         import pyarrow.parquet as pq
 
-        from holdfast.systems.fct.parquet import with_vectors
+        from holdfast.data.vectors.parquet import with_vectors
 
-        table = with_vectors(chunk.others, self.column, moved)
+        table = with_vectors(chunk.others, self.column, made)
         with replacing(self.part(number)) as temporary:
             # Embeddings do not repeat: dictionaries and compression would cost time and save nothing.
             texts = [name for name in table.column_names if name != self.column]
@@ -85,7 +90,7 @@ class ParquetSink(Sink):
         return {"files": job.count}
 
     def stored(self, job: Job) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
-        from holdfast.systems.fct.parquet import ParquetSource
+        from holdfast.data.vectors.parquet import ParquetSource
 
         id_column = job.settings["columns"].get("id")
         for manifest in job.manifests():
@@ -96,9 +101,12 @@ class ParquetSink(Sink):
             chunk = source.read(0, source.rows)
             yield chunk.vectors, chunk.ids if id_column else None
 
-    def remove(self) -> list[Path]:
-        import shutil
+    def strays(self, job: Job) -> list[str]:
+        mine = {self.part(number) for number in range(job.count)}
+        strange = sorted(p.name for p in self.out.iterdir() if p.suffix.lower() in PARQUET and p not in mine)
+        return [f"{len(strange)} files that no chunk wrote, such as {strange[0]}"] if strange else []
 
+    def remove(self) -> list[Path]:
         shutil.rmtree(self.out)
         return [self.out]
 
@@ -119,11 +127,11 @@ class NpySink(Sink):
         if self.data.exists():
             self._offset = int(np.load(self.data, mmap_mode="r", allow_pickle=False).offset)
 
-    def write(self, number: int, chunk: Chunk, moved: np.ndarray) -> None:
+    def write(self, number: int, chunk: Chunk, made: np.ndarray) -> None:
         # Written, not mapped: mapped pages would count as memory of this process.
         with self.data.open("r+b") as file:
             file.seek(self._offset + chunk.start * self.dim * 4)
-            file.write(np.ascontiguousarray(moved, np.float32).data)
+            file.write(np.ascontiguousarray(made, np.float32).data)
             file.flush()
             os.fsync(file.fileno())
 
@@ -165,8 +173,6 @@ class NpySink(Sink):
             yield np.zeros((abs(source.rows - start), self.dim), np.float32), None
 
     def remove(self) -> list[Path]:
-        import shutil
-
         removed = [path for path in (self.out, self.numbers) if path.exists()]
         for path in removed:
             path.unlink()
@@ -184,7 +190,7 @@ class FaissSink(NpySink):
     def finish(self, job: Job) -> dict[str, Any]:
         import faiss
 
-        from holdfast.systems.fct.faissindex import TRAINING, build
+        from holdfast.retrieval.faiss_index import TRAINING, filled_like
 
         data = NpySource(self.data)
         kept = sum(m.kept for m in job.manifests())
@@ -199,7 +205,7 @@ class FaissSink(NpySink):
                     ids = self._source.ids[m.start + left[first:last]]
                     yield ids, data.vectors(m.start + first, m.start + last)
 
-        made = build(self._source, rows(), self._sample(job, data, TRAINING), self.dim)
+        made = filled_like(self._source.index, rows(), self._sample(job, data, TRAINING), self.dim)
         with replacing(self.out) as temporary:
             faiss.write_index(made, str(temporary))
         return {"rows": int(made.ntotal), "kind": type(made).__name__, "bytes": self.out.stat().st_size}
@@ -217,15 +223,23 @@ class FaissSink(NpySink):
         for m in job.manifests():
             yield (source.vectors(m.start, m.start + m.kept) if m.kept else np.zeros((0, self.dim), np.float32)), None
 
+    def strays(self, job: Job) -> list[str]:
+        from holdfast.data.vectors.faiss_files import FaissSource
 
-def sink_for(out: Path, source: Source, dim: int, column: str | None = None) -> Sink:
+        wanted = job.result()["rows"]
+        try:
+            there = FaissSource(self.out).rows
+        except InputError as error:
+            return [str(error)]
+        return [] if there == wanted else [f"the index holds {there} vectors where {wanted} were put in"]
+
+
+def sink_for(out: Path, source: VectorSource, dim: int, column: str | None = None) -> Sink:
     """The output that goes with a path: .npy, .parquet (a folder), .index or .faiss; of the source's kind.
 
     Raises:
         InputError: an unknown suffix; an index whose source is none.
     """
-    from holdfast.systems.fct.stores import WithSide
-
     inner = source.stored if isinstance(source, WithSide) else source
     suffix = out.suffix.lower()
     if suffix in PARQUET:
@@ -239,4 +253,18 @@ def sink_for(out: Path, source: Source, dim: int, column: str | None = None) -> 
     raise InputError(str(out), f"must end in .npy, {', '.join((*PARQUET, *INDEX))}", suffix or "no suffix")
 
 
-__all__ = ["FaissSink", "NpySink", "ParquetSink", "Sink", "sink_for"]
+def written(out: Path) -> tuple[Job, Sink]:
+    """The job of an output, and the output.
+
+    Raises:
+        InputError: no job wrote it.
+    """
+    inside, beside = out / "_holdfast", out.with_name(out.name + ".holdfast")
+    job = Job.open(inside if (inside / JOB).is_file() else beside, out)
+    dim = int(job.settings["dim"])
+    if job.folder == inside:
+        return job, ParquetSink(out, job.settings["columns"]["vectors"], dim)
+    return job, NpySink(out, dim) if out.suffix.lower() == ".npy" else FaissSink(out, dim, None)
+
+
+__all__ = ["FaissSink", "NpySink", "ParquetSink", "Sink", "sink_for", "written"]

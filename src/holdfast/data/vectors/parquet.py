@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.data.readers.names import suggest
+from holdfast.data.vectors.stores import PARQUET, Chunk, VectorSource
 from holdfast.errors import InputError
-from holdfast.systems.fct.stores import PARQUET, Chunk, Source
 
 BATCH = 16384  # rows decoded at a time
 
 
-class ParquetSource(Source):
+class ParquetSource(VectorSource):
     """A parquet file, or a folder of them in the order of their names.
 
     Reading forward is what it is good at; going back starts again at the row group that holds the row.

@@ -7,11 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from holdfast.data.vectors import ArraySource, VectorSource, open_source, rewrite, verify
 from holdfast.errors import InputError
-from holdfast.systems.fct import ArraySource, EmbeddingMigrator, apply, migrate_stream, open_source, verify
-from toy_gallery import IDS, MIGRATOR, MOVED, NEW, OLD, RNG, ROWS, lists, table, written
+from toy_gallery import IDS, MOVED, OLD, RNG, ROWS, lists, move, table, written
 
 faiss = pytest.importorskip("faiss", reason="faiss-cpu is not installed")
+
+
+def moved(source: VectorSource, out, **options):
+    return rewrite(source, out, move, 4, model="toy", **options)
 
 
 # ------------------------------------------------------------------------------------------------------- kinds of store
@@ -20,7 +24,7 @@ faiss = pytest.importorskip("faiss", reason="faiss-cpu is not installed")
 def test_parquet_to_parquet(tmp_path, kind, group) -> None:
     pq.write_table(table(kind), tmp_path / "g.parquet", row_group_size=group)
     source = open_source(tmp_path / "g.parquet")
-    done = apply(MIGRATOR, source, tmp_path / "new.parquet", chunk=150)
+    done = moved(source, tmp_path / "new.parquet", chunk=150)
     assert (done.rows, done.dropped, done.chunks) == (ROWS, 0, (7, 7))
     back = pq.read_table(tmp_path / "new.parquet")  # as anybody reads a folder of parquet files
     assert back.column("id").to_pylist() == IDS.tolist()
@@ -49,8 +53,8 @@ def test_rows_can_be_read_in_any_order(tmp_path) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_npy_to_npy(tmp_path, order, dtype) -> None:
     source = open_source(written(tmp_path / "g.npy", np.asarray(OLD, dtype, order=order)))
-    done = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100)
-    assert np.allclose(np.load(done.out), MIGRATOR.transform(OLD.astype(dtype)), atol=1e-6)
+    done = moved(source, tmp_path / "new.npy", chunk=100)
+    assert np.allclose(np.load(done.out), move(OLD.astype(dtype)), atol=1e-6)
     assert verify(done.out, source) == verify(done.out)
     assert verify(done.out).passed
 
@@ -70,7 +74,7 @@ def test_faiss_to_faiss(tmp_path, description, ids) -> None:
     index.add_with_ids(OLD, names) if ids else index.add(OLD)
     faiss.write_index(index, str(tmp_path / "g.index"))
     source = open_source(tmp_path / "g.index")
-    done = apply(MIGRATOR, source, tmp_path / "new.index", chunk=300)
+    done = moved(source, tmp_path / "new.index", chunk=300)
     index, made = faiss.read_index(str(tmp_path / "g.index")), faiss.read_index(str(done.out))
     assert (type(made), made.ntotal, made.d, made.metric_type) == (type(index), ROWS, 4, index.metric_type)
     if hasattr(made, "nprobe"):
@@ -96,7 +100,7 @@ def test_an_index_that_cannot_be_made_again_is_refused(tmp_path) -> None:
         open_source(tmp_path / "h.index")
     source = open_source(written(tmp_path / "g.npy"))
     with pytest.raises(InputError, match="must not be an index where the source is none"):
-        apply(MIGRATOR, source, tmp_path / "n.index")
+        moved(source, tmp_path / "n.index")
 
 
 def test_an_id_of_several_vectors_is_refused_where_only_one_of_them_would_be_read(tmp_path) -> None:
@@ -116,32 +120,20 @@ def test_an_id_of_several_vectors_is_refused_where_only_one_of_them_would_be_rea
 
 def test_side_information_travels_with_its_rows(tmp_path) -> None:
     side = RNG.normal(size=(ROWS, 3)).astype(np.float32)
-    model = EmbeddingMigrator("ridge").fit(OLD, NEW, side)
-    wanted = model.transform(OLD, side)
+    wanted = move(OLD, side)
     written(tmp_path / "g.npy")
     written(tmp_path / "s.npy", side)
-    done = apply(model, open_source(tmp_path / "g.npy", side=tmp_path / "s.npy"), tmp_path / "a.npy", chunk=100)
+    done = moved(open_source(tmp_path / "g.npy", side=tmp_path / "s.npy"), tmp_path / "a.npy", chunk=100)
     assert np.allclose(np.load(done.out), wanted, atol=1e-6)
     pq.write_table(table().append_column("psi", lists(side)), tmp_path / "g.parquet", row_group_size=77)
     source = open_source(tmp_path / "g.parquet", column="embedding", side_column="psi")
-    done = apply(model, source, tmp_path / "b.parquet", chunk=100)
+    done = moved(source, tmp_path / "b.parquet", chunk=100)
     back = pq.read_table(done.out)
     assert np.allclose(np.array(back.column("embedding").to_pylist()), wanted, atol=1e-6)
     assert np.allclose(np.array(back.column("psi").to_pylist()), side)
-    with pytest.raises(InputError, match="must come with side information of 3 dimensions"):
-        apply(model, open_source(tmp_path / "g.npy"), tmp_path / "c.npy")
     written(tmp_path / "t.npy", side[:5])
     with pytest.raises(InputError, match=r"must have as many rows as .* \(1003\); received 5"):
         open_source(tmp_path / "g.npy", side=tmp_path / "t.npy")
-
-
-def test_a_stream_of_batches() -> None:
-    batches = [(IDS[i : i + 100], OLD[i : i + 100]) for i in range(0, ROWS, 100)]
-    found = list(migrate_stream(MIGRATOR, iter(batches)))
-    assert np.concatenate([ids for ids, _ in found]).tolist() == IDS.tolist()
-    assert np.allclose(np.concatenate([x for _, x in found]), MOVED, atol=1e-6)
-    with pytest.raises(InputError, match="batch 1: old: must have shape"):
-        list(migrate_stream(MIGRATOR, [batches[0], ([1], OLD[:1, :3])]))
 
 
 # --------------------------------------------------------------------------------------------------------- wrong files
@@ -179,7 +171,5 @@ def test_wrong_files_are_named(tmp_path) -> None:
     refused("must be a readable parquet file", "bad.parquet")
     (tmp_path / "bad.index").write_bytes(b"no index")
     refused("must be a FAISS index", "bad.index")
-    with pytest.raises(InputError, match="must hold vectors of 8 dimensions, as in fit; received 4"):
-        apply(MIGRATOR, ArraySource(NEW), tmp_path / "x.npy")
     with pytest.raises(InputError, match="ids: must have one value per vector"):
         ArraySource(OLD, IDS[:4])
