@@ -16,6 +16,7 @@ from holdfast.data.augment import (
     Cutout,
     Identity,
     Mirror,
+    Noise,
     RandomAffine,
     Shift,
     TwoViews,
@@ -191,3 +192,10 @@ def test_two_views_draws_nothing_where_nothing_learns():
     before = g.get_state()
     TwoViews(Shift(1), Cutout(2)).learn(nn.Identity(), torch.zeros(2, 1, 4, 4), torch.zeros(2).long(), g)
     assert torch.equal(g.get_state(), before)
+
+
+def test_noise_has_its_deviation_and_depends_on_the_generator_alone():
+    one, same, other = (Noise(0.5)(torch.zeros(200, 1, 12, 12), torch.Generator().manual_seed(s)) for s in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert float(one.std()) == pytest.approx(0.5, rel=0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from holdfast.data.images import ImageArray, embed
 from holdfast.systems.fct.encoders import (
     Classifier,
     ConvEncoder,
@@ -12,33 +13,14 @@ from holdfast.systems.fct.encoders import (
     train_classifier,
     warm_cosine,
 )
-from holdfast.systems.fct.images import ImageArray, embed, of_classes
-from holdfast.systems.fct.resnet import ResNet50
-
-
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def test_resnet_has_the_layers_of_the_paper():
-    net = ResNet50(128)
-    plain = 23_508_032  # ResNet-50 without its linear head, as everybody counts it
-    last = 512 * 2048 + 2 * 2048
-    ours = 512 * 128 + 2 * 128 + 2048 * 128 + 2 * 128  # the last block narrows, and so needs a shortcut of its own
-    assert parameters(net) == plain - last + ours
 
 
 def test_embeddings_are_not_negative_and_not_normalised():
     torch.manual_seed(0)
-    for net, x in (
-        (ConvEncoder(1, 28, 16), torch.rand(5, 1, 28, 28)),
-        (ResNet50(12, (1, 1, 1, 1), 4), torch.rand(5, 3, 64, 64)),
-    ):
-        z = net(x)
-        assert z.shape == (5, net.dim)
-        assert (z >= 0).all()
-        assert (z > 0).any()
-        assert z.norm(dim=1).std() > 0
+    z = ConvEncoder(1, 28, 16)(torch.rand(5, 1, 28, 28))
+    assert z.shape == (5, 16)
+    assert (z >= 0).all()
+    assert z.norm(dim=1).std() > 0
 
 
 @pytest.mark.parametrize("side", [7, 8, 12, 28, 29])
@@ -52,13 +34,6 @@ def test_the_rate_rises_and_falls_as_half_a_cosine():
     assert max(rates) == rates[5] == 1
     assert rates[5:] == sorted(rates[5:], reverse=True)
     assert warm_cosine(0.0) == 1
-
-
-def test_old_and_new_differ_by_their_classes_only():
-    data = ImageArray(torch.rand(40, 1, 8, 8), torch.arange(40) % 4)
-    known = of_classes(data, 2)
-    assert known.labels.unique().tolist() == [0, 1]
-    assert torch.equal(known.read(), data.read(torch.nonzero(data.labels < 2).squeeze(1)))
 
 
 def trained(**change):

@@ -153,7 +153,7 @@ def test_what_is_compared_follows_from_what_there_is(tmp_path):
 def test_a_linear_migration_is_found_by_the_linear_map(tmp_path):
     np.savez(tmp_path / "p.npz", **pairs(old=5, side=3), label=np.arange(80) % 4)
     source = ExperimentSource("fct", (str(tmp_path / "p.npz"),))
-    results = Campaign(source, "smoke", tmp_path / "run", first=0).run(title="fct", card=None)
+    results = Campaign(source, "smoke", tmp_path / "run", first=0).run()
     assert [record.error for record in results.failed] == []
     recall = {record.arm: record.scalars["recall@10"] for record in results.finished}
     assert recall["ridge"] > 90

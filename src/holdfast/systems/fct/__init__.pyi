@@ -4,7 +4,6 @@ from .backfill import backfill_curve as backfill_curve
 from .backfill import oracle_order as oracle_order
 from .backfill import random_order as random_order
 from .backfill import uncertainty_order as uncertainty_order
-from .bct import bct_loss as bct_loss
 from .compat import CompatReport as CompatReport
 from .compat import cmc as cmc
 from .compat import compat_report as compat_report
@@ -41,6 +40,7 @@ from .sideinfo import AutoencoderSide as AutoencoderSide
 from .sideinfo import PCASide as PCASide
 from .sideinfo import SideInfo as SideInfo
 from .sideinfo import SimCLRSide as SimCLRSide
-from .simclr import nt_xent as nt_xent
+from .sideinfo import bct_loss as bct_loss
+from .sideinfo import nt_xent as nt_xent
 from .uncertainty import Ensemble as Ensemble
 from .uncertainty import ResidualNeighbours as ResidualNeighbours

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.baselines.bct import bct_loss
+from holdfast.data.images import embed, labels_of, of_classes
+from holdfast.encoders.bags_of_words import hashed_ngram_svd, tfidf_svd
 from holdfast.encoders.sentences import SentenceEncoder
 from holdfast.randomness import derived_seed
-from holdfast.systems.fct.bct import bct_loss
 from holdfast.systems.fct.encoders import EncoderTraining, train_classifier
 from holdfast.systems.fct.growth import ClassGrowth, GrowthParts
-from holdfast.systems.fct.images import embed, labels_of, of_classes
-from holdfast.systems.fct.sentences import hashed_ngram_svd, tfidf_svd
 from holdfast.systems.fct.sideinfo import SideInfo
 from holdfast.systems.fct.textgrowth import TextIndex
 from holdfast.validation import check_integer

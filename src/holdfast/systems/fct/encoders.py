@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.data.augment import Transform
+from holdfast.data.images import Images, image_batches
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.fct.images import Images, image_batches
 from holdfast.training import fit
 from holdfast.training.learner import Learner
 from holdfast.training.optim import sgd

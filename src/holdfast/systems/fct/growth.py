@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from holdfast.data.cifar import read_cifar
 from holdfast.data.digits import MNIST_FILE, Mnist5k, mnist5k
+from holdfast.data.images import ImageArray, Images
 from holdfast.data.location import data_folder
 from holdfast.data.readers.images import ImageFiles
 from holdfast.data.readers.listings import Listing, list_folder
-from holdfast.data.readers.plainpickle import read_plain_pickle
 from holdfast.data.splits import content_rng
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
+from holdfast.layers.resnet import ResNet50
 from holdfast.systems.fct.encoders import ConvEncoder
-from holdfast.systems.fct.images import ImageArray, Images
-from holdfast.systems.fct.resnet import ResNet50
 from holdfast.validation import check_integer
 
 
@@ -216,32 +216,4 @@ class ImageNetGrowth(_Published):
         return f"ImageNet: the first {self.old_classes} classes -> all, the validation set as query and gallery"
 
 
-def read_cifar(path: Path, classes: int = 100) -> ImageArray:
-    """The images of one file of CIFAR-100's python version.
-
-    Args:
-        path: a pickle of {"data": (N, 3072) uint8, red then green then blue, "fine_labels": N numbers}.
-        classes: labels lie in [0, classes).
-
-    Raises:
-        InputError: the file is none of that kind, or holds anything but plain data.
-    """
-    content = read_plain_pickle(path)
-    if not isinstance(content, dict):
-        raise InputError(str(path), "must hold a dict", type(content).__name__)
-    found = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in content.items()}
-    for name in ("data", "fine_labels"):
-        if name not in found:
-            raise InputError(str(path), f"must have an entry {name!r}", sorted(map(str, found)))
-    data, labels = found["data"], found["fine_labels"]
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
-        shown = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
-        raise InputError(f"{path}: data", "must be uint8 of shape (N, 3072)", shown)
-    right = isinstance(labels, list) and all(type(k) is int and 0 <= k < classes for k in labels)
-    if not right or len(labels) != len(data):
-        raise InputError(f"{path}: fine_labels", f"must be {len(data)} whole numbers from 0 to {classes - 1}")
-    pixels = torch.from_numpy(data.reshape(-1, 3, 32, 32).astype(np.float32) / 255)
-    return ImageArray(pixels, torch.tensor(labels))
-
-
-__all__ = ["Cifar100Growth", "ClassGrowth", "GrowthParts", "ImageNetGrowth", "MnistGrowth", "read_cifar"]
+__all__ = ["Cifar100Growth", "ClassGrowth", "GrowthParts", "ImageNetGrowth", "MnistGrowth"]

@@ -20,8 +20,8 @@ from holdfast.systems.fct.maps import FittedMap, MapFitter, Progress, Ridge
 from holdfast.systems.fct.mlp import MLP, TransformMap
 from holdfast.systems.fct.pairs import Pairs, warn_of_few
 from holdfast.systems.fct.quality import Estimate, Prediction, predict_quality, row_qualities, summary
-from holdfast.systems.fct.rows import over_rows
 from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
+from holdfast.training.rowwise import over_rows
 from holdfast.validation import check_array, check_choice, check_fraction, check_integer
 
 UNCERTAINTIES = ("head", "neighbours", "ensemble")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.data.vectors.finite import check_rows
 from holdfast.errors import InputError
+from holdfast.training.rowwise import writable
 from holdfast.validation import check_array, check_same_length, is_tensor
 
 
@@ -20,12 +21,6 @@ def as_tensor(x: Any) -> Tensor:
     if is_tensor(x):
         return x.detach().to("cpu", torch.float32)
     return torch.from_numpy(writable(np.asarray(x, np.float32)))
-
-
-def writable(x: np.ndarray) -> np.ndarray:
-    """x, or a copy where it may not be written to: torch would warn of arrays that Arrow owns."""
-    x = np.ascontiguousarray(x)
-    return x if x.flags.writeable else x.copy()
 
 
 def as_pairs(old: Any, new: Any, side: Any = None) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -153,4 +148,4 @@ def spread(x: np.ndarray) -> np.ndarray:
 
 
 __all__ = ["FewPairs", "Pairs", "as_float64", "as_pairs", "as_tensor", "class_means"]
-__all__ += ["spread", "warn_of_few", "writable"]
+__all__ += ["spread", "warn_of_few"]

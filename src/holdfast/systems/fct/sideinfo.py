@@ -10,19 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from holdfast.data.augment import Compose, RandomAffine, Transform
+from holdfast.baselines.autoencoder import Autoencoder
+from holdfast.baselines.bct import bct_loss
+from holdfast.baselines.simclr import SimCLR
+from holdfast.data.augment import Compose, Noise, RandomAffine, Transform
+from holdfast.data.images import Images, image_batches
 from holdfast.errors import InputError
+from holdfast.layers.principal_components import PrincipalComponents
+from holdfast.losses.contrastive import nt_xent
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.fct.autoencoder import Autoencoder
 from holdfast.systems.fct.encoders import warm_cosine
-from holdfast.systems.fct.images import Images, image_batches
-from holdfast.systems.fct.simclr import Noise, SimCLR
 from holdfast.training import fit
 from holdfast.training.learner import Learner
-from holdfast.validation import check_array, check_integer
 
 # Rotation by up to 0.3 rad, magnification 0.8 to 1.2, shifts by up to 15 % of half a side.
 DIGIT_VIEWS = Compose((RandomAffine(degrees=17.19, scale=(0.8, 1.2), shear=0.0, translate=0.075), Noise(0.1)))
@@ -152,43 +153,4 @@ class PCASide(SideInfo):
         return PrincipalComponents.of(images.read(), self.dim).to(device).eval()
 
 
-class PrincipalComponents(nn.Module):
-    """(x - mean) @ components of flattened inputs.
-
-    Args:
-        mean: (P,). components: (P, D), orthonormal columns.
-
-    Example:
-        >>> x = torch.randn(50, 1, 2, 3, generator=torch.Generator().manual_seed(0))
-        >>> z, centred = PrincipalComponents.of(x, 6)(x), x.flatten(1) - x.flatten(1).mean(0)
-        >>> bool(torch.allclose(z @ z.T, centred @ centred.T, atol=1e-4))  # with all components, a rotation
-        True
-    """
-
-    def __init__(self, mean: Tensor, components: Tensor) -> None:
-        super().__init__()
-        self.dim = components.shape[1]
-        self.register_buffer("mean", mean)
-        self.register_buffer("components", components)
-
-    @classmethod
-    def of(cls, x: Tensor, dim: int) -> PrincipalComponents:
-        """The `dim` directions of largest variance of x (N, ...); each with its largest entry positive.
-
-        Raises:
-            InputError: `dim` exceeds the number of rows or of values per row.
-        """
-        flat = check_array(x, "N ... " if x.ndim == 0 else " ".join("_" * x.ndim), name="x").flatten(1).double()
-        check_integer(dim, "dim", low=1, high=min(flat.shape))
-        mean = flat.mean(0)
-        _, _, directions = torch.linalg.svd(flat - mean, full_matrices=False)
-        chosen = directions[:dim]
-        largest = chosen.gather(1, chosen.abs().argmax(1, keepdim=True))
-        return cls(mean.float(), (chosen * largest.sign()).T.float().contiguous())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, ...) to (N, D)."""
-        return (x.flatten(1) - self.mean) @ self.components  # type: ignore[operator]
-
-
-__all__ = ["AutoencoderSide", "PCASide", "PrincipalComponents", "SideInfo", "SimCLRSide"]
+__all__ = ["AutoencoderSide", "PCASide", "SideInfo", "SimCLRSide", "bct_loss", "nt_xent"]

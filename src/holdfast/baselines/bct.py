@@ -1,4 +1,4 @@
-"""Backward-compatible training (Shen, Xiong, Xia, Soatto, CVPR 2020, arXiv 2003.11942): the baseline of FCT.
+"""Backward-compatible training (Shen, Xiong, Xia, Soatto, CVPR 2020, arXiv 2003.11942).
 
 The new model is trained so that the old model's classifier understands its embeddings, too; new queries are then
 compared with old embeddings as they are. Nothing has to be migrated, and the new model pays for it.

@@ -1,4 +1,4 @@
-"""Two bags of words as embeddings of sentences: they stand for an older system."""
+"""Sentences as vectors without a network: bags of words and of character n-grams, reduced by an SVD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An autoencoder: side-information that keeps what is needed to draw the image again."""
+"""An autoencoder: an encoder that keeps what is needed to draw the image again."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast.baselines.bct import bct_loss
 from holdfast.errors import InputError
-from holdfast.systems.fct.bct import bct_loss
 
 
 def by_hand(features, labels, old, known, weight, smoothing=0.0):

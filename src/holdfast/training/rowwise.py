@@ -8,10 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from holdfast.systems.fct.pairs import writable
-
 # Rows whose hidden layers stay in a CPU's cache, more or less: 2,048 rows of 2,048 numbers are 16 MB.
 CPU_ROWS = 2048
+
+
+def writable(x: np.ndarray) -> np.ndarray:
+    """x, or a copy where it may not be written to: torch would warn of arrays that others own."""
+    x = np.ascontiguousarray(x)
+    return x if x.flags.writeable else x.copy()
 
 
 def over_rows(
@@ -34,7 +38,13 @@ def over_rows(
         out: array (N, ...), float32, of the result's shape.
         batch_size: rows at a time (on a CPU at most 2,048).
         device: where the function's weights are.
-        on_rows: called with the rows of each piece.
+        on_rows: called with the number of rows of each piece.
+
+    Example:
+        >>> out = np.empty((2, 2), np.float32)
+        >>> over_rows(lambda x: 2 * x, [np.eye(2)], out, batch_size=1, device=torch.device("cpu"))
+        array([[2., 0.],
+               [0., 2.]], dtype=float32)
     """
     rows = len(inputs[0])
     size = min(batch_size, CPU_ROWS) if device.type == "cpu" else batch_size
@@ -104,4 +114,4 @@ class _Lane:
         return piece.stop - piece.start
 
 
-__all__ = ["over_rows"]
+__all__ = ["over_rows", "writable"]

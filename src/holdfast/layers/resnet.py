@@ -1,7 +1,8 @@
-"""ResNet-50 whose last residual block makes the embedding (section 4.1 of the paper).
+"""ResNet-50 whose last residual block makes the embedding.
 
 He, Zhang, Ren, Sun, CVPR 2016, arXiv 1512.03385, with the stride in the 3x3 convolution. The last block narrows to the
-embedding's length, and its ReLU ends it: embeddings are non-negative and not normalised. There is no linear head.
+embedding's length, and its ReLU ends it: embeddings are non-negative and not normalised, and there is no linear head
+(Ramanujan et al., CVPR 2022, arXiv 2112.02805, section 4.1).
 """
 
 from __future__ import annotations
