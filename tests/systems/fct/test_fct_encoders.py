@@ -6,13 +6,9 @@ import pytest
 import torch
 
 from holdfast.data.images import ImageArray, embed
-from holdfast.systems.fct.encoders import (
-    Classifier,
-    ConvEncoder,
-    EncoderTraining,
-    train_classifier,
-    warm_cosine,
-)
+from holdfast.systems.fct.experiment.encoders import Classifier, EncoderTraining, train_classifier
+from holdfast.systems.fct.net import ConvEncoder
+from holdfast.training.optim import warm_cosine
 
 
 def test_embeddings_are_not_negative_and_not_normalised():

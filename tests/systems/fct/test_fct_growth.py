@@ -11,10 +11,10 @@ from PIL import Image
 
 from holdfast.errors import InputError
 from holdfast.experiment.run import Run
-from holdfast.systems.fct.embedded import divided
-from holdfast.systems.fct.encoders import ConvEncoder
 from holdfast.systems.fct.experiment import ARMS, experiment, trial
-from holdfast.systems.fct.growth import Cifar100Growth, ImageNetGrowth, MnistGrowth
+from holdfast.systems.fct.experiment.stages import divided
+from holdfast.systems.fct.net import ConvEncoder
+from holdfast.systems.fct.problems import Cifar100Growth, ImageNetGrowth, MnistGrowth
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 from toy_cifar import write_cifar

@@ -9,8 +9,8 @@ from holdfast.baselines.autoencoder import Autoencoder
 from holdfast.baselines.simclr import SimCLR
 from holdfast.data.images import ImageArray, embed
 from holdfast.errors import InputError
-from holdfast.systems.fct.encoders import ConvEncoder
-from holdfast.systems.fct.sideinfo import DIGIT_VIEWS, AutoencoderSide, PCASide, SimCLRSide
+from holdfast.systems.fct.net import ConvEncoder
+from holdfast.systems.fct.tool.sideinfo import DIGIT_VIEWS, AutoencoderSide, PCASide, SimCLRSide
 
 
 @pytest.mark.parametrize("kind", ["simclr", "autoencoder"])

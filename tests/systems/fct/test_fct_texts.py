@@ -8,8 +8,8 @@ from holdfast.encoders.sentences import has_packaged_model
 from holdfast.errors import InputError
 from holdfast.experiment.run import Run
 from holdfast.systems.fct.experiment import ARMS, trial
-from holdfast.systems.fct.recipes import Budget
-from holdfast.systems.fct.textgrowth import Docstrings, Reviews
+from holdfast.systems.fct.experiment.arms import Budget
+from holdfast.systems.fct.problems import Docstrings, Reviews
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

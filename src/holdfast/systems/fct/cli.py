@@ -12,11 +12,11 @@ import typer
 
 from holdfast.console import bar
 from holdfast.errors import InputError
-from holdfast.systems.fct.speaking import print_table, say, write_figure, write_table
+from holdfast.systems.fct.tool.speaking import print_table, say, write_figure, write_table
 
 if TYPE_CHECKING:
     from holdfast.data.vectors import VectorSource
-    from holdfast.systems.fct.migrator import EmbeddingMigrator
+    from holdfast.systems.fct.estimator import EmbeddingMigrator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,8 +70,8 @@ def fit_(
     Example: `holdfast fct fit --old old.npy --new new.npy --out model/`
     """
     from holdfast.estimator import modelfolder
-    from holdfast.systems.fct.migrator import EmbeddingMigrator
-    from holdfast.systems.fct.reading import read_pairs
+    from holdfast.systems.fct.estimator import EmbeddingMigrator
+    from holdfast.systems.fct.tool.pair_files import read_pairs
 
     modelfolder.check_replaceable(out)  # now, not after an hour of training
     given = read_pairs(pairs, old, new, side, labelled=False)
@@ -118,8 +118,8 @@ def report(
 
     Example: `holdfast fct report model/ --old test_old.npy --new test_new.npy --out report/`
     """
-    from holdfast.systems.fct.measure import measure
-    from holdfast.systems.fct.reading import read_pairs
+    from holdfast.systems.fct.tool.pair_files import read_pairs
+    from holdfast.systems.fct.tool.report import measure
 
     migrator = _load(model, None)
     given = read_pairs(pairs, old, new, side, labels)
@@ -156,7 +156,7 @@ def apply(
 
     Example: `holdfast fct apply model/ gallery.parquet --out migrated.parquet`
     """
-    from holdfast.systems.fct.migration import apply as run
+    from holdfast.systems.fct.tool.migration import apply as run
 
     migrator = _load(model, device)
     store = _open(source, column, id_column, side, side_column)
@@ -177,7 +177,7 @@ def apply(
 
 
 def _dry_run(migrator: EmbeddingMigrator, store: VectorSource, sample: int) -> None:
-    from holdfast.systems.fct.migration import preview
+    from holdfast.systems.fct.tool.migration import preview
 
     found = preview(migrator, store, sample)
     rows = [(n, f"{e.value:.3f}", f"{e.low:.3f}", f"{e.high:.3f}") for n, e in found.prediction.qualities.items()]
@@ -208,7 +208,7 @@ def plan(
 
     Example: `holdfast fct plan model/ gallery.parquet --budget 0.1 --out first.csv`
     """
-    from holdfast.systems.fct.measure import plan_for
+    from holdfast.systems.fct.tool.report import plan_for
 
     migrator = _load(model, device)
     store = _open(source, column, id_column, side, side_column)
@@ -261,7 +261,7 @@ def rollback(
 
 # ------------------------------------------------------------------------------------------------------------- reading
 def _load(folder: Path, device: str | None) -> EmbeddingMigrator:
-    from holdfast.systems.fct.migrator import EmbeddingMigrator
+    from holdfast.systems.fct.estimator import EmbeddingMigrator
 
     return EmbeddingMigrator.load(folder, device=device)
 

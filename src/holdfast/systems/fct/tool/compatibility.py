@@ -48,7 +48,7 @@ class CompatReport:
 
     def figure(self) -> Figure:
         """Bars of every score, one colour per pairing."""
-        from holdfast.systems.fct.figures import compatibility
+        from holdfast.systems.fct.tool.figures import compatibility
 
         return compatibility(self.table, self.queries, self.gallery)
 

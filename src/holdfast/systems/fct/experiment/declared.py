@@ -18,7 +18,10 @@ from holdfast.data.augment import Compose, Mirror, RandomAffine
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Tuning
 from holdfast.experiment.claims import Better, Differs, NoWorse
 from holdfast.experiment.run import Run
-from holdfast.systems.fct.backfilled import (
+from holdfast.systems.fct.experiment.arms import AsTheyAre, BackwardCompatible, Budget, Linear, Recipe, Transformed
+from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
+from holdfast.systems.fct.experiment.encoders import EncoderTraining
+from holdfast.systems.fct.experiment.fastfill import (
     AtRandom,
     Backfilled,
     ByDisagreement,
@@ -26,15 +29,18 @@ from holdfast.systems.fct.backfilled import (
     ByTrueError,
     ByUncertainty,
 )
-from holdfast.systems.fct.embedded import class_growth, sentences, side_information
-from holdfast.systems.fct.encoders import EncoderTraining
-from holdfast.systems.fct.growth import Cifar100Growth, ClassGrowth, ImageNetGrowth, MnistGrowth
-from holdfast.systems.fct.own import on_own_pairs
-from holdfast.systems.fct.ownpairs import OwnPairs
-from holdfast.systems.fct.recipes import AsTheyAre, BackwardCompatible, Budget, Linear, Recipe, Transformed
-from holdfast.systems.fct.sideinfo import AutoencoderSide, PCASide, SideInfo, SimCLRSide
-from holdfast.systems.fct.textgrowth import Docstrings, Reviews, TextIndex
-from holdfast.systems.fct.vectors import Vectors, rows_of, vectors_of
+from holdfast.systems.fct.experiment.own_pairs import OwnPairs, on_own_pairs
+from holdfast.systems.fct.experiment.stages import class_growth, sentences, side_information
+from holdfast.systems.fct.problems import (
+    Cifar100Growth,
+    ClassGrowth,
+    Docstrings,
+    ImageNetGrowth,
+    MnistGrowth,
+    Reviews,
+    TextIndex,
+)
+from holdfast.systems.fct.tool.sideinfo import AutoencoderSide, PCASide, SideInfo, SimCLRSide
 
 DIGITS, WORDS, FILMS = "MNIST, digits 0-4 -> 0-9", "docstrings, TF-IDF -> MiniLM", "film reviews, TF-IDF -> MiniLM"
 LARGE = ("CIFAR-100, 50 -> 100 classes", "ImageNet, 500 -> 1000 classes")

@@ -8,11 +8,11 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.randomness import derived_seed
-from holdfast.systems.fct.fitting import TransformTraining
-from holdfast.systems.fct.maps import FittedMap, MapFitter, Procrustes, Progress, Ridge
-from holdfast.systems.fct.mlp import MLP
-from holdfast.systems.fct.pairs import Pairs, class_means
-from holdfast.systems.fct.uncertainty import Ensemble
+from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Procrustes, Progress, Ridge
+from holdfast.systems.fct.tool.pairs import Pairs, class_means
+from holdfast.systems.fct.tool.training import TransformTraining
+from holdfast.systems.fct.tool.transform import MLP
+from holdfast.systems.fct.tool.uncertainty import Ensemble
 from holdfast.validation import check_choice, check_integer
 
 METHODS = ("mlp", "ridge", "procrustes")

@@ -11,7 +11,7 @@ import torch
 
 from holdfast.errors import InputError
 from holdfast.retrieval import neighbours, recall_at_k
-from holdfast.systems.fct.uncertainty import ResidualNeighbours
+from holdfast.systems.fct.tool.uncertainty import ResidualNeighbours
 
 MOST = 5000  # pairs that retrieval is measured on: each is compared with all others
 DEPTH = 10

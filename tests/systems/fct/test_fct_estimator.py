@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.canonical import sealed
 from holdfast.errors import InputError
 from holdfast.systems.fct import MLP, EmbeddingMigrator, FewPairs, Procrustes, ResidualNeighbours, Ridge
-from holdfast.systems.fct.fitting import TransformTraining
-from holdfast.systems.fct.pairs import Pairs
+from holdfast.systems.fct.tool.pairs import Pairs
+from holdfast.systems.fct.tool.training import TransformTraining
 from holdfast.testing.estimator_checks import checks_for
 
 RNG = np.random.default_rng(0)
@@ -63,7 +66,7 @@ def test_ridge_is_its_normal_equations(penalty: float) -> None:
 
 
 def test_the_penalty_is_the_one_that_leaving_out_each_pair_in_turn_chooses() -> None:
-    from holdfast.systems.fct.maps import PENALTIES
+    from holdfast.systems.fct.tool.maps import PENALTIES
 
     rng = np.random.default_rng(3)
     old = rng.normal(size=(14, 8))
@@ -147,6 +150,20 @@ def test_settings_of_a_saved_model_are_checked(tmp_path) -> None:
     config.write_text(config.read_text().replace('"neighbours"', "null"))
     with pytest.raises(InputError, match="uncertainty_from: must be one of"):
         EmbeddingMigrator.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("part", [Ridge(0.1), Procrustes(), MLP(8, TransformTraining(epochs=2))])
+def test_models_saved_before_the_code_moved_are_read(tmp_path, part) -> None:
+    EmbeddingMigrator(part, device="cpu").fit(OLD, OLD[:, ::-1]).save(tmp_path / "m")
+    file = tmp_path / "m" / "config.json"
+    text = file.read_text()
+    for before, now in EmbeddingMigrator.moved.items():
+        text = text.replace(f'"{now}"', f'"{before}"')
+    assert text.count("systems.fct.estimator:") == text.count("systems.fct.tool.") == 0
+    earlier = json.loads(text)
+    del earlier["digest"]
+    file.write_text(json.dumps(sealed(earlier)))
+    assert EmbeddingMigrator.load(tmp_path / "m").method == part
 
 
 def test_the_score_is_r_squared() -> None:

@@ -21,9 +21,9 @@ from holdfast.errors import InputError
 from holdfast.layers.principal_components import PrincipalComponents
 from holdfast.losses.contrastive import nt_xent
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.fct.encoders import warm_cosine
 from holdfast.training import fit
 from holdfast.training.learner import Learner
+from holdfast.training.optim import warm_cosine
 
 # Rotation by up to 0.3 rad, magnification 0.8 to 1.2, shifts by up to 15 % of half a side.
 DIGIT_VIEWS = Compose((RandomAffine(degrees=17.19, scale=(0.8, 1.2), shear=0.0, translate=0.075), Noise(0.1)))

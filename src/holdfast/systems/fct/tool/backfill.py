@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.systems.fct.method import descending, partly_embedded
 from holdfast.validation import check_array, check_integer, check_same_length, is_tensor
 
 FRACTIONS = tuple(k / 10 for k in range(11))
@@ -22,7 +23,7 @@ def uncertainty_order(expected_error: Any) -> np.ndarray:
         [1, 2, 0]
     """
     values = np.asarray(check_array(_numpy(expected_error), "N", name="expected_error", dtype="real"))
-    return np.argsort(-values.astype(np.float64), kind="stable")
+    return descending(values)
 
 
 def oracle_order(migrated: Any, new: Any) -> np.ndarray:
@@ -97,12 +98,7 @@ def backfill_curve(
     shares = np.asarray(check_array(list(fractions), "F", name="fractions", dtype="float64", low=0, high=1))
     if (np.diff(shares) <= 0).any():
         raise InputError("fractions", "must rise", shares.tolist())
-    gallery = old_rows.copy()
-    values = []
-    for share in shares:
-        done = rows[: round(share * len(rows))]
-        gallery[done] = new_rows[done]
-        values.append(float(score(gallery)))
+    values = [float(score(partly_embedded(old_rows, new_rows, rows, share))) for share in shares.tolist()]
     return BackfillCurve(shares, np.asarray(values))
 
 

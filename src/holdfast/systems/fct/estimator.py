@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,13 +14,12 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.randomness import derived_seed
-from holdfast.systems.fct.fitters import MEMBERS, check_method, fit_map, fitter_for
-from holdfast.systems.fct.fold import FoldedTransform
-from holdfast.systems.fct.maps import FittedMap, MapFitter, Progress, Ridge
-from holdfast.systems.fct.mlp import MLP, TransformMap
-from holdfast.systems.fct.pairs import Pairs, warn_of_few
-from holdfast.systems.fct.quality import Estimate, Prediction, predict_quality, row_qualities, summary
-from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
+from holdfast.systems.fct.tool.fitters import MEMBERS, check_method, fit_map, fitter_for
+from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Progress, Ridge
+from holdfast.systems.fct.tool.pairs import Pairs, warn_of_few
+from holdfast.systems.fct.tool.quality import Estimate, Prediction, predict_quality, row_qualities, summary
+from holdfast.systems.fct.tool.transform import MLP, FoldedTransform, TransformMap
+from holdfast.systems.fct.tool.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.training.rowwise import over_rows
 from holdfast.validation import check_array, check_choice, check_fraction, check_integer
 
@@ -69,6 +68,16 @@ class EmbeddingMigrator(Estimator):
         ((3, 4), 1.0)
     """
 
+    moved: ClassVar[Mapping[str, str]] = {
+        f"holdfast.systems.fct.{before}": f"holdfast.systems.fct.{now}"
+        for before, now in {
+            "migrator:EmbeddingMigrator": "estimator:EmbeddingMigrator",
+            "maps:Ridge": "tool.maps:Ridge",
+            "maps:Procrustes": "tool.maps:Procrustes",
+            "mlp:MLP": "tool.transform:MLP",
+            "fitting:TransformTraining": "tool.training:TransformTraining",
+        }.items()
+    }
     tags = Tags(arrays=("old", "new"), outputs=("transform",), tolerance=1e-4)
 
     def __init__(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
-from holdfast.systems.fct.maps import FittedMap
-from holdfast.systems.fct.pairs import spread
+from holdfast.systems.fct.tool.maps import FittedMap
+from holdfast.systems.fct.tool.pairs import spread
 from holdfast.validation import check_integer
 
 
@@ -72,7 +72,7 @@ class Ensemble(FittedMap):
         members: maps between the same spaces, at least two.
 
     Example:
-        >>> from holdfast.systems.fct.maps import Affine
+        >>> from holdfast.systems.fct.tool.maps import Affine
         >>> both = Ensemble([Affine(2, 2), Affine(2, 2)])
         >>> both.expected_error(torch.ones(3, 2)).tolist()
         [0.0, 0.0, 0.0]

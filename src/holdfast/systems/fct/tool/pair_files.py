@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from holdfast.data.vectors import open_source
+from holdfast.data.vectors.columns import COLUMNS, as_keys, read_columns
 from holdfast.errors import InputError
-from holdfast.systems.fct.pairfiles import COLUMNS, as_keys, read_columns
-from holdfast.systems.fct.speaking import say
+from holdfast.systems.fct.tool.speaking import say
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.data.vectors.columns import read_columns
 from holdfast.errors import InputError
 from holdfast.experiment.claims import check as check_claim
 from holdfast.systems.fct.experiment import own
-from holdfast.systems.fct.ownpairs import OwnPairs, _grouped
-from holdfast.systems.fct.pairfiles import read_columns
+from holdfast.systems.fct.experiment.own_pairs import OwnPairs, _grouped
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
 

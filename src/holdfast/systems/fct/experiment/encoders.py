@@ -1,12 +1,7 @@
-"""The encoders whose embeddings are migrated, and how they are trained.
-
-An encoder maps images (N, C, H, W) to embeddings (N, D) that end in a ReLU, so that they are non-negative and not
-normalised, as in the paper; a classifier without bias on top is used in training only.
-"""
+"""How the encoders whose embeddings are migrated are trained: with a classifier that is used in training only."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,39 +15,7 @@ from holdfast.data.images import Images, image_batches
 from holdfast.randomness import derived_seed, seeded
 from holdfast.training import fit
 from holdfast.training.learner import Learner
-from holdfast.training.optim import sgd
-
-
-class ConvEncoder(nn.Module):
-    """Two 5x5 convolutions at stride 2 (16 and 32 channels, batch norm, ReLU), a linear layer, a ReLU.
-
-    Args:
-        in_channels: channels of the images.
-        side: height and width of the images in pixels.
-        dim: length of the embedding.
-
-    Example:
-        >>> ConvEncoder()(torch.zeros(3, 1, 28, 28)).shape
-        torch.Size([3, 16])
-    """
-
-    def __init__(self, in_channels: int = 1, side: int = 28, dim: int = 16) -> None:
-        super().__init__()
-        last = math.ceil(math.ceil(side / 2) / 2)
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(in_channels, 16, 5, stride=2, padding=2),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 5, stride=2, padding=2),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-        )
-        self.output = nn.Linear(32 * last * last, dim)
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images (N, C, H, W) to embeddings (N, D), all at least 0."""
-        return F.relu(self.output(self.convolutions(x).flatten(1)))
+from holdfast.training.optim import sgd, warm_cosine
 
 
 @dataclass(frozen=True)
@@ -85,18 +48,6 @@ class EncoderTraining:
     def steps(self, rows: int) -> int:
         """Optimiser steps over `rows` images."""
         return self.epochs * max(1, rows // self.batch)
-
-
-def warm_cosine(progress: float, warmup: float = 0.0) -> float:
-    """Linear from 0 to 1 over `warmup`, then half a cosine down to 0.
-
-    Example:
-        >>> warm_cosine(0.05, 0.1), warm_cosine(0.1, 0.1), round(warm_cosine(0.55, 0.1), 6)
-        (0.5, 1.0, 0.5)
-    """
-    if progress < warmup:
-        return progress / warmup
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
 class Classifier(Learner):
@@ -177,4 +128,4 @@ def train_classifier(
     return trained.learner
 
 
-__all__ = ["Classifier", "ConvEncoder", "EncoderTraining", "train_classifier", "warm_cosine"]
+__all__ = ["Classifier", "EncoderTraining", "train_classifier"]

@@ -11,7 +11,8 @@ import numpy as np
 from holdfast.data.vectors import VectorSource
 from holdfast.errors import InputError
 from holdfast.retrieval import mean_average_precision, neighbours, recall_at_k
-from holdfast.systems.fct.backfill import (
+from holdfast.systems.fct.estimator import EmbeddingMigrator
+from holdfast.systems.fct.tool.backfill import (
     BackfillCurve,
     BackfillPlanner,
     backfill_curve,
@@ -19,11 +20,10 @@ from holdfast.systems.fct.backfill import (
     random_order,
     uncertainty_order,
 )
-from holdfast.systems.fct.compat import CompatReport, compat_report
-from holdfast.systems.fct.migration import check_sizes
-from holdfast.systems.fct.migrator import EmbeddingMigrator
-from holdfast.systems.fct.pairs import Pairs
-from holdfast.systems.fct.reading import PairFiles
+from holdfast.systems.fct.tool.compatibility import CompatReport, compat_report
+from holdfast.systems.fct.tool.migration import check_sizes
+from holdfast.systems.fct.tool.pair_files import PairFiles
+from holdfast.systems.fct.tool.pairs import Pairs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class Curves:
 
     def figure(self) -> Any:
         """The curves."""
-        from holdfast.systems.fct.figures import backfilling
+        from holdfast.systems.fct.tool.figures import backfilling
 
         return backfilling(self.curves, self.score)
 

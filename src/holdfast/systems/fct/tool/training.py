@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,15 @@ from torch import Tensor, nn
 
 from holdfast.data.batches import Batches
 from holdfast.errors import InputError
-from holdfast.systems.fct.method import ForwardTransform, UncertaintyHead, row_errors, transform_loss, uncertainty_loss
+from holdfast.systems.fct.method import (
+    ForwardTransform,
+    UncertaintyHead,
+    is_frozen,
+    rate_factor,
+    row_errors,
+    transform_loss,
+    uncertainty_loss,
+)
 from holdfast.training import Checkpoints, fit
 from holdfast.training.history import Columns
 from holdfast.training.learner import Learner, Parts
@@ -38,8 +45,8 @@ class TransformTraining:
         InputError: a value out of its range.
 
     Example:
-        >>> TransformTraining(epochs=80, warmup=5).factor(0), TransformTraining(epochs=80, warmup=5).factor(5)
-        (0.2, 1.0)
+        >>> TransformTraining().factor(0.0), TransformTraining().is_frozen(0.5)
+        (0.2, True)
     """
 
     epochs: int = 80
@@ -65,15 +72,13 @@ class TransformTraining:
         """The epoch, from 0, that a share of the run lies in."""
         return min(int(progress * self.epochs + 1e-9), self.epochs - 1)
 
-    def factor(self, epoch: int) -> float:
-        """Factor of the learning rate in an epoch: rising in equal steps, then half a cosine; constant within one."""
-        if epoch < self.warmup:
-            return (epoch + 1) / self.warmup
-        return 0.5 * (1 + math.cos(math.pi * (epoch - self.warmup) / max(1, self.epochs - self.warmup)))
+    def factor(self, progress: float) -> float:
+        """Factor of the learning rate at a share of the run."""
+        return rate_factor(self.epoch(progress), self.epochs, self.warmup)
 
     def is_frozen(self, progress: float) -> bool:
         """Whether batch normalisation uses its running statistics at this point of the run."""
-        return self.epoch(progress) >= self.epochs * (1 - self.frozen_norm)
+        return is_frozen(self.epoch(progress), self.epochs, self.frozen_norm)
 
 
 class TransformLearner(Learner):
@@ -176,7 +181,7 @@ def train_transform(
         batches,
         steps=steps,
         seed=seed,
-        schedule=lambda done: settings.factor(settings.epoch(done)),
+        schedule=settings.factor,
         device=device,
         precision=precision,
         on_step=progress,

@@ -24,8 +24,8 @@ from holdfast.data.vectors import (
     verify,
 )
 from holdfast.errors import InputError
-from holdfast.systems.fct.migrator import EmbeddingMigrator
-from holdfast.systems.fct.quality import Prediction
+from holdfast.systems.fct.estimator import EmbeddingMigrator
+from holdfast.systems.fct.tool.quality import Prediction
 
 
 def apply(

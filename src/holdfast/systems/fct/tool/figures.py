@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.systems.fct.backfill import BackfillCurve
+from holdfast.systems.fct.tool.backfill import BackfillCurve
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,19 +13,19 @@ import torch
 from holdfast.experiment import Curve, Measurement, Scalar
 from holdfast.experiment.run import Run
 from holdfast.retrieval import mean_average_precision
-from holdfast.systems.fct.backfill import (
+from holdfast.systems.fct.experiment.arms import Budget, Pair, Recipe, Transformed, measured
+from holdfast.systems.fct.experiment.embeddings import Part, Vectors
+from holdfast.systems.fct.tool.backfill import (
     BackfillCurve,
     backfill_curve,
     oracle_order,
     random_order,
     uncertainty_order,
 )
-from holdfast.systems.fct.fitting import TransformTraining
-from holdfast.systems.fct.maps import FittedMap
-from holdfast.systems.fct.mlp import MLP, TransformMap
-from holdfast.systems.fct.recipes import Budget, Pair, Recipe, Transformed, measured
-from holdfast.systems.fct.uncertainty import Ensemble, ResidualNeighbours
-from holdfast.systems.fct.vectors import Part, Vectors
+from holdfast.systems.fct.tool.maps import FittedMap
+from holdfast.systems.fct.tool.training import TransformTraining
+from holdfast.systems.fct.tool.transform import MLP, TransformMap
+from holdfast.systems.fct.tool.uncertainty import Ensemble, ResidualNeighbours
 
 
 class Order(ABC):

@@ -14,13 +14,13 @@ from torch import Tensor
 from holdfast.data.augment import Transform
 from holdfast.experiment import Measurement, Scalar, Scale
 from holdfast.experiment.run import Run
-from holdfast.systems.fct.embedded import backward_compatible
-from holdfast.systems.fct.encoders import EncoderTraining
-from holdfast.systems.fct.fitting import TransformTraining
-from holdfast.systems.fct.maps import FittedMap, MapFitter, Procrustes, Ridge
-from holdfast.systems.fct.mlp import MLP
-from holdfast.systems.fct.sideinfo import DIGIT_VIEWS
-from holdfast.systems.fct.vectors import Part, Vectors, scores
+from holdfast.systems.fct.experiment.embeddings import Part, Vectors, scores
+from holdfast.systems.fct.experiment.encoders import EncoderTraining
+from holdfast.systems.fct.experiment.stages import backward_compatible
+from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Procrustes, Ridge
+from holdfast.systems.fct.tool.sideinfo import DIGIT_VIEWS
+from holdfast.systems.fct.tool.training import TransformTraining
+from holdfast.systems.fct.tool.transform import MLP
 
 Pair = tuple[Tensor, Tensor]  # what represents the queries and the gallery, (N, D) both
 MEASURED = ("validation", "test")
@@ -152,7 +152,7 @@ class Linear(Migrated):
     """Ridge regression.
 
     Attributes:
-        penalty: see `holdfast.systems.fct.maps.Ridge`; None = by leaving one pair out at a time.
+        penalty: see `holdfast.systems.fct.tool.maps.Ridge`; None = by leaving one pair out at a time.
     """
 
     side: str | None = None
