@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.data.vectors.columns import read_columns
 from holdfast.errors import InputError
 from holdfast.experiment.claims import check as check_claim
 from holdfast.systems.fct.experiment import own
 from holdfast.systems.fct.experiment.own_pairs import OwnPairs, _grouped
+from holdfast.systems.fct.tool.pair_files import read_pair_columns
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
 
@@ -39,7 +39,7 @@ def test_parquet_gives_what_was_written(tmp_path, fixed, groups):
         {k: lists(v, fixed) for k, v in given_.items()} | {"id": [f"row {i}" for i in range(80)], "x": [0] * 80}
     )
     pq.write_table(table, tmp_path / "p.parquet", row_group_size=groups)
-    found = read_columns(tmp_path / "p.parquet", "--on")
+    found = read_pair_columns(tmp_path / "p.parquet", "--on")
     assert list(found) == ["old", "new", "side", "id"]
     assert all(np.array_equal(found[k], v) for k, v in given_.items())
     assert found["id"][5] == "row 5"
@@ -47,7 +47,7 @@ def test_parquet_gives_what_was_written(tmp_path, fixed, groups):
 
 def test_npz_gives_the_same(tmp_path):
     np.savez(tmp_path / "p.npz", **pairs(), label=np.arange(80) % 3)
-    found = read_columns(tmp_path / "p.npz", "--on")
+    found = read_pair_columns(tmp_path / "p.npz", "--on")
     assert list(found) == ["old", "new", "label"]
     problem = OwnPairs(str(tmp_path / "p.npz"))
     data = problem.split(np.random.default_rng(0))

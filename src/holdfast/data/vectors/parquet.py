@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,10 +66,7 @@ class ParquetSource(VectorSource):
 
     def _width(self, column: str) -> int:
         kind = self._opened[0].schema_arrow.field(column).type
-        if not (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-            raise InputError(f"{self.path}, column {column!r}", "must hold lists of numbers", str(kind))
-        inner = kind.value_type
-        if not (pa.types.is_floating(inner) or pa.types.is_integer(inner)):
+        if not is_list(kind) or not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
             raise InputError(f"{self.path}, column {column!r}", "must hold lists of numbers", str(kind))
         if pa.types.is_fixed_size_list(kind):
             return kind.list_size
@@ -83,11 +79,11 @@ class ParquetSource(VectorSource):
 
     def read(self, start: int, stop: int) -> Chunk:
         table = self._table(start, stop)
-        vectors = _matrix(table.column(self.column), self.dim, f"{self.path}, column {self.column!r}", start)
+        vectors = matrix_of(table.column(self.column), self.dim, f"{self.path}, column {self.column!r}", start)
         side = None
         if self.side_column is not None:
             name = f"{self.path}, column {self.side_column!r}"
-            side = _matrix(table.column(self.side_column), self.side_dim, name, start)
+            side = matrix_of(table.column(self.side_column), self.side_dim, name, start)
         ids = np.arange(start, stop) if self.id_column is None else table.column(self.id_column).to_numpy()
         return Chunk(start, vectors, side, ids, table.drop_columns([self.column]))
 
@@ -144,10 +140,12 @@ def _open(file: Path) -> pq.ParquetFile:
         raise InputError(str(file), "must be a readable parquet file", str(error)) from None
 
 
-def _only_lists(schema: pa.Schema, path: Path) -> str:
-    def is_list(kind: Any) -> bool:
-        return pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists."""
+    return pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
+
+def _only_lists(schema: pa.Schema, path: Path) -> str:
     found = [field.name for field in schema if is_list(field.type)]
     if "embedding" in found:
         return "embedding"
@@ -157,8 +155,12 @@ def _only_lists(schema: pa.Schema, path: Path) -> str:
     return found[0]
 
 
-def _matrix(column: pa.ChunkedArray, dim: int, name: str, start: int) -> np.ndarray:
-    """Lists as a matrix; a list that is null, and a null in a list, are NaN."""
+def matrix_of(column: pa.ChunkedArray, dim: int, name: str, start: int = 0) -> np.ndarray:
+    """Lists as a matrix (n, dim); a list that is null, and a null in a list, are NaN.
+
+    Raises:
+        InputError: a list of another length; rows are counted from `start`.
+    """
     array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     missing = np.zeros(len(array), bool) if not array.null_count else array.is_null().to_numpy(zero_copy_only=False)
     if not pa.types.is_fixed_size_list(array.type):
@@ -189,4 +191,4 @@ def with_vectors(others: pa.Table | None, name: str, vectors: np.ndarray, positi
     return others.add_column(others.num_columns if position is None else position, name, column)
 
 
-__all__ = ["ParquetSource", "list_column", "parquet_files", "with_vectors"]
+__all__ = ["ParquetSource", "is_list", "list_column", "matrix_of", "parquet_files", "with_vectors"]

@@ -74,7 +74,7 @@ def fit_(
     from holdfast.systems.fct.tool.pair_files import read_pairs
 
     modelfolder.check_replaceable(out)  # now, not after an hour of training
-    given = read_pairs(pairs, old, new, side, labelled=False)
+    given = read_pairs(pairs, old, new, side, labelled=False, say=say)
     migrator = EmbeddingMigrator(
         method, uncertainty, "l2" if normalize else None, val_fraction, epochs, batch_size, lr, inner_dim,
         seed=seed, device=device,
@@ -122,7 +122,7 @@ def report(
     from holdfast.systems.fct.tool.report import measure
 
     migrator = _load(model, None)
-    given = read_pairs(pairs, old, new, side, labels)
+    given = read_pairs(pairs, old, new, side, labels, say=say)
     found, curves = measure(migrator, given, k=k, metric=metric, most=most)
     out.mkdir(parents=True, exist_ok=True)
     table = found.table.rename_axis("query/gallery").reset_index()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from holdfast.data.augment import Transform
-from holdfast.experiment import Measurement, Scalar, Scale
-from holdfast.experiment.run import Run
+from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.systems.fct.experiment.embeddings import Part, Vectors, scores
 from holdfast.systems.fct.experiment.encoders import EncoderTraining
 from holdfast.systems.fct.experiment.stages import backward_compatible
@@ -56,16 +54,19 @@ class Recipe(ABC):
     """One arm. Subclasses are frozen dataclasses."""
 
     @abstractmethod
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         """Queries and gallery of the validation and the test part."""
 
-    def measure(self, run: Run, data: Vectors) -> Iterator[Measurement]:
+    def measure(self, run: GrowthRun, data: Vectors) -> Iterator[Measurement]:
         """What retrieval with them is worth; "validation score" is mAP where there are labels, else recall@10."""
         pairs = self.represent(run, data)
         for name, value in scores(data.test, *pairs["test"], data.metric).items():
             yield Scalar(name, value)
         held = scores(data.validation, *pairs["validation"], data.metric)
         yield Scalar("validation score", held.get("mAP", held["recall@10"]))
+
+
+GrowthRun = Run[Recipe, Any, Budget]  # problems of several kinds, see `declared.trial`
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class AsTheyAre(Recipe):
     query: Literal["old", "new"]
     gallery: Literal["old", "new"]
 
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         return {p: (getattr(part, self.query), getattr(part, self.gallery)) for p, part in measured(data).items()}
 
 
@@ -91,8 +92,7 @@ class BackwardCompatible(Recipe):
     gallery: Literal["old", "new"]
     weight: float = 1.0
 
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
-        scale = cast(Budget, run.scale)
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         assert data.old_classifier is not None
         new = run.stage(
             "backward compatible",
@@ -100,10 +100,10 @@ class BackwardCompatible(Recipe):
             problem=run.problem,
             split=run.seed("split"),
             seed=run.seed("split: encoders"),
-            training=scale.training,
+            training=run.scale.training,
             old_classifier=data.old_classifier.tolist(),
             weight=self.weight,
-            rows=scale.rows,
+            rows=run.scale.rows,
             files=run.problem.fingerprint(),
             device=run.device,
         )
@@ -125,10 +125,10 @@ class Migrated(Recipe):
     def fitter(self, scale: Budget, uncertainty: bool = False) -> MapFitter:
         """The way the map is fitted."""
 
-    def fit(self, run: Run, data: Vectors, name: str = "init") -> FittedMap:
+    def fit(self, run: GrowthRun, data: Vectors, name: str = "init") -> FittedMap:
         """The map, with initialisation and order of batches from the stream `name`."""
         old, side = self.inputs(data.fit)
-        return self.fitter(cast(Budget, run.scale)).fit(
+        return self.fitter(run.scale).fit(
             old, data.fit.new, side, seed=run.seed(name), device=run.device, progress=run.step
         )
 
@@ -142,7 +142,7 @@ class Migrated(Recipe):
         with torch.no_grad():
             return fitted(*self.inputs(part))
 
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         fitted = self.fit(run, data)
         return {p: (part.new, self.migrate(fitted, part)) for p, part in measured(data).items()}
 
@@ -204,7 +204,7 @@ class Chosen(Recipe):
 
     candidates: tuple[Migrated, ...]
 
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         tried = [candidate.represent(run, data) for candidate in self.candidates]
         held = [scores(data.validation, *pairs["validation"], data.metric)["recall@10"] for pairs in tried]
         return tried[held.index(max(held))]
@@ -215,21 +215,5 @@ def measured(data: Vectors) -> Mapping[str, Part]:
     return {name: getattr(data, name) for name in MEASURED}
 
 
-def with_side(recipe: Any, side: str) -> Any:
-    """The same with side-information."""
-    return dataclasses.replace(recipe, side=side)
-
-
-__all__ = [
-    "AsTheyAre",
-    "BackwardCompatible",
-    "Budget",
-    "Chosen",
-    "Linear",
-    "Migrated",
-    "Recipe",
-    "Rotated",
-    "Transformed",
-    "measured",
-    "with_side",
-]
+__all__ = ["AsTheyAre", "BackwardCompatible", "Budget", "Chosen", "GrowthRun", "Linear", "Migrated", "Recipe"]
+__all__ += ["Rotated", "Transformed", "measured"]

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from holdfast.data.augment import Compose, Mirror, RandomAffine
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Tuning
 from holdfast.experiment.claims import Better, Differs, NoWorse
-from holdfast.experiment.run import Run
-from holdfast.systems.fct.experiment.arms import AsTheyAre, BackwardCompatible, Budget, Linear, Recipe, Transformed
+from holdfast.systems.fct.experiment.arms import AsTheyAre, BackwardCompatible, Budget, GrowthRun, Linear, Transformed
 from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
 from holdfast.systems.fct.experiment.encoders import EncoderTraining
 from holdfast.systems.fct.experiment.fastfill import (
@@ -29,7 +28,7 @@ from holdfast.systems.fct.experiment.fastfill import (
     ByTrueError,
     ByUncertainty,
 )
-from holdfast.systems.fct.experiment.own_pairs import OwnPairs, on_own_pairs
+from holdfast.systems.fct.experiment.own_pairs import on_own_pairs
 from holdfast.systems.fct.experiment.stages import class_growth, sentences, side_information
 from holdfast.systems.fct.problems import (
     Cifar100Growth,
@@ -48,19 +47,19 @@ IMAGES, TEXTS = (DIGITS, *LARGE), (WORDS, FILMS)
 
 
 # ---------------------------------------------------------------------------------------------------------- one trial
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: GrowthRun) -> Iterator[Measurement]:
     """Embed the problem's rows by both models, migrate the gallery as the arm does, and measure retrieval."""
     if isinstance(run.problem, ClassGrowth):
         data = _grown(run, run.problem)
     elif isinstance(run.problem, TextIndex):
         data = _indexed(run, run.problem)
     else:
-        data = cast(OwnPairs, run.problem).split(run.rng("split"), cast(Budget, run.scale).rows)
-    yield from cast(Recipe, run.arm).measure(run, data)
+        data = run.problem.split(run.rng("split"), run.scale.rows)
+    yield from run.arm.measure(run, data)
 
 
-def _grown(run: Run, problem: ClassGrowth) -> Vectors:
-    scale = cast(Budget, run.scale)
+def _grown(run: GrowthRun, problem: ClassGrowth) -> Vectors:
+    scale = run.scale
     # One name begins with "split": what encoders make of the images is data here, the same for arms with other seeds.
     shared: dict[str, Any] = {
         "problem": problem,
@@ -90,13 +89,13 @@ def _side(name: str, scale: Budget) -> SideInfo:
     return ways[name]
 
 
-def _indexed(run: Run, problem: TextIndex) -> Vectors:
+def _indexed(run: GrowthRun, problem: TextIndex) -> Vectors:
     made = run.stage(
         "sentences",
         sentences,
         problem=problem,
         files=problem.fingerprint(),
-        dim=cast(Budget, run.scale).dim,
+        dim=run.scale.dim,
         device=run.device,
     )
     order = run.rng("split").permutation(problem.total)

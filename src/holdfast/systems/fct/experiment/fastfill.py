@@ -11,9 +11,8 @@ import numpy as np
 import torch
 
 from holdfast.experiment import Curve, Measurement, Scalar
-from holdfast.experiment.run import Run
 from holdfast.retrieval import mean_average_precision
-from holdfast.systems.fct.experiment.arms import Budget, Pair, Recipe, Transformed, measured
+from holdfast.systems.fct.experiment.arms import GrowthRun, Pair, Recipe, Transformed, measured
 from holdfast.systems.fct.experiment.embeddings import Part, Vectors
 from holdfast.systems.fct.tool.backfill import (
     BackfillCurve,
@@ -41,7 +40,7 @@ class Filling:
     """What an order may look at: the recipe, its run and data, and the fitted map."""
 
     recipe: Backfilled
-    run: Run
+    run: GrowthRun
     data: Vectors
     fitted: FittedMap
     others: list[FittedMap] = field(default_factory=list)
@@ -140,9 +139,9 @@ class Backfilled(Recipe):
         """The map as an arm of its own."""
         return Transformed(self.side, self.lr)
 
-    def fit(self, run: Run, data: Vectors, name: str = "init") -> FittedMap:
+    def fit(self, run: GrowthRun, data: Vectors, name: str = "init") -> FittedMap:
         """The map, with initialisation and order of batches from the stream `name`."""
-        scale = cast(Budget, run.scale)
+        scale = run.scale
         training = TransformTraining(
             scale.epochs, scale.batch, self.lr, frozen_norm=scale.kept, label_weight=self.label_weight
         )
@@ -158,11 +157,11 @@ class Backfilled(Recipe):
             progress=run.step,
         )
 
-    def represent(self, run: Run, data: Vectors) -> dict[str, Pair]:
+    def represent(self, run: GrowthRun, data: Vectors) -> dict[str, Pair]:
         fitted = self.fit(run, data)
         return {p: (part.new, self.migration.migrate(fitted, part)) for p, part in measured(data).items()}
 
-    def measure(self, run: Run, data: Vectors) -> Iterator[Measurement]:
+    def measure(self, run: GrowthRun, data: Vectors) -> Iterator[Measurement]:
         """The backfilling curve of mAP and its area; "validation score" is the area on the validation part."""
         filling = Filling(self, run, data, self.fit(run, data))
         found = {name: self.curve(filling, part) for name, part in measured(data).items()}
@@ -186,13 +185,5 @@ class Backfilled(Recipe):
         return backfill_curve(self.order(filling, part), migrated, part.new, score)
 
 
-__all__ = [
-    "AtRandom",
-    "Backfilled",
-    "ByDisagreement",
-    "ByNeighbours",
-    "ByTrueError",
-    "ByUncertainty",
-    "Filling",
-    "Order",
-]
+__all__ = ["AtRandom", "Backfilled", "ByDisagreement", "ByNeighbours", "ByTrueError", "ByUncertainty", "Filling"]
+__all__ += ["Order"]

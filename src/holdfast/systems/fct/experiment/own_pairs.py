@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from holdfast.data.readers.listings import Listing
-from holdfast.data.vectors.columns import read_columns
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Problem
 from holdfast.experiment.claims import Better, Claim
 from holdfast.systems.fct.experiment.arms import AsTheyAre, Budget, Chosen, Linear, Migrated, Rotated, Transformed
 from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
 from holdfast.systems.fct.tool.fitters import default_batch, default_width
+from holdfast.systems.fct.tool.pair_files import read_pair_columns
 
 MOST = 20_000  # pairs that are used; more would change the answer little and the time much
 FEWEST = 60
@@ -111,7 +111,7 @@ def _state(path: Path) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _some_rows(path: Path, state: str) -> Mapping[str, np.ndarray]:
-    pairs = read_columns(path, "--on")
+    pairs = read_pair_columns(path, "--on")
     if len(pairs["old"]) < FEWEST:
         raise InputError(str(path), f"must hold at least {FEWEST} pairs", len(pairs["old"]))
     rows = np.linspace(0, len(pairs["old"]) - 1, min(MOST, len(pairs["old"]))).round().astype(np.int64)
