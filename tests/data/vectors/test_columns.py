@@ -27,9 +27,9 @@ def test_parquet_and_npz_hold_the_same_columns(tmp_path, kind) -> None:
         assert set(found) == {"a", "name"}
         assert np.array_equal(found["a"], X)
         assert found["name"].tolist() == names
-        with pytest.raises(InputError, match="must have a column 'nane'.*did you mean 'name'"):
+        with pytest.raises(InputError, match=r"must have a column 'nane'.*did you mean 'name'"):
             read_columns(tmp_path / file, "--data", needed=["nane"])
-        with pytest.raises(InputError, match="name: must hold numbers|name: must have shape"):
+        with pytest.raises(InputError, match=r"name: must hold numbers|name: must have shape"):
             read_columns(tmp_path / file, "--data", needed=["name"])
 
 
