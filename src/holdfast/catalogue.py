@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from holdfast.experiment import Experiment
 
 ENTRY_POINTS = "holdfast.systems"
-RESERVED = frozenset({"list", "show", "run", "freeze", "verdicts", "report", "digest", "doctor", "help"})
+RESERVED = frozenset(
+    {"list", "show", "run", "freeze", "verdicts", "ledger", "recheck", "report", "digest", "doctor", "help"}
+)
 BUILT_IN = Path(__file__).parent / "systems"
 
 

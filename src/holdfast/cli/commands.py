@@ -19,6 +19,9 @@ from holdfast.experiment import FIRST_FINAL_REPLICATE, Scale, declaration
 from holdfast.files import write_text
 from holdfast.ledger.freezing import Tuner
 from holdfast.ledger.freezing import freeze as write_plan
+from holdfast.ledger.rechecking import Recheck
+from holdfast.ledger.resealing import reseal
+from holdfast.ledger.state import same_declaration
 from holdfast.printable import clean_line
 from holdfast.report import sources, wording
 from holdfast.report.bilingual import expected_errors
@@ -133,7 +136,7 @@ def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, 
         plan = ledger.ready(system, request.scale)
         return plan, plan["first_replicate"]
     found = ledger.read_plan(system, request.scale)
-    if found is None or found["declaration"] != declaration(system.experiment, request.scale):
+    if found is None or not same_declaration(found["declaration"], declaration(system.experiment, request.scale)):
         # Nothing frozen to decide: the run explores, on replicates that no verdict will ever rest on. The user's own
         # data have no pilots: nobody has looked at them.
         return {}, FIRST_FINAL_REPLICATE if request.on else 0
@@ -183,6 +186,35 @@ def freeze_system(
 
 def _brief(value: Any) -> str:
     return str(value.get("type", value)) if isinstance(value, Mapping) else str(value)
+
+
+def reseal_ledger(name: str, scale: str, why: str) -> None:
+    """Compute verdicts again and say what changed."""
+    system = catalogue.load(name)
+    _scale(ExperimentSource(system.id), scale)
+    changed = reseal(system, scale, why)
+    for line in changed:
+        print(clean_line(line))
+    said = f"{len(changed)} verdicts changed; the earlier ones are kept" if changed else "no number changed"
+    print(f"{_short(ledger.ledger_path(system, scale))}: {said}; commit it")
+
+
+def recheck_ledger(name: str, scale: str, *, jobs: int | None, out: Path | None, quiet: bool) -> int:
+    """Run a replicate of everything again and say whether the numbers agree; the exit code: 1 if not."""
+    system = catalogue.load(name)
+    declared = _scale(ExperimentSource(system.id), scale)
+    folder = (out or RUNS / system.id / f"recheck-{scale}").absolute()
+    with display(_console(), quiet=quiet) as show:
+        found = Recheck(system, scale, folder, executor_for(scale, declared, jobs), show).run()
+    how = "bit for bit" if found.exact else "statistically, as this is another class of machine or other versions"
+    for line in found.differing:
+        print(clean_line(line))
+    if found.differing:
+        print(f"{len(found.differing)} of {found.cells} trials differ (compared {how}); the ledger is left as it is")
+        return 1
+    path = _short(ledger.ledger_path(system, scale))
+    print(f"{path}: {found.cells} trials agree (compared {how}); stamped with today's code, commit it")
+    return 0
 
 
 def show_verdicts(name: str | None, *, check: bool) -> int:

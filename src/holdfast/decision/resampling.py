@@ -8,17 +8,17 @@ once, so that it need not be a mean itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from holdfast.decision.intervals import t_quantile
+from holdfast.experiment.claims import Claim, Compound, Measured
 
 if TYPE_CHECKING:
     from holdfast.experiment import Experiment, RecordTable
-    from holdfast.experiment.claims import Measured
 
 DRAWS = 2000
 SEED = 20240229  # a verdict is a function of the table alone
@@ -96,6 +96,19 @@ def resampled_problems(claim: Measured, experiment: Experiment) -> list[str]:
         for name in claim.problems
         if problems[name].fixed_test or all(experiment.runs_once(arm, name) for arm in claim.arms)
     ]
+
+
+def cases_read(claims: Iterable[Claim], experiment: Experiment) -> set[tuple[str, str, str]]:
+    """(arm, problem, metric) whose values per case some claim's interval is computed from."""
+    found: set[tuple[str, str, str]] = set()
+    for claim in claims:
+        found |= cases_read(claim.preconditions, experiment)
+        if isinstance(claim, Compound):
+            found |= cases_read(claim.parts, experiment)
+        elif isinstance(claim, Measured) and claim.sampled:
+            problems = resampled_problems(claim, experiment)
+            found |= {(arm, problem, metric) for arm in claim.arms for problem in problems for metric in claim.metrics}
+    return found
 
 
 def block_bootstrap(values: np.ndarray, block: int, draws: int, rng: np.random.Generator) -> np.ndarray:

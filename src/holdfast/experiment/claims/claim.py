@@ -171,6 +171,11 @@ class Measured(Claim):
         return tuple(self.on)
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics the claim reads, each once."""
+        return (self.metric,)
+
+    @property
     @abstractmethod
     def region(self) -> Region | Tolerance | Apart:
         """Where the mean of the statistic must lie."""

@@ -161,9 +161,10 @@ def test_a_record_edited_by_hand_is_noticed(toy: ToySystem, seal: bool) -> None:
     decided(toy)
 
     def better(content: dict[str, Any]) -> None:
+        good, score = content["names"]["arms"].index("good"), content["names"]["scalars"].index("score")
         for row in content["records"]:
-            if row["arm"] == "good":
-                row["scalars"]["score"] += 2
+            if row[0] == good:
+                row[4][score] += 2
 
     rewrite(ledger.ledger_path(toy.system, "small"), better, seal=seal)
     assert ledger.state(toy.system, "small") == "edited"
@@ -200,7 +201,7 @@ def test_replicates_of_pilots_in_a_ledger_are_noticed(toy: ToySystem) -> None:
 
     def renumber(content: dict[str, Any]) -> None:
         for row in content["records"]:
-            row["replicate"] -= 1000
+            row[3] -= 1000
 
     rewrite(ledger.ledger_path(toy.system, "small"), renumber, seal=True)
     assert ledger.state(toy.system, "small") == "edited"
