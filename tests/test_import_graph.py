@@ -35,7 +35,10 @@ FLOORS = {
 }  # fmt: skip
 FLOOR = {name: i for i, rooms in enumerate(FLOORS.values()) for name in rooms}
 ENGINE = (*FLOORS["engine"], *FLOORS["pages"], *FLOORS["command"], "catalogue")
-LIGHT = ("holdfast", "holdfast.catalogue", "holdfast.experiment", "holdfast.experiment.claims", "holdfast.cli")
+LIGHT = (
+    "holdfast", "holdfast.catalogue", "holdfast.experiment", "holdfast.experiment.claims", "holdfast.cli",
+    "holdfast.verbs",
+)  # fmt: skip
 HEAVY = ("torch", "numpy", "scipy", "pandas", "matplotlib", "sklearn")
 
 

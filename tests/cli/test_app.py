@@ -16,7 +16,7 @@ import pytest
 from holdfast import catalogue, cli
 from holdfast.catalogue import Catalogue
 from terminal import in_foreground
-from toy_system import ToySystem
+from toy_system import ToySystem, installed
 
 
 class Result:
@@ -212,17 +212,6 @@ def test_doctor(holdfast) -> None:
     text = holdfast("doctor").out
     for what in ("torch", "free disk", "systems", "skops"):
         assert what in text
-
-
-def installed(toy: ToySystem) -> tuple[list[str], dict[str, str]]:
-    """The start of a command line, and an environment in which other processes find the toy."""
-    dist = toy.root / f"{toy.name}-1.dist-info"
-    dist.mkdir()
-    (dist / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {toy.name}\nVersion: 1\n")
-    (dist / "entry_points.txt").write_text(f"[holdfast.systems]\n{toy.name} = {toy.name}\n")
-    paths = os.pathsep.join([str(toy.root), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
-    return [sys.executable, "-m", "holdfast"], environment
 
 
 def test_ctrl_c_ends_a_run_and_says_how_to_go_on(toy: ToySystem) -> None:

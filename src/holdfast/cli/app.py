@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 import holdfast
 from holdfast import catalogue
 from holdfast.cli.signals import Signals
-from holdfast.errors import HoldfastError, InputError
+from holdfast.errors import HoldfastError, InputError, Stopped
 from holdfast.printable import clean, clean_line
 
 MANY = ("--on", "--arms", "--problems")
@@ -343,8 +343,10 @@ def _main() -> None:
             _say(_usage(error))
         sys.exit(2)
     except (_Left, KeyboardInterrupt) as left:
-        if KeyboardInterrupt in (type(left), type(left.__cause__)):
-            _say("interrupted; the same command goes on from there")
+        stop = left.__cause__ if isinstance(left, _Left) else left
+        if isinstance(stop, KeyboardInterrupt):
+            if not isinstance(stop, Stopped):  # who raises that has said it already, and knows more
+                _say("interrupted; the same command goes on from there")
             sys.exit(130)
         # `holdfast list | head`: as every program that is ended by a pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
