@@ -253,18 +253,23 @@ def sink_for(out: Path, source: VectorSource, dim: int, column: str | None = Non
     raise InputError(str(out), f"must end in .npy, {', '.join((*PARQUET, *INDEX))}", suffix or "no suffix")
 
 
+def job_folder(out: Path) -> Path:
+    """Where the job of an output is kept, or would be: inside a folder that has it, else beside the output."""
+    inside = out / "_holdfast"
+    return inside if (inside / JOB).is_file() else out.with_name(out.name + ".holdfast")
+
+
 def written(out: Path) -> tuple[Job, Sink]:
     """The job of an output, and the output.
 
     Raises:
         InputError: no job wrote it.
     """
-    inside, beside = out / "_holdfast", out.with_name(out.name + ".holdfast")
-    job = Job.open(inside if (inside / JOB).is_file() else beside, out)
+    job = Job.open(job_folder(out), out)
     dim = int(job.settings["dim"])
-    if job.folder == inside:
+    if job.folder.parent == out:
         return job, ParquetSink(out, job.settings["columns"]["vectors"], dim)
     return job, NpySink(out, dim) if out.suffix.lower() == ".npy" else FaissSink(out, dim, None)
 
 
-__all__ = ["FaissSink", "NpySink", "ParquetSink", "Sink", "sink_for", "written"]
+__all__ = ["FaissSink", "NpySink", "ParquetSink", "Sink", "job_folder", "sink_for", "written"]

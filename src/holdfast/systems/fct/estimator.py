@@ -34,22 +34,24 @@ class EmbeddingMigrator(Estimator):
     fitting, and what the migration is worth on it is always in `validation_`.
 
     Args:
-        method: "mlp" (the paper's h), "ridge" or "procrustes"; or a part with the same interface, such as
+        method: "mlp" (the paper's h), "ridge" or "procrustes". Or a part with the same interface, such as
             `Ridge(penalty=0.1)`.
-        uncertainty_from: what `uncertainty` is answered from: "neighbours" (residuals of the nearest held-out pairs, no
-            cost), "head" (FastFill's, mlp only: learned together with the map, which it makes worse where pairs are few
-            and dimensions many) or "ensemble" (five maps, fitted to pairs drawn with replacement; their mean is the
-            map).
+        uncertainty_from: what plans of rows go by: "neighbours", "ensemble" or "head" (FastFill's, mlp only). Of these
+            "neighbours" takes the residuals of the nearest held-out pairs and costs nothing; "head" is learned together
+            with the map, which it makes worse where pairs are few and dimensions many; "ensemble" is five maps, fitted
+            to pairs drawn with replacement, and their mean is the map.
         normalize: "l2" where the index stores vectors of length 1: the map is fitted to such targets, and its results
             are brought to length 1. None = neither.
-        val_fraction: share of the pairs that is held out, in (0, 1).
-        epochs, batch_size, lr, inner_dim: of mlp. The defaults were chosen on some thousand pairs and take a minute or
-            two; batch_size and inner_dim None = by the number of pairs and of dimensions (see `fitters`). The paper's
-            setting, for a million pairs, is epochs=80, batch_size=1024, lr=5e-4, inner_dim=2048.
+        val_fraction: share of the pairs that is held out and looked at, in (0, 1).
+        epochs: passes over the pairs (mlp). The defaults of mlp were chosen on some thousand pairs and take a minute or
+            two; the paper's setting, for a million pairs, is epochs=80, batch_size=1024, lr=5e-4, inner_dim=2048.
+        batch_size: pairs per step (mlp); None = 1024, or less with few pairs.
+        lr: highest learning rate (mlp).
+        inner_dim: width of the hidden layers (mlp); None = by the dimensions, 256 to 1024.
         label_weight: of the cross-entropy in FastFill's loss ("head"), where labels are given; the new model's
             classifier is then the nearest class mean.
         seed: of the split, the initial weights and the order of the pairs.
-        device: "cpu", "cuda", ...; None = "cuda" where there is one.
+        device: where to compute, such as cpu, cuda or cuda:1; None = cuda where there is one.
 
     Attributes:
         validation_: name -> (value, low, high), see `quality.row_qualities`: means over held-out pairs, 95 % intervals.
