@@ -195,8 +195,8 @@ def test_controls_are_there_and_one_must_not_be_found():
 
 
 def test_arms_with_other_seeds_use_the_same_embeddings(tmp_path):
+    from holdfast.baselines.classifier import EncoderTraining
     from holdfast.systems.fct.experiment import trial
-    from holdfast.systems.fct.experiment.encoders import EncoderTraining
 
     problem, found = MnistGrowth(), []
     for reseed in (0, 1):

@@ -11,9 +11,9 @@ from PIL import Image
 
 from holdfast.errors import InputError
 from holdfast.experiment.run import Run
+from holdfast.layers.convs import ConvEncoder
 from holdfast.systems.fct.experiment import ARMS, experiment, trial
 from holdfast.systems.fct.experiment.stages import divided
-from holdfast.systems.fct.net import ConvEncoder
 from holdfast.systems.fct.problems import Cifar100Growth, ImageNetGrowth, MnistGrowth
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams

@@ -6,13 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from holdfast.errors import InputError
 from holdfast.experiment.claims import check as check_claim
 from holdfast.systems.fct.experiment import own
-from holdfast.systems.fct.experiment.own_pairs import OwnPairs, _grouped
+from holdfast.systems.fct.experiment.own_pairs import OwnPairs
 from holdfast.systems.fct.tool.pair_files import read_pair_columns
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
@@ -66,26 +64,6 @@ def test_the_distance_is_the_cosine_where_the_new_index_is_normalised(tmp_path):
     given_["new"] /= np.linalg.norm(given_["new"], axis=1, keepdims=True)
     np.savez(tmp_path / "p.npz", **given_)
     assert OwnPairs(str(tmp_path / "p.npz")).split(np.random.default_rng(0)).metric == "cosine"
-
-
-@given(groups=st.lists(st.integers(1, 6), min_size=40, max_size=60), seed=st.integers(0, 9))
-@settings(max_examples=40, deadline=None)
-def test_rows_of_one_id_stay_together(groups, seed):
-    ids = np.repeat(np.arange(len(groups)), groups)
-    total = len(ids)
-    sizes = {"fit": total - 2 * (total // 4), "validation": total // 4, "test": total // 4}
-    try:
-        order, counts = _grouped(ids, total, sizes, np.random.default_rng(seed))
-    except InputError:
-        assert total // 4 < 18  # a part could not get its dozen of rows
-        return
-    assert sorted(order.tolist()) == list(range(total))
-    ends = np.cumsum(list(counts.values()))
-    parts = np.split(ids[order], ends[:-1])
-    assert not set(parts[0]) & set(parts[1])
-    assert not set(parts[1]) & set(parts[2])
-    assert not set(parts[0]) & set(parts[2])
-    assert all(abs(counts[name] - sizes[name]) <= 12 for name in sizes)
 
 
 def test_ids_that_hardly_differ_are_refused(tmp_path):

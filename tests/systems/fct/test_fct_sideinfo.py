@@ -9,7 +9,7 @@ from holdfast.baselines.autoencoder import Autoencoder
 from holdfast.baselines.simclr import SimCLR
 from holdfast.data.images import ImageArray, embed
 from holdfast.errors import InputError
-from holdfast.systems.fct.net import ConvEncoder
+from holdfast.layers.convs import ConvEncoder
 from holdfast.systems.fct.tool.sideinfo import DIGIT_VIEWS, AutoencoderSide, PCASide, SimCLRSide
 
 

@@ -25,8 +25,8 @@ from holdfast.data.splits import content_rng
 from holdfast.encoders.sentences import has_packaged_model
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
+from holdfast.layers.convs import ConvEncoder
 from holdfast.layers.resnet import ResNet50
-from holdfast.systems.fct.net import ConvEncoder
 from holdfast.validation import check_integer
 
 LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "scikit-learn": "sklearn", "pandas": "pandas"}

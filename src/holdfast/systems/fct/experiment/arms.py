@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from holdfast.baselines.classifier import EncoderTraining
 from holdfast.data.augment import Transform
 from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.systems.fct.experiment.embeddings import Part, Vectors, scores
-from holdfast.systems.fct.experiment.encoders import EncoderTraining
 from holdfast.systems.fct.experiment.stages import backward_compatible
 from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Procrustes, Ridge
 from holdfast.systems.fct.tool.sideinfo import DIGIT_VIEWS

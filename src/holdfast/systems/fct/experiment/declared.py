@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from holdfast.baselines.classifier import EncoderTraining
 from holdfast.data.augment import Compose, Mirror, RandomAffine
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Tuning
 from holdfast.experiment.claims import Better, Differs, NoWorse
 from holdfast.systems.fct.experiment.arms import AsTheyAre, BackwardCompatible, Budget, GrowthRun, Linear, Transformed
 from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
-from holdfast.systems.fct.experiment.encoders import EncoderTraining
 from holdfast.systems.fct.experiment.fastfill import (
     AtRandom,
     Backfilled,

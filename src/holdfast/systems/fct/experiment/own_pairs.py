@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 
+from holdfast.data.groups import grouped
 from holdfast.data.readers.listings import Listing
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Problem
@@ -92,7 +93,7 @@ class OwnPairs(Problem):
             tensors["side/own"] = torch.from_numpy(np.ascontiguousarray(pairs["side"]))
         if "label" in pairs:
             tensors["labels"] = torch.from_numpy(np.unique(pairs["label"], return_inverse=True)[1].astype(np.int64))
-        order, sizes = _grouped(pairs.get("id"), len(pairs["old"]), self.sizes(), rng)
+        order, sizes = grouped(pairs.get("id"), len(pairs["old"]), self.sizes(), rng, least=12)
         unit = np.allclose(np.linalg.norm(pairs["new"], axis=1), 1, atol=1e-3)
         divided = rows_of(tensors, order, sizes)
         if rows is not None:
@@ -116,29 +117,6 @@ def _some_rows(path: Path, state: str) -> Mapping[str, np.ndarray]:
         raise InputError(str(path), f"must hold at least {FEWEST} pairs", len(pairs["old"]))
     rows = np.linspace(0, len(pairs["old"]) - 1, min(MOST, len(pairs["old"]))).round().astype(np.int64)
     return MappingProxyType({name: column[rows] for name, column in pairs.items()})
-
-
-def _grouped(
-    ids: np.ndarray | None, total: int, sizes: Mapping[str, int], rng: np.random.Generator
-) -> tuple[np.ndarray, dict[str, int]]:
-    """A random order in which rows of one id follow each other, and part sizes that cut between ids only.
-
-    Raises:
-        InputError: so few ids that a part stays without rows.
-    """
-    if ids is None:
-        return rng.permutation(total), dict(sizes)
-    _, group = np.unique(ids, return_inverse=True)
-    place = rng.permutation(int(group.max()) + 1)[group]
-    order = np.argsort(place, kind="stable")
-    ends = np.flatnonzero(np.diff(place[order], append=-1)) + 1  # where a cut is allowed
-    cuts = [int(ends[np.abs(ends - wanted).argmin()]) for wanted in np.cumsum([*sizes.values()])[:-1]]
-    counts = np.diff([0, *cuts, total]).tolist()
-    if min(counts) < 12:
-        raise InputError(
-            "id", "must differ between enough rows to divide them", f"{int(group.max()) + 1} different ids"
-        )
-    return order, dict(zip(sizes, counts, strict=True))
 
 
 # ---------------------------------------------------------------------------------------------------- the experiment

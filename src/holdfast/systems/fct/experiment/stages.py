@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from holdfast.baselines.bct import bct_loss
+from holdfast.baselines.classifier import EncoderTraining, train_classifier
 from holdfast.data.images import embed, labels_of, of_classes
 from holdfast.encoders.bags_of_words import hashed_ngram_svd, tfidf_svd
 from holdfast.encoders.sentences import SentenceEncoder
 from holdfast.randomness import derived_seed
-from holdfast.systems.fct.experiment.encoders import EncoderTraining, train_classifier
 from holdfast.systems.fct.problems import ClassGrowth, GrowthParts, TextIndex
 from holdfast.systems.fct.tool.sideinfo import SideInfo
 from holdfast.validation import check_integer

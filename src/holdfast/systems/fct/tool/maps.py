@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
-from holdfast.systems.fct.tool.pairs import as_float64, as_pairs, spread
+from holdfast.layers.standardise import as_float64, spread
+from holdfast.systems.fct.tool.pairs import as_pairs
 from holdfast.validation import check_number
 
 Progress = Callable[[int, int], None]

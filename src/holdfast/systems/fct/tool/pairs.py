@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.groups import held_out
 from holdfast.data.vectors.finite import check_rows
 from holdfast.errors import InputError
 from holdfast.training.rowwise import writable
@@ -90,22 +91,8 @@ class Pairs:
         Raises:
             InputError: not an id per row; so few different ones that a side would be too small.
         """
-        rng = np.random.default_rng(seed)
-        if ids is None:
-            order = rng.permutation(len(self.old))
-            count = min(max(2, round(fraction * len(order))), len(order) - 4)
-            return np.sort(order[count:]), np.sort(order[:count])
-        named = np.asarray(ids)
-        check_same_length(old=self.old, ids=named)
-        _, item, rows = np.unique(named, return_inverse=True, return_counts=True)
-        place = rng.permutation(len(rows))  # items in the order in which they are held out
-        before = np.concatenate([[0], rows[place].cumsum()[:-1]])
-        chosen = np.zeros(len(rows), bool)
-        chosen[place[before < max(2, round(fraction * len(named)))]] = True
-        held = chosen[item.ravel()]
-        if held.sum() < 2 or (~held).sum() < 4:
-            raise InputError("ids", "must differ between enough rows to hold some out", f"{len(rows)} different ids")
-        return np.flatnonzero(~held), np.flatnonzero(held)
+        check_same_length(old=self.old, ids=ids)
+        return held_out(len(self.old), fraction, np.random.default_rng(seed), ids, least=(4, 2))
 
     @property
     def inputs(self) -> Tensor:
@@ -137,15 +124,4 @@ def class_means(new: Tensor, labels: np.ndarray) -> Tensor:
     return nn.functional.normalize(sums)
 
 
-def as_float64(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy().astype(np.float64)
-
-
-def spread(x: np.ndarray) -> np.ndarray:
-    """Standard deviation of each dimension; 1 where it does not vary (but for rounding)."""
-    scale = x.std(0)
-    return np.where(scale > 1e-7 * np.abs(x).max(0), scale, 1.0)
-
-
-__all__ = ["FewPairs", "Pairs", "as_float64", "as_pairs", "as_tensor", "class_means"]
-__all__ += ["spread", "warn_of_few"]
+__all__ = ["FewPairs", "Pairs", "as_pairs", "as_tensor", "class_means", "warn_of_few"]

@@ -12,40 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from holdfast.errors import InputError
+from holdfast.layers.standardise import Standardise
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.fct.method import Block, ForwardTransform, UncertaintyHead
 from holdfast.systems.fct.tool.maps import FittedMap, Progress
-from holdfast.systems.fct.tool.pairs import as_float64, as_pairs, as_tensor, spread
+from holdfast.systems.fct.tool.pairs import as_pairs, as_tensor
 from holdfast.systems.fct.tool.training import TransformTraining, train_transform
 from holdfast.validation import check_integer
-
-
-class Standardise(nn.Module):
-    """(x - mean) / scale, and back. Identity until `learn`."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("scale", torch.ones(dim))
-
-    def learn(self, x: Tensor, each: bool = True) -> Standardise:
-        """Take mean and scale from x (N, D): of each dimension, or one scale for all, so that angles are kept."""
-        values = as_float64(x)
-        scale = spread(values)
-        if not each:
-            scale = np.full(len(scale), np.sqrt(values.var(0).mean()) or 1.0)
-        self.mean.copy_(torch.from_numpy(values.mean(0)))
-        self.scale.copy_(torch.from_numpy(scale))
-        return self
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.scale
-
-    def back(self, x: Tensor) -> Tensor:
-        return x * self.scale + self.mean
 
 
 class TransformMap(FittedMap):
@@ -215,4 +188,4 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return layer
 
 
-__all__ = ["MLP", "FoldedTransform", "Standardise", "TransformMap"]
+__all__ = ["MLP", "FoldedTransform", "TransformMap"]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
+from holdfast.layers.standardise import spread
 from holdfast.systems.fct.tool.maps import FittedMap
-from holdfast.systems.fct.tool.pairs import spread
 from holdfast.validation import check_integer
 
 

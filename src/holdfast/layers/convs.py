@@ -1,4 +1,4 @@
-"""The encoder of the digits. Its embeddings end in a ReLU: non-negative and not normalised, as in the paper."""
+"""A small convolutional encoder. Its embeddings end in a ReLU: non-negative and not normalised."""
 
 from __future__ import annotations
 

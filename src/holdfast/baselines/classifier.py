@@ -1,4 +1,4 @@
-"""How the encoders whose embeddings are migrated are trained: with a classifier that is used in training only."""
+"""An encoder trained on labelled images with a linear classifier, which may be thrown away afterwards."""
 
 from __future__ import annotations
 
