@@ -13,11 +13,11 @@ from holdfast.verbs.saying import say
 
 
 @contextmanager
-def resumable(has_state: Callable[[], bool]) -> Iterator[None]:
-    """Where Ctrl-C or SIGTERM ends the block, say whether the same command with --resume goes on.
+def on_stop(advice: Callable[[], str]) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends the block, say what is left and how to go on: "stopped; " and the advice.
 
     Args:
-        has_state: whether there is something to go on from; asked when the block is stopped.
+        advice: gives it, when the block is stopped.
 
     Raises:
         Stopped: the user has been told; the exit code becomes 130 (143 after SIGTERM).
@@ -25,11 +25,24 @@ def resumable(has_state: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        if has_state():
-            say("stopped; the same command with --resume continues")
-        else:
-            say("stopped; there is no state yet that --resume could continue from")
+        if not isinstance(stop, Stopped):
+            say(f"stopped; {advice()}")
         raise Stopped from stop
+
+
+@contextmanager
+def resumable(has_state: Callable[[], bool]) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends the block, say whether the same command with --resume goes on.
+
+    Args:
+        has_state: whether there is something to go on from; asked when the block is stopped.
+
+    Raises:
+        Stopped: as `on_stop`.
+    """
+    yes, no = "the same command with --resume continues", "there is no state yet that --resume could continue from"
+    with on_stop(lambda: yes if has_state() else no):
+        yield
 
 
 @contextmanager
@@ -74,4 +87,4 @@ def holds_state(folder: Path) -> bool:
     return any(not part.startswith(UNFINISHED) for path in files for part in path.parts[:1])
 
 
-__all__ = ["holds_state", "resumable", "training_state"]
+__all__ = ["holds_state", "on_stop", "resumable", "training_state"]
