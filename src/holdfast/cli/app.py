@@ -151,6 +151,9 @@ def run(
     system: System,
     scale: ScaleName = "demo",
     on: Annotated[list[str] | None, typer.Option(help="Your own data instead: one or more paths.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="With --on: role=name, what a column of your files is (label=diagnosis).")
+    ] = None,
     arms: Annotated[list[str] | None, typer.Option(help="Only these arms.")] = None,
     problems: Annotated[list[str] | None, typer.Option(help="Only these problems.")] = None,
     replicates: Annotated[
@@ -178,6 +181,7 @@ def run(
         system=system,
         scale=scale,
         on=tuple(on or ()),
+        columns=tuple(column or ()),
         arms=tuple(arms) if arms else None,
         problems=tuple(problems) if problems else None,
         replicates=replicates,

@@ -53,6 +53,7 @@ class Request:
     system: str
     scale: str = "demo"
     on: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     arms: tuple[str, ...] | None = None
     problems: tuple[str, ...] | None = None
     replicates: int | None = None
@@ -89,7 +90,8 @@ def _stdout_apart() -> Iterator[None]:
 
 def _run(request: Request) -> tuple[int, Results]:
     system = catalogue.load(request.system)
-    source = ExperimentSource(system.id, tuple(str(Path(p).absolute()) for p in request.on))
+    own = tuple(str(Path(p).absolute()) for p in request.on)
+    source = ExperimentSource(system.id, own, _columns(request))
     scale = _scale(source, request.scale)  # before its name becomes part of a path
     _check_device(request.device)
     plan, first = _plan_for(system, request)
@@ -125,6 +127,21 @@ def _run(request: Request) -> tuple[int, Results]:
         console.print("interrupted: finished trials are kept; the same command goes on from there", markup=False)
         return 130, results
     return 1 if results.failed else 0, results
+
+
+def _columns(request: Request) -> tuple[tuple[str, str], ...]:
+    """`--column role=name` as pairs."""
+    if request.columns and not request.on:
+        raise InputError("--column", "needs --on: it says what the columns of your own files are", request.columns[0])
+    pairs: list[tuple[str, str]] = []
+    for said in request.columns:
+        role, separator, name = said.partition("=")
+        if not separator or not role.strip() or not name.strip():
+            raise InputError("--column", "must be role=name, such as label=diagnosis", said)
+        if role.strip() in dict(pairs):
+            raise InputError("--column", "may name a role once", role.strip())
+        pairs.append((role.strip(), name.strip()))
+    return tuple(pairs)
 
 
 def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, Any], int]:

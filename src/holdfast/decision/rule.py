@@ -13,7 +13,7 @@ from holdfast.decision.looks import ERROR_RATE, Looks, looks_for
 from holdfast.decision.verdict import Answer, Verdict, Word
 from holdfast.decision.wording import Note
 from holdfast.errors import InputError
-from holdfast.experiment.claims import Claim, Compound, check
+from holdfast.experiment.claims import Claim, Compound, NotTestable, check
 from holdfast.experiment.claims.regions import Place
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def decide_all(claims: Sequence[Claim], table: RecordTable, *, scale: Scale | No
 # ---------------------------------------------------------------------------------------------------- one claim
 def _decide(evidence: Evidence, looks: Looks) -> Verdict:
     claim = evidence.claim
+    if isinstance(claim, NotTestable):
+        note: Note = {"kind": "told", "text": claim.reason}
+        return Verdict(**_identity(claim), verdict="not testable here", notes=(note,))
     needed = tuple(_decide(e, replace(looks, error_rate=ERROR_RATE)) for e in evidence.preconditions)
     unmet = next((v for v in needed if v.verdict in ("does not hold", "not testable here")), None)
     pending = next((v for v in needed if v.verdict == "undecided"), None)

@@ -115,7 +115,7 @@ def test_the_uncertainty_that_costs_least_is_the_error(error: float, shift: floa
 
 def test_the_schedule_is_the_reference_s() -> None:
     t = TransformTraining()
-    rates = [t.lr * t.factor(i / 800) for i in range(800)]
+    rates = [t.lr * t.factor(t.epoch(i / 800)) for i in range(800)]
     assert rates[0] == t.lr / 5
     assert rates[50] == t.lr
     assert len(set(rates)) <= 80, "constant within an epoch"

@@ -93,7 +93,7 @@ def test_bad_arrays_are_refused_in_words(tmp_path, name):
     arrays, message = broken(name)
     np.savez(tmp_path / "p.npz", **arrays)
     with pytest.raises(InputError, match=message):
-        own([tmp_path / "p.npz"])
+        own([tmp_path / "p.npz"], {})
 
 
 def test_bad_files_are_refused_in_words(tmp_path):
@@ -103,22 +103,22 @@ def test_bad_files_are_refused_in_words(tmp_path):
     for name, column, message in (("ragged", ragged, "one length.*row 5"), ("holes", holes, "missing values.*row 9")):
         pq.write_table(pa.table({"old": column, "new": lists(good["new"])}), tmp_path / f"{name}.parquet")
         with pytest.raises(InputError, match=message):
-            own([tmp_path / f"{name}.parquet"])
+            own([tmp_path / f"{name}.parquet"], {})
     np.savez(tmp_path / "objects.npz", old=np.array([object()] * 80), new=good["new"])
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     (tmp_path / "x.npz").write_bytes(b"PK no")
     (tmp_path / "x.csv").write_text("old,new\n1,2\n")
     for file in ("objects.npz", "x.parquet", "x.npz", "x.csv", "missing.npz"):
         with pytest.raises(InputError):
-            own([tmp_path / file])
+            own([tmp_path / file], {})
     with pytest.raises(InputError, match="one parquet or npz file"):
-        own([tmp_path / "x.npz", tmp_path / "x.npz"])
+        own([tmp_path / "x.npz", tmp_path / "x.npz"], {})
 
 
 def test_what_is_compared_follows_from_what_there_is(tmp_path):
     np.savez(tmp_path / "plain.npz", **pairs())
     np.savez(tmp_path / "all.npz", **pairs(old=5, side=3), label=np.arange(80) % 4)
-    plain, everything = own([tmp_path / "plain.npz"]), own([tmp_path / "all.npz"])
+    plain, everything = own([tmp_path / "plain.npz"], {}), own([tmp_path / "all.npz"], {})
     assert list(plain.arms) == ["old/old", "ridge", "mlp"]
     assert set(everything.arms) == {*plain.arms, "raw new/old", "procrustes", "ridge + side", "mlp + side"}
     assert "mAP" not in plain.metrics

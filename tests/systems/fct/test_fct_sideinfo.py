@@ -23,6 +23,13 @@ def test_the_gradient_reaches_every_parameter(kind):
     assert [n for n, p in learner.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+def test_views_differ_and_depend_on_the_generator_alone():
+    x = torch.rand(4, 1, 12, 12)
+    one, same, other = (DIGIT_VIEWS(x, torch.Generator().manual_seed(s)) for s in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
 def images(rows=48):
     """Bright squares in one of four corners, with noise."""
     rng = torch.Generator().manual_seed(0)
@@ -44,6 +51,15 @@ def test_trainers_give_encoders_that_know_nothing_of_labels_but_tell_images_apar
     again = side.train(relabelled, lambda: ConvEncoder(1, 12, 6), seed=2)
     assert torch.equal(embed(again, data), embed(encoder, data))
     assert not encoder.training
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(16, 3), (20, 2), (100, 1)])
+def test_an_epoch_is_every_whole_batch_and_one_at_least(batch, steps):
+    told, grey = [], images()
+    colour = ImageArray(grey.pixels.repeat(1, 3, 1, 1), grey.labels)
+    side = AutoencoderSide(epochs=2, batch=batch)
+    side.train(colour, lambda: ConvEncoder(3, 12, 6), on_step=lambda done, of: told.append((done, of)))
+    assert told[-1] == (2 * steps, 2 * steps)
 
 
 def test_too_few_images_are_refused():

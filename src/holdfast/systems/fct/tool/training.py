@@ -45,7 +45,7 @@ class TransformTraining:
         InputError: a value out of its range.
 
     Example:
-        >>> TransformTraining().factor(0.0), TransformTraining().is_frozen(0.5)
+        >>> TransformTraining().factor(0), TransformTraining().is_frozen(0.5)
         (0.2, True)
     """
 
@@ -72,9 +72,9 @@ class TransformTraining:
         """The epoch, from 0, that a share of the run lies in."""
         return min(int(progress * self.epochs + 1e-9), self.epochs - 1)
 
-    def factor(self, progress: float) -> float:
-        """Factor of the learning rate at a share of the run."""
-        return rate_factor(self.epoch(progress), self.epochs, self.warmup)
+    def factor(self, epoch: int) -> float:
+        """Factor of the learning rate in an epoch, see `method.rate_factor`."""
+        return rate_factor(epoch, self.epochs, self.warmup)
 
     def is_frozen(self, progress: float) -> bool:
         """Whether batch normalisation uses its running statistics at this point of the run."""
@@ -181,7 +181,7 @@ def train_transform(
         batches,
         steps=steps,
         seed=seed,
-        schedule=settings.factor,
+        schedule=lambda done: settings.factor(settings.epoch(done)),
         device=device,
         precision=precision,
         on_step=progress,
