@@ -1,0 +1,9 @@
+from .bounds import Bounds as Bounds
+from .options import TableOptions as TableOptions
+from .reading import SUFFIXES as SUFFIXES
+from .reading import read_table as read_table
+from .table import Column as Column
+from .table import Kind as Kind
+from .table import Table as Table
+
+__all__ = ["SUFFIXES", "Bounds", "Column", "Kind", "Table", "TableOptions", "read_table"]
