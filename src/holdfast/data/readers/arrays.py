@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.data.readers.names import suggest
 from holdfast.data.readers.features import TABLES, read_table
+from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
 from holdfast.unpacking import DAMAGED, check_archive
 from holdfast.validation import check_array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,8 +37,8 @@ class TableOptions:
 
     Example:
         >>> from holdfast.data.readers.tables import TableOptions
-        >>> TableOptions(decimal=",", null=("missing", "k.A."))
-        TableOptions(decimal=',', encoding=None, header=None, day_first=None, null=('missing', 'k.A.'), delimiter=None, sheet=None)
+        >>> TableOptions(decimal=",", null=["missing", "k.A."]).null
+        ('missing', 'k.A.')
         >>> TableOptions(decimal="comma")
         Traceback (most recent call last):
         holdfast.errors.InputError: decimal: must be '.' or ','; received 'comma'
@@ -47,7 +48,7 @@ class TableOptions:
     encoding: str | None = None
     header: int | None = None
     day_first: bool | None = None
-    null: tuple[str, ...] | None = None
+    null: Sequence[str] | None = None
     delimiter: str | None = None
     sheet: str | None = None
 
