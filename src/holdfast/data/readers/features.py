@@ -1,37 +1,57 @@
-"""Tables from csv and parquet files: numeric feature columns and a column of class labels."""
+"""Tables of numbers: feature columns and a column of class labels, as arrays."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holdfast.data.readers.names import suggest
+from holdfast.data.readers.tables import Bounds, Column, Table, TableOptions, open_table
+from holdfast.data.readers.tables.table import no_column, shown_names
 from holdfast.errors import InputError
-from holdfast.unpacking import check_memory
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 LABELS = ("label", "y")
+PANDAS_INDEX = "__index_level_"  # how pandas calls an index without a name in a parquet file
 
 
-def read_table(
-    path: str | Path, *, features: Sequence[str] | None = None, label: str | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Features and labels of a table.
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Rows of a table as arrays.
+
+    Attributes:
+        x: (N, F) float32, finite.
+        y: (N,) int64, or None without a label column.
+        names: of the columns of x.
+        rows: (N,) numbers of the rows in the file.
+        notes: what was decided in reading, one line each.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    names: tuple[str, ...]
+    rows: np.ndarray
+    notes: tuple[str, ...]
+
+
+def read_features(
+    path: str | Path,
+    *,
+    features: Sequence[str] | None = None,
+    label: str | None = None,
+    options: TableOptions | None = None,
+    bounds: Bounds | None = None,
+) -> Features:
+    """Features and labels of a table of any format.
 
     Args:
-        path: csv (comma, first line = names), tsv (tab) or parquet file.
-        features: names of the feature columns, in the wanted order; None = all but the label.
+        path: of the file; see `read_table`.
+        features: names of the feature columns, in the wanted order; None = all but the label, and but the index that
+            pandas writes into parquet files.
         label: name of the label column; None = `label` or `y` if there is such a column, else no labels.
-
-    Returns:
-        (x, y): x (N, F) float32, finite; y (N,) int64, or None without a label column.
+        options: what the user said.
+        bounds: the most the file may hold.
 
     Raises:
         InputError: unreadable or empty file, missing column (the nearest name is suggested), text, missing or
@@ -41,85 +61,55 @@ def read_table(
         >>> import tempfile; from pathlib import Path
         >>> file = Path(tempfile.mkdtemp()) / "plants.csv"
         >>> _ = file.write_text("height,width,label\\n1.5,2,0\\n3,4,1\\n")
-        >>> x, y = read_table(file)
-        >>> x.tolist(), y.tolist()
+        >>> found = read_features(file)
+        >>> found.x.tolist(), found.y.tolist()
         ([[1.5, 2.0], [3.0, 4.0]], [0, 1])
     """
-    frame = _frame(Path(path))
-    names = [str(c) for c in frame.columns]
-    frame.columns = names
-    repeated = sorted({n for n in names if names.count(n) > 1})
-    if repeated:
-        raise InputError(str(path), "must have columns of different names", f"{repeated[0]!r} more than once")
-    if frame.empty:
-        raise InputError(str(path), "must have at least one row", f"{len(names)} columns, 0 rows")
-    label = label if label is not None else next((n for n in LABELS if n in names), None)
-    wanted = [n for n in names if n != label] if features is None else list(features)
+    file = open_table(path, options=options, bounds=bounds)
+    label = label if label is not None else next((name for name in LABELS if name in file.names), None)
+    given = [name for name in file.names if name != label and not name.startswith(PANDAS_INDEX)]
+    wanted = given if features is None else list(features)
     for name in [*wanted, *([] if label is None else [label])]:
-        if name not in names:
-            raise InputError(str(path), f"must have a column {name!r}{suggest(name, names)}", f"columns {names}")
+        if name not in file.names:
+            raise no_column(str(path), name, file.names)
     if not wanted:
-        raise InputError(str(path), "must have at least one feature column", f"columns {names}")
-    x = np.stack([_feature(frame[name], f"{path}, column {name!r}") for name in wanted], axis=1)
-    return x, None if label is None else _labels(frame[label], f"{path}, column {label!r} (labels)")
+        raise InputError(str(path), "must have at least one feature column", f"columns {shown_names(file.names)}")
+    columns = list(dict.fromkeys([*wanted, *([] if label is None else [label])]))
+    table = file.read(dict.fromkeys(columns, "number"), columns)
+    if not len(table):
+        raise InputError(str(path), "must have at least one row", f"{len(file.names)} columns, 0 rows")
+    x = np.stack([_feature(table, name) for name in wanted], axis=1)
+    y = None if label is None else _labels(table, table.column(label))
+    return Features(x, y, tuple(wanted), table.rows, table.notes)
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise InputError(str(path), "must be a file", "a folder" if path.is_dir() else "nothing there")
-    suffix = path.suffix.lower()
-    if suffix not in TABLES:
-        raise InputError(str(path), f"must end in one of {' '.join(sorted(TABLES))}", suffix or "no suffix")
-    try:
-        if suffix in (".parquet", ".pq"):
-            _check_size(path)
-            return pd.read_parquet(path)
-        with warnings.catch_warnings():
-            # lines longer than the header would be cut with only a warning
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", index_col=False)
-    except pd.errors.EmptyDataError:
-        raise InputError(str(path), "must not be empty", f"{path.stat().st_size} bytes without a column") from None
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001  forged metadata of a parquet file goes wrong anywhere inside pandas
-        raise InputError(str(path), f"must be a readable {suffix[1:]} file", str(error)) from None
-
-
-def _check_size(path: Path) -> None:
-    """Refuse a table that would not fit into memory: runs of one value take hardly any room in a parquet file."""
-    import pyarrow.parquet as pq
-
-    about = pq.read_metadata(path)
-    check_memory(8 * about.num_rows * about.num_columns, str(path))
-
-
-def _feature(column: pd.Series, name: str) -> np.ndarray:
-    import pandas as pd
-
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+def _feature(table: Table, name: str) -> np.ndarray:
+    column = table.column(name)
     with np.errstate(over="ignore"):
-        values = numbers.astype(np.float32)
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        row = int(wrong[0])
-        received = f"{column.iloc[row]!s} in data row {row + 1} ({wrong.size} such values)"
-        raise InputError(name, "must hold finite numbers", received)
+        values = column.numbers().astype(np.float32)
+    _check(table, column, ~np.isfinite(values), f"column {name!r}", "must hold finite numbers")
     return values
 
 
-def _labels(column: pd.Series, name: str) -> np.ndarray:
-    import pandas as pd
+def _labels(table: Table, column: Column) -> np.ndarray:
+    name = f"column {column.name!r} (labels)"
+    if column.kind == "real":
+        numbers = column.values.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            wrong = ~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) > 2**53)
+        _check(table, column, wrong | column.missing, name, "must hold whole numbers")
+    else:
+        wrong = column.missing if column.values.dtype != np.uint64 else column.missing | (column.values >= 2**63)
+        _check(table, column, wrong, name, "must hold whole numbers")
+    return column.values.astype(np.int64)
 
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) > 2**53))
-    if wrong.size:
-        row = int(wrong[0])
-        received = f"{column.iloc[row]!s} in data row {row + 1} ({wrong.size} such values)"
-        raise InputError(name, "must hold whole numbers", received)
-    return numbers.astype(np.int64)
+
+def _check(table: Table, column: Column, wrong: np.ndarray, name: str, rule: str) -> None:
+    if wrong.any():
+        place = int(wrong.argmax())
+        shown = "no value" if column.missing[place] else str(column.values[place])
+        more = f" ({int(wrong.sum()):,} such cells)" if wrong.sum() > 1 else ""
+        raise InputError(f"{table.path}, {name}", rule, f"{shown} in row {table.rows[place]}{more}")
 
 
-__all__ = ["TABLES", "read_table"]
+__all__ = ["LABELS", "Features", "read_features"]

@@ -121,7 +121,7 @@ class Reading:
     def _column(self, evidence: Evidence) -> tuple[Column, list[str]]:
         cells, wanted = self.cells, self.wanted
         if wanted == "text":
-            return self._text(), []
+            return self._text(), self._kept_words()
         if not cells.known.any():
             return self._nothing()
         if wanted != "time" and cells.are_in(("true", "false")):
@@ -138,6 +138,11 @@ class Reading:
         # The usual words are kept in texts: "NA" may be Namibia. Words that the user names are meant for them, too.
         missing = cells.empty | cells.words if cells.options.null and self.wanted is None else cells.empty
         return text_column(cells.name, cells.objects(), missing)
+
+    def _kept_words(self) -> list[str]:
+        """Where a text may have been meant to be no value: "NA" is Namibia, or a label that is not known."""
+        places = np.flatnonzero(self.cells.words)
+        return [f"{self.cells.such(places)} kept as text"] if places.size else []
 
     def _nothing(self) -> tuple[Column, list[str]]:
         """A column without a value."""

@@ -208,25 +208,27 @@ def check_names(record: list[str], name: str) -> None:
 
 
 def unique_names(given: Sequence[str]) -> list[str]:
-    """Names without blanks around, none empty and none twice.
+    """Names without blanks around, none empty and none twice. Of those that are the same, none keeps the name, so that
+    nobody who asks for it gets one of them unawares.
 
     Example:
         >>> unique_names(["a", " b ", "a", ""])
-        ['a', 'b', 'a_2', 'column_4']
+        ['a_1', 'b', 'a_2', 'column_4']
     """
     stripped = [name.strip() for name in given]
+    counts = Counter(stripped)
     taken, names = set(stripped), []
-    counts: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for place, base in enumerate(stripped, 1):
-        counts[base] += 1
-        number = counts[base] if base else 1
-        if base and number == 1:
-            names.append(base)
-            continue
-        name = f"{base}_{number}" if base else f"column_{place}"
-        while name in taken:
-            number += 1
-            name = f"{base or f'column_{place}'}_{number}"
+        name = base
+        if not base:
+            name = f"column_{place}"
+            while name in taken:
+                name += "_"
+        elif counts[base] > 1:
+            while name in taken:
+                numbers[base] += 1
+                name = f"{base}_{numbers[base]}"
         taken.add(name)
         names.append(name)
     return names

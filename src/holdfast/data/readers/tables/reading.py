@@ -25,6 +25,11 @@ class TableFile(Protocol):
         """Columns, in the order that is wanted, as what they are declared to be or else are."""
 
 
+def is_table(path: str | Path) -> bool:
+    """Whether a file's name ends as those of tables do."""
+    return _ending(Path(path)) in SUFFIXES
+
+
 def open_table(path: str | Path, *, options: TableOptions | None = None, bounds: Bounds | None = None) -> TableFile:
     """A file whose columns' names are known; `read` then gives the cells, once.
 
@@ -85,9 +90,7 @@ def read_table(
 
 def _opener(path: Path) -> Callable[[Path, TableOptions, Bounds], Any]:
     """The reader of a kind of file; each has libraries of its own, imported when it is needed."""
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        suffix = Path(path.stem).suffix.lower() + suffix
+    suffix = _ending(path)
     if suffix in TEXT_FILES:
         from holdfast.data.readers.tables.textfiles import TextFile
 
@@ -107,4 +110,9 @@ def _opener(path: Path) -> Callable[[Path, TableOptions, Bounds], Any]:
     raise InputError(str(path), f"must end in one of {' '.join(SUFFIXES)}", suffix or "no ending")
 
 
-__all__ = ["SUFFIXES", "TEXT_FILES", "TableFile", "open_table", "read_table"]
+def _ending(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() + suffix if suffix == ".gz" else suffix
+
+
+__all__ = ["SUFFIXES", "TEXT_FILES", "TableFile", "is_table", "open_table", "read_table"]
