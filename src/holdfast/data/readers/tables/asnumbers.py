@@ -79,7 +79,8 @@ def decimal_sign(cells: Cells, numerals: Numerals, evidence: Evidence) -> tuple[
     mark = NAMES["." if "." in str(cells.texts[int(left[0])].as_py()) else ","]
     if evidence.commas and not evidence.decimals:
         example = cells.one(left[0])
-        return ".", [f"the {mark} in {example} is read as in English, as commas separate the cells (--decimal decides)"]
+        role = "the decimal sign" if mark == "point" else "one between thousands"
+        return ".", [f"the {mark} in {example} is taken for {role}, as commas separate the cells (--decimal decides)"]
     raise Unfit(
         f"must tell whether its {mark} is the decimal sign or stands between thousands; say --decimal . or --decimal ,",
         f"{cells.such(left)}, and nothing in the file that tells",

@@ -39,26 +39,18 @@ def read_bytes(path: Path, bounds: Bounds) -> bytes:
 
 
 def _unpacked(path: Path, packed: int, bounds: Bounds) -> bytes:
-    """The file says at its end how much it holds, modulo 4 GB; as that may be forged, unpacking stops at the bounds."""
-    with path.open("rb") as file:
-        file.seek(max(0, packed - 4))
-        _check(int.from_bytes(file.read(4), "little"), packed, path, bounds)
-        file.seek(0)
-        pieces, total = [], 0
-        with gzip.GzipFile(fileobj=file) as unpacker:
-            while piece := unpacker.read(PIECE):
-                pieces.append(piece)
-                total += len(piece)
-                _check(total, packed, path, bounds)
+    """Unpacked a piece at a time, and no further than the bounds: the size that a gz file says it has may be forged."""
+    pieces, total = [], 0
+    with gzip.open(path) as unpacker:
+        while piece := unpacker.read(PIECE):
+            total += len(piece)
+            bounds.check_ratio(total, packed, str(path))
+            bounds.check_size(total, str(path), "bytes unpacked, or more")
+            check_memory(COPIES * total, str(path))
+            pieces.append(piece)
     if not total:
         raise InputError(str(path), "must not be empty", "0 bytes unpacked")
     return b"".join(pieces)
-
-
-def _check(unpacked: int, packed: int, path: Path, bounds: Bounds) -> None:
-    bounds.check_ratio(unpacked, packed, str(path))
-    bounds.check_size(unpacked, str(path), "bytes unpacked")
-    check_memory(COPIES * unpacked, str(path))
 
 
 __all__ = ["read_bytes"]

@@ -13,8 +13,8 @@ import numpy as np
 from holdfast.data.readers.tables.bounds import Bounds
 from holdfast.data.readers.tables.columns import Wanted, read_columns
 from holdfast.data.readers.tables.contents import read_bytes
-from holdfast.data.readers.tables.dialects import said_of_names, unique_names
 from holdfast.data.readers.tables.encodings import to_utf8
+from holdfast.data.readers.tables.headers import said_of_names, unique_names
 from holdfast.data.readers.tables.objects import ObjectReading
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.table import Table

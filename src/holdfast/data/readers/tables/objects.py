@@ -94,6 +94,7 @@ class ObjectReading:
                 column, notes = self._texts.decide(evidence)
                 if _alike(column.kind, made.kind):
                     return _merged(made, self._spread(column), self._are_text), notes
+                return self._mixed(notes)
             return self._mixed()
         self._check_declared(made)
         if made.kind == "other" and len(native) > 1:
@@ -109,16 +110,16 @@ class ObjectReading:
             received = f"{str(self._values[place])[:40]!r} in row {self._rows[place]}"
             raise InputError(self._where, f"must hold {'numbers' if self._wanted == 'number' else 'dates'}", received)
 
-    def _mixed(self) -> tuple[Column, list[str]]:
-        """Cells of several kinds: texts, which all of them can be."""
+    def _mixed(self, notes: Sequence[str] = ()) -> tuple[Column, list[str]]:
+        """Cells of several kinds: texts, which all of them can be. `notes` say why, if the texts alone tell."""
         if self._wanted is not None:
             places = np.flatnonzero(self._are_text | np.array([_kind(v) == "other" for v in self._values]))
             place = int(places[0]) if len(places) else 0
             received = f"{str(self._values[place])[:40]!r} in row {self._rows[place]}"
             raise InputError(self._where, f"must hold {self._wanted}s throughout", received)
         column, _ = self._as_text()
-        count = int((~self._are_text & ~self._missing).sum())
-        return column, [f"{self._name}: {count:,} numbers or dates among texts, so it is read as text"]
+        count, total = int(self._are_text.sum()), int((~self._missing).sum())
+        return column, list(notes) or [f"{self._name}: {count:,} of {total:,} cells are text, so all are read as text"]
 
     def _as_text(self) -> tuple[Column, list[str]]:
         texts = [_text(value) for value in self._values]

@@ -15,7 +15,7 @@ from holdfast.data.readers.tables.asnumpy import array, mask
 from holdfast.data.readers.tables.bounds import Bounds
 from holdfast.data.readers.tables.cells import Cells
 from holdfast.data.readers.tables.columns import Reading, Wanted, read_columns
-from holdfast.data.readers.tables.dialects import said_of_names, unique_names
+from holdfast.data.readers.tables.headers import said_of_names, unique_names
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.splitting import TEXT
 from holdfast.data.readers.tables.table import NUMERIC, Column, Table, text_column

@@ -242,7 +242,7 @@ class _Rows:
             rule = (
                 f"must have at most {width} cells in a row, as many as names; quotes go around a cell with a separator"
             )
-            raise InputError(self._name, rule, f"row {number} has {cells}{more}")
+            raise InputError(self._name, rule, f"{cells} in row {number}{more}")
         if self._records:
             self._flush()
         columns = [pa.chunked_array([part[i] for part in self._parts], TEXT) for i in range(width)]
@@ -250,7 +250,7 @@ class _Rows:
         if self._short:
             number, cells = self._short[0]
             more = f" ({len(self._short):,} such rows)" if len(self._short) > 1 else ""
-            notes.append(f"row {number} has {cells} cells of {width}, the others are no value{more}")
+            notes.append(f"row {number} has {cells} of {width} cells, the others are no value{more}")
         rows = np.array(self._numbers, np.int64)
         if width == 1:  # empty lines at the end are no cells
             last = len(rows)

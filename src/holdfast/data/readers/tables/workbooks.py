@@ -11,7 +11,7 @@ import numpy as np
 
 from holdfast.data.readers.tables.bounds import Bounds
 from holdfast.data.readers.tables.columns import Wanted, read_columns
-from holdfast.data.readers.tables.dialects import (
+from holdfast.data.readers.tables.headers import (
     RECORDS,
     Header,
     check_names,
@@ -58,10 +58,9 @@ class Workbook:
         if not any(filled):
             raise InputError(self._path, "must have a row with the columns' names", "an empty sheet")
         width = max(len(row) for row in cells)
-        head = [[_shown(cell) for cell in (*row, *[None] * (width - len(row)))] for row in cells[:RECORDS]]
-        header = Header.of(head, options)
-        if options.header is None:
-            check_names(head[header.row], self._path)
+        count = RECORDS + max(filled.index(True), options.header or 0)
+        head = [[_shown(cell) for cell in (*row, *[None] * (width - len(row)))] for row in cells[:count]]
+        header = Header.of(head, options.header)
         given = head[header.row] if header.row >= 0 else [""] * width
         names = unique_names(given)
         below = [(number, row) for number, row in enumerate(cells, 1) if number > header.row + 1 and filled[number - 1]]
@@ -75,7 +74,8 @@ class Workbook:
             if header.row >= 0 and below and not title.strip() and all(_shown(c) == "" for c in self._cells[name])
         ]
         self.names = [name for place, name in enumerate(names) if place not in blank]
-        self._notes += said_of_names(given, names, blank)
+        self._notes += said_of_names(given, names, blank) if header.row >= 0 else []
+        self._notes += check_names(given, self._path) if options.header is None else []
         self._notes += said_of_above(filled, header.row)
 
     def read(self, kinds: Mapping[str, Wanted], columns: Sequence[str]) -> Table:
