@@ -96,7 +96,7 @@ def _labels(table: Table, column: Column) -> np.ndarray:
     if column.kind == "real":
         numbers = column.values.astype(np.float64)
         with np.errstate(invalid="ignore"):
-            wrong = ~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) > 2**53)
+            wrong = ~np.isfinite(numbers) | (numbers != np.round(numbers)) | (np.abs(numbers) >= 2**53)
         _check(table, column, wrong | column.missing, name, "must hold whole numbers")
     else:
         wrong = column.missing if column.values.dtype != np.uint64 else column.missing | (column.values >= 2**63)

@@ -159,7 +159,7 @@ def _column(table: Table, role: Role, name: str) -> Column:
     if role.kind == "text" and column.kind != "text":
         return text_column(name, column.values.astype(object), column.missing)
     if role.kind == "number" and (column.kind == "boolean" or column.missing.any()):
-        if column.kind == "integer" and np.abs(column.values.astype(np.float64)).max(initial=0) > 2**53:
+        if column.kind == "integer" and np.abs(column.values.astype(np.float64)).max(initial=0) >= 2**53:
             rule = "must have a value in every row where whole numbers go beyond 2^53"
             raise InputError(where, rule, f"{int(column.missing.sum())} cells without")
         return Column(name, "real", column.numbers(), column.missing, column.unit)

@@ -17,9 +17,7 @@ MARKS = (
 LOOKED_AT = 1 << 16  # bytes in which a binary file is recognised
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 ACCENTED = re.compile(r"\S*[^\x00-\x7f]\S*")
-RUN = re.compile(
-    r"[\xc0-\xff\x8a\x8c\x8e\x9a\x9c\x9e\x9f]{3,}"
-)  # letters beyond ASCII side by side, in cp1252's places
+RUN = re.compile(r"[^\x00-\x7f]{3,}")  # characters beyond ASCII side by side
 
 
 def to_utf8(data: bytes, encoding: str | None, name: str) -> tuple[bytes, list[str]]:

@@ -19,7 +19,7 @@ from holdfast.data.readers.tables.columns import Wanted
 from holdfast.data.readers.tables.dialects import Dialect
 from holdfast.data.readers.tables.numerals import VALID
 from holdfast.data.readers.tables.options import Decimal, TableOptions
-from holdfast.data.readers.tables.splitting import PIECE, TEXT, Body, Split, split_by_arrow, without_empty_rows
+from holdfast.data.readers.tables.splitting import ALONE, PIECE, TEXT, Body, Split, split_by_arrow, without_empty_rows
 from holdfast.data.readers.tables.table import Column
 
 WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -75,7 +75,7 @@ def _type(cells: Sequence[str], wanted: Wanted | None, decimal: Decimal) -> Any:
 
 def split_plain(body: Body, dialect: Dialect, planned: Plan) -> Split | None:
     """The cells as columns of the types that are planned, if all are plain numbers; else None."""
-    if _zeros_lead(body.characters, str(dialect.delimiter)):
+    if _zeros_lead(body.characters, dialect.delimiter or ALONE):
         return None
     found = split_by_arrow(body, dialect, planned.types, planned.decimal)
     if found is None:

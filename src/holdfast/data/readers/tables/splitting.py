@@ -23,6 +23,7 @@ from holdfast.errors import InputError
 
 BLOCK = 1 << 22  # bytes that arrow divides at a time
 PIECE = 1 << 17
+ALONE = "\x1f"  # what arrow is told to divide cells by where nothing does
 RECORDS = 50_000  # that the exact reader gathers at a time
 NEWLINE, RETURN, QUOTE = 10, 13, 34
 TEXT = pa.large_string()
@@ -85,7 +86,7 @@ def regular_body(data: bytes, dialect: Dialect) -> Body | None:
     start, end = _offset(data, dialect), len(data)
     while end > start and data[end - 1] in (NEWLINE, RETURN):
         end -= 1
-    if dialect.delimiter is None or start >= end:
+    if start >= end or (dialect.delimiter is None and ALONE.encode() in data):
         return None
     characters = np.frombuffer(data, np.uint8)[start:end]
     returns = data.find(b"\r", start, end) >= 0
@@ -96,7 +97,7 @@ def regular_body(data: bytes, dialect: Dialect) -> Body | None:
     if returns and _stand_together(characters, NEWLINE, RETURN):
         return None
     quoted = data.find(b'"', start, end) >= 0
-    return Body(characters, quoted) if not quoted or _quotes_alternate(characters, dialect.delimiter) else None
+    return Body(characters, quoted) if not quoted or _quotes_alternate(characters, dialect.delimiter or ALONE) else None
 
 
 def _stand_together(characters: np.ndarray, one: int, two: int) -> bool:
@@ -128,7 +129,7 @@ def split_by_arrow(body: Body, dialect: Dialect, types: Sequence[Any], decimal: 
             pa.py_buffer(body.characters),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=dialect.delimiter, newlines_in_values=body.quoted, ignore_empty_lines=True
+                delimiter=dialect.delimiter or ALONE, newlines_in_values=body.quoted, ignore_empty_lines=True
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict(zip(names, types, strict=True)),
@@ -209,14 +210,19 @@ class _Rows:
         self._short: list[tuple[int, int]] = []
         self._long: list[tuple[int, int]] = []
         self._empty: list[int] = []
+        self._lines: list[int] = []
 
     def add(self, number: int, record: list[str]) -> None:
         width = self._width
-        if not any(map(str.strip, record)):
-            if width > 1:
-                self._empty.append(number)
-                return
-            record = record or [""]
+        if width == 1 and not record:
+            self._lines.append(number)
+            return
+        for line in self._lines:  # empty lines of a single column, which are not the last ones
+            self._append(line, [""])
+        self._lines = []
+        if width > 1 and not any(map(str.strip, record)):
+            self._empty.append(number)
+            return
         if len(record) < width:
             self._short.append((number, len(record)))
             record = record + [""] * (width - len(record))
@@ -225,6 +231,9 @@ class _Rows:
                 self._long.append((number, len(record)))
                 return
             record = record[:width]
+        self._append(number, record)
+
+    def _append(self, number: int, record: list[str]) -> None:
         self._numbers.append(number)
         self._records.append(record)
         if len(self._records) >= RECORDS:
@@ -252,15 +261,9 @@ class _Rows:
             more = f" ({len(self._short):,} such rows)" if len(self._short) > 1 else ""
             notes.append(f"row {number} has {cells} of {width} cells, the others are no value{more}")
         rows = np.array(self._numbers, np.int64)
-        if width == 1:  # empty lines at the end are no cells
-            last = len(rows)
-            while last and not str(columns[0][last - 1].as_py()).strip():
-                last -= 1
-            columns, rows = [columns[0].slice(0, last)], rows[:last]
-        else:
-            # Trailing empty rows say nothing of the table.
-            inner = [row for row in self._empty if len(rows) and row < rows[-1]]
-            notes += [_said_of_empty(inner)] if inner else []
+        # Trailing empty rows say nothing of the table.
+        inner = [row for row in self._empty if len(rows) and row < rows[-1]]
+        notes += [_said_of_empty(inner)] if inner else []
         return Split(tuple(columns), rows, tuple(notes))
 
 
