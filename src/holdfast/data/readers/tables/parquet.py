@@ -15,6 +15,7 @@ from holdfast.data.readers.tables.asnumpy import array, mask
 from holdfast.data.readers.tables.bounds import Bounds
 from holdfast.data.readers.tables.cells import Cells
 from holdfast.data.readers.tables.columns import Reading, Wanted, read_columns
+from holdfast.data.readers.tables.footers import count_values
 from holdfast.data.readers.tables.headers import said_of_names, unique_names
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.splitting import TEXT
@@ -48,9 +49,9 @@ class ParquetFile:
             texts = [field.name for field in schema if _is_text(field.type)]
             self._file = pq.ParquetFile(path, read_dictionary=texts)
             about = self._file.metadata
-            groups = [about.row_group(number) for number in range(about.num_row_groups)]
-            cells = sum(g.column(i).num_values for g in groups for i in range(g.num_columns))
-            unpacked = sum(group.total_byte_size for group in groups)
+            unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+            nested = any(pa.types.is_nested(field.type) for field in schema)
+            cells = count_values(path) if nested else about.num_rows * len(schema.names)
         except Exception as error:  # noqa: BLE001  forged metadata goes wrong anywhere inside the library
             raise InputError(self._path, "must be a readable parquet file", str(error)) from None
         given = [str(name) for name in schema.names]
@@ -71,7 +72,7 @@ class ParquetFile:
         for name, cells in zip(columns, found, strict=True):
             wanted = kinds.get(name)
             if wanted in ("number", "time") and _is_text(cells.type):
-                texts = pc.fill_null(cells.cast(pa.string()).cast(TEXT), "")
+                texts = self._texts(cells)
                 readings.append(Reading(Cells(name, texts, rows, self._options), wanted, self._path))
             else:
                 made[name] = self._column(name, cells, wanted)
@@ -94,6 +95,17 @@ class ParquetFile:
             raise
         except Exception as error:  # noqa: BLE001  as above
             raise InputError(self._path, "must be a readable parquet file", str(error)) from None
+
+    def _texts(self, cells: Any) -> Any:
+        """A column of texts, each as long as it is, if there is room for them."""
+        if pa.types.is_dictionary(cells.type):
+            size = sum(
+                int(array(pc.binary_length(c.dictionary))[array(c.indices.drop_null())].sum()) for c in cells.chunks
+            )
+            self._bounds.check_size(size, self._path, "bytes of text")
+            check_memory(2 * size, self._path)
+            cells = cells.cast(cells.type.value_type)
+        return pc.fill_null(cells.cast(TEXT), "")
 
     def _column(self, name: str, cells: Any, wanted: Wanted | None) -> Column:
         try:
