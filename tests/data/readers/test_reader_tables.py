@@ -197,6 +197,15 @@ def test_a_leading_zero_far_down_is_seen_too(read):
     assert "in row 3002" in said(table, "zip:")
 
 
+def test_codes_that_look_like_powers_of_ten_are_names_unless_declared(read):
+    text = "code,x\n12e3,0.5\n7,1e3\n"
+    table = read(text)
+    assert cells(table) == {"code": ["12e3", "7"], "x": [0.5, 1000.0]}
+    assert "'12e3' in row 2" in said(table, "code:")
+    assert cells(read(text, kinds={"code": "number"}))["code"] == [12000.0, 7.0]
+    assert cells(read("x\n1e-05\n2e+06\n3\n"))["x"] == [1e-05, 2e6, 3.0]
+
+
 def test_whole_numbers_are_exact_or_texts(read):
     table = read("a,b\n9007199254740993,123456789012345678901\n-9223372036854775808,1\n")
     assert cells(table)["a"] == [2**53 + 1, -(2**63)]

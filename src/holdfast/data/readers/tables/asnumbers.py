@@ -23,8 +23,8 @@ def as_numbers(cells: Cells, numerals: Numerals, evidence: Evidence, *, declared
         cells: of the column.
         numerals: what they are as numbers.
         evidence: of the file, for a column that does not tell its decimal sign.
-        declared: the caller says that these are numbers: names such as 007 are then numbers, too, and whole numbers
-            with too many digits for int64 become the nearest doubles.
+        declared: the caller says that these are numbers: 007 and 1e5 are then numbers, too, and whole numbers with too
+            many digits for int64 become the nearest doubles.
 
     Raises:
         Unfit: cells that are no numbers, or leave open what they are worth.
@@ -35,8 +35,8 @@ def as_numbers(cells: Cells, numerals: Numerals, evidence: Evidence, *, declared
         raise Unfit("must hold numbers", cells.such(wrong))
     decimal, why = decimal_sign(cells, numerals, evidence)
     unit = _unit(numerals, known)
-    if not declared and len(zeros := numerals.leading_zeros(known)):
-        raise Unfit("", "", f"names rather than numbers, such as {cells.such(zeros)}")
+    if not declared and len(names := numerals.like_names(decimal, known)):
+        raise Unfit("", "", f"names rather than numbers, such as {cells.such(names)}")
     whole = numerals.are_whole(decimal, known)
     values = numerals.values(decimal, known, whole=whole)
     if values is None and whole:

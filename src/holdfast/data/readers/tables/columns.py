@@ -59,7 +59,7 @@ class Reading:
     @cached_property
     def numerals(self) -> Numerals:
         """The cells as numbers."""
-        return Numerals.of(self.cells.texts)
+        return Numerals.of(self.cells.texts, self.cells.known)
 
     @cached_property
     def times(self) -> Times:

@@ -108,15 +108,20 @@ class Numerals:
     money: np.ndarray | None
 
     @classmethod
-    def of(cls, cells: Any) -> Numerals:
-        """Of an arrow array of texts without nulls, as they are in the file."""
-        text = prepared(cells)
-        plain = mask(pc.match_substring_regex(text, PLAIN))
-        nothing = np.zeros(len(plain), bool)
-        if plain.all():
-            core, percent, negative, money = text, nothing, nothing, None
-        else:
-            core, percent, negative, money = _undressed(text, plain)
+    def of(cls, cells: Any, known: np.ndarray | None = None) -> Numerals:
+        """Of an arrow array of texts without nulls, as they are in the file; `known` says which are looked at."""
+        core = prepared(cells)
+        plain = mask(pc.match_substring_regex(core, PLAIN))
+        percent, negative = np.zeros(len(plain), bool), np.zeros(len(plain), bool)
+        money: np.ndarray | None = None
+        if not plain.all():
+            others = np.flatnonzero(~plain if known is None else ~plain & known)
+            parts = _Parts(core.take(pa.array(others)))
+            core = _replaced(core, np.flatnonzero(~plain), others, parts.core)
+            percent[others], negative[others] = parts.percent, parts.negative
+            if (parts.money != "").any():
+                money = np.full(len(plain), "", object)
+                money[others] = parts.money
         points = mask(pc.match_substring_regex(core, VALID["."]))
         commas = mask(pc.match_substring_regex(core, VALID[","])) if may_hold(core, ".,") else points
         if percent.any():  # 1e3 % is too odd to be read
@@ -139,9 +144,13 @@ class Numerals:
         """The cells whose value depends on the decimal sign, such as `1.234`."""
         return np.flatnonzero(among & self.fits["."] & self.fits[","] & (self._marked(".") | self._marked(",")))
 
-    def leading_zeros(self, among: np.ndarray) -> np.ndarray:
-        """The cells that begin as names do and numbers do not: 007, 01234."""
-        return np.flatnonzero(among & mask(pc.match_substring_regex(self.core, r"^[-+]?0[0-9]")))
+    def like_names(self, decimal: Decimal, among: np.ndarray) -> np.ndarray:
+        """The cells that begin as names do and numbers do not (007, 01234); where no cell has a decimal sign, also
+        those that may be codes (1e5, as no program writes a number)."""
+        names = mask(pc.match_substring_regex(self.core, r"^[-+]?0[0-9]"))
+        if may_hold(self.core, "eE") and not (self._marked(decimal) & among).any():
+            names |= mask(pc.match_substring_regex(self.core, r"^[-+]?[0-9]+[eE][0-9]+$"))
+        return np.flatnonzero(among & names)
 
     def units(self, among: np.ndarray) -> dict[str, int]:
         """The kinds of money, and how many cells have each."""
@@ -218,23 +227,36 @@ class Numerals:
         return "a fraction" if value is None else f"{value[place]:.15g}"
 
 
-def _undressed(text: Any, plain: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
-    """Core, percent, negative and money of cells; plain ones are as they are."""
-    parts = pc.extract_regex(text, DRESSED)
-    part = {name: strings(pc.struct_field(parts, name)) for name in parts.type.names}
-    brackets = (part["open"] + part["inner"]) == "("
-    closed = part["open"] + part["inner"] + part["close"] == np.where(brackets, "()", "")
-    signs = sum((part[name] != "").astype(int) for name in ("first", "second", "last")) + brackets
-    money = (part["before"] != "").astype(int) + (part["after"] != "").astype(int)
-    good = ~plain & (part["core"] != "") & closed & (signs <= 1) & (money <= 1)
-    minus = (part["first"] == "-") | (part["second"] == "-")
-    dressed = np.where(minus, "-", "").astype(object) + part["core"]
-    core = np.where(plain, strings(text), np.where(good, dressed, ""))
-    percent = good & (part["after"] == "%")
-    unit = np.where(good & ~percent, part["before"] + part["after"], "")
-    units = {name: SIGNS.get(name, name) for name in set(unit.tolist())}
-    negative = good & (brackets | (part["last"] == "-"))
-    return pa.array(core, pa.string()), percent, negative, np.array([units[u] for u in unit.tolist()], object)
+class _Parts:
+    """Core, percent, minus and money of cells that are more than sign, digits and marks; the core of others is ""."""
+
+    def __init__(self, text: Any) -> None:
+        found = pc.extract_regex(text, DRESSED)
+        part = {name: strings(pc.struct_field(found, name)) for name in found.type.names}
+        brackets = (part["open"] + part["inner"]) == "("
+        closed = part["open"] + part["inner"] + part["close"] == np.where(brackets, "()", "")
+        signs = sum((part[name] != "").astype(int) for name in ("first", "second", "last")) + brackets
+        money = (part["before"] != "").astype(int) + (part["after"] != "").astype(int)
+        good = (part["core"] != "") & closed & (signs <= 1) & (money <= 1)
+        minus = (part["first"] == "-") | (part["second"] == "-")
+        self.core = np.where(good, np.where(minus, "-", "").astype(object) + part["core"], "")
+        self.percent = good & (part["after"] == "%")
+        unit = np.where(good & ~self.percent, part["before"] + part["after"], "")
+        units = {name: SIGNS.get(name, name) for name in set(unit.tolist())}
+        self.money = np.array([units[name] for name in unit.tolist()], object)
+        self.negative = good & (brackets | (part["last"] == "-"))
+
+
+def _replaced(text: Any, gone: np.ndarray, places: np.ndarray, texts: np.ndarray) -> Any:
+    """A column of texts, "" at the places that are gone but for some of them, which become other texts."""
+    pool = pa.chunked_array(
+        [*(text.chunks if isinstance(text, pa.ChunkedArray) else [text]), pa.array([""], text.type)]
+    )
+    pool = pa.chunked_array([*pool.chunks, pa.array(texts, text.type)])
+    index = np.arange(len(text))
+    index[gone] = len(text)
+    index[places] = len(text) + 1 + np.arange(len(places))
+    return pool.take(pa.array(index))
 
 
 __all__ = ["CODES", "SIGNS", "Numerals", "looks_like_number", "prepared"]
