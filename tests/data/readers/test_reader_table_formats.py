@@ -18,10 +18,7 @@ NOON = dt.datetime(2024, 5, 1, 12)
 
 
 def cells(table):
-    return {
-        column.name: [None if gone else v for v, gone in zip(column.values.tolist(), column.missing, strict=True)]
-        for column in table.columns
-    }
+    return {column.name: column.tolist() for column in table.columns}
 
 
 def kinds(table):

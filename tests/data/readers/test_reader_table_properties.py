@@ -20,7 +20,7 @@ from holdfast.data.readers.tables.encodings import to_utf8
 from holdfast.data.readers.tables.splitting import split, split_exactly
 from holdfast.errors import InputError
 
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=40)
 
 
 def read(content, name="a.csv", **known):
@@ -118,8 +118,7 @@ def test_what_is_written_in_any_dialect_is_read_back(how, rows):
 
 def assert_equal(column, wanted):
     assert column.missing.tolist() == [value is None for value in wanted]
-    found = [v for v, gone in zip(column.values.tolist(), column.missing, strict=True) if not gone]
-    assert found == [value for value in wanted if value is not None]
+    assert column.tolist() == wanted
 
 
 # ------------------------------------------------------------------------------------------------------ exact numbers
@@ -154,7 +153,7 @@ PLAIN = "0 7 -12 007 0.5 1.25 -0.001 1e3 1.234 +5 nan inf 0x1f 1e400 x 05:00 1,5
 plain_cells = st.sampled_from([*PLAIN.split(), "", " 5", " 01", "9223372036854775807", "9223372036854775808"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(plain_cells, plain_cells, plain_cells), min_size=1, max_size=6),
     st.sampled_from([";", "|", "\t"]),
@@ -179,7 +178,7 @@ def test_the_short_way_and_the_long_way_agree(rows, delimiter, decimal):
 pieces = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r\n", "\r", "a", "b c", " ", "0", "é"]), max_size=30)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(pieces.map("".join), st.integers(1, 3))
 def test_arrow_divides_a_text_as_the_exact_reader_does(text, width):
     data = text.encode()

@@ -26,10 +26,7 @@ def read(tmp_path):
 
 
 def cells(table):
-    return {
-        c.name: [None if gone else v for v, gone in zip(c.values.tolist(), c.missing, strict=True)]
-        for c in table.columns
-    }
+    return {column.name: column.tolist() for column in table.columns}
 
 
 def kinds(table):

@@ -175,9 +175,10 @@ class Numerals:
         if may_hold(core, "+"):
             core = pc.replace_substring_regex(core, r"^\+", "")
         if self.percent.any():
-            core = pc.if_else(pa.array(self.percent), pc.binary_join_element_wise(core, "e-2", ""), core)
+            hundredth, nothing = pa.scalar("e-2", core.type), pa.scalar("", core.type)
+            core = pc.if_else(pa.array(self.percent), pc.binary_join_element_wise(core, hundredth, nothing), core)
         if not among.all():
-            core = pc.if_else(pa.array(among), core, pa.scalar("0", pa.string()))
+            core = pc.if_else(pa.array(among), core, pa.scalar("0", core.type))
         try:
             numbers = array(pc.cast(core, pa.int64() if whole else pa.float64()))
         except pa.ArrowInvalid:

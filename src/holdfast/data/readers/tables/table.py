@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Column:
             values = np.zeros(len(self)) if self.kind not in NUMERIC else self.values.astype(np.float64)
             return np.where(self.missing, np.nan, values)
         raise InputError(f"column {self.name!r}", "must hold numbers", f"a column of kind {self.kind}")
+
+    def tolist(self) -> list[Any]:
+        """The cells as Python's own objects, None where there is no value."""
+        cells = self.values.tolist()
+        return [None if gone else cell for cell, gone in zip(cells, self.missing.tolist(), strict=True)]
 
     def series(self) -> pd.Series:
         """The column as pandas holds it: object with None, int64 or Int64, float64, datetime64, bool or boolean."""
