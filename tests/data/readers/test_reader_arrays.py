@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from holdfast.data.readers.arrays import read_arrays, read_npy, read_npz
+from holdfast.data.readers.arrays import read_npy, read_npz
+from holdfast.data.readers.features import read_arrays
 from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
 

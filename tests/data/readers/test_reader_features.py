@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.data.readers.arrays import read_arrays
-from holdfast.data.readers.features import read_features
+from holdfast.data.readers.features import read_arrays, read_features
 from holdfast.errors import InputError
 
 FRAME = pd.DataFrame({"height": [1.5, 2.0, -3.0], "label": [0, 2, 1], "width": [1, 2, 3]})

@@ -1,6 +1,6 @@
-from .arrays import read_arrays as read_arrays
 from .arrays import read_npy as read_npy
 from .arrays import read_npz as read_npz
+from .features import read_arrays as read_arrays
 from .features import read_features as read_features
 from .images import ImageFiles as ImageFiles
 from .images import colour_mode as colour_mode

@@ -1,4 +1,4 @@
-"""Tables of numbers: feature columns and a column of class labels, as arrays."""
+"""Features and labels from any file: npz and npy arrays, or the columns of a table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.data.readers.tables import Bounds, Column, Table, TableOptions, open_table
-from holdfast.data.readers.tables.table import no_column, shown_names
+from holdfast.data.readers.arrays import read_npy, read_npz
+from holdfast.data.readers.tables.bounds import Bounds
+from holdfast.data.readers.tables.options import TableOptions
+from holdfast.data.readers.tables.reading import SUFFIXES, is_table, open_table
+from holdfast.data.readers.tables.table import Column, Table, no_column, shown_names
 from holdfast.errors import InputError
 
 LABELS = ("label", "y")
@@ -83,6 +86,54 @@ def read_features(
     return Features(x, y, tuple(wanted), table.rows, table.notes)
 
 
+def read_arrays(
+    path: str | Path, *, x: str | Sequence[str] | None = None, y: str | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Inputs and labels from any supported file, chosen by its suffix.
+
+    | suffix | x | y |
+    |---|---|---|
+    | .npz | array `x`, else the first | array `y`, else the second if there is one |
+    | .npy | the array | none |
+    | tables (.csv .tsv .parquet ...) | all other columns | column `label` or `y` if there is one |
+
+    Args:
+        path: the file.
+        x: name of the array in an npz, or names of the feature columns of a table; None = as above.
+        y: name of the label array or column; None = as above.
+
+    Returns:
+        (x, y): x finite numbers of any shape (N, ...) in the file's type (tables: float32 (N, F)); y (N,) int64/None.
+
+    Raises:
+        InputError: missing, damaged or empty file, unknown suffix or name, NaN, text or objects for numbers, labels
+            that are no whole numbers, lengths that differ. The message starts with the file.
+
+    What was decided in reading a table (percent signs, money, ...) is told by `read_features`, which this calls.
+
+    Example:
+        >>> import tempfile, numpy as np; from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp()) / "points.npz"
+        >>> np.savez(file, x=np.zeros((3, 2)), y=[0, 1, 0])
+        >>> x, y = read_arrays(file)
+        >>> x.shape, y.tolist()
+        ((3, 2), [0, 1, 0])
+    """
+    if is_table(path):
+        found = read_features(path, features=[x] if isinstance(x, str) else x, label=y)
+        return found.x, found.y
+    suffix = Path(path).suffix.lower()
+    if suffix == ".npz":
+        if x is not None and not isinstance(x, str):
+            raise InputError("x", "must be the name of one array for an npz file", repr(x))
+        return read_npz(path, x=x, y=y)
+    if suffix == ".npy":
+        if x is not None or y is not None:
+            raise InputError("x, y", "must not be given for an npy file, which holds one array without a name", (x, y))
+        return read_npy(path), None
+    raise InputError(str(path), f"must end in one of .npy .npz {' '.join(SUFFIXES)}", suffix or "no suffix")
+
+
 def _feature(table: Table, name: str) -> np.ndarray:
     column = table.column(name)
     with np.errstate(over="ignore"):
@@ -112,4 +163,4 @@ def _check(table: Table, column: Column, wrong: np.ndarray, name: str, rule: str
         raise InputError(f"{table.path}, {name}", rule, f"{shown} in row {table.rows[place]}{more}")
 
 
-__all__ = ["LABELS", "Features", "read_features"]
+__all__ = ["LABELS", "Features", "read_arrays", "read_features"]

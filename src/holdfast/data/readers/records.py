@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.data.readers.roles import Role, assign, parse_columns
-from holdfast.data.readers.tables import Bounds, Column, Table, TableOptions, open_table
-from holdfast.data.readers.tables.table import NUMERIC, text_column
+from holdfast.data.readers.tables.bounds import Bounds
+from holdfast.data.readers.tables.options import TableOptions
+from holdfast.data.readers.tables.reading import open_table
+from holdfast.data.readers.tables.table import NUMERIC, Column, Table, text_column
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
