@@ -26,7 +26,7 @@ def read_npy(path: str | Path, *, empty: bool = False) -> np.ndarray:
         empty: whether an axis of size 0 is allowed.
 
     Raises:
-        InputError: missing, damaged or empty file, an npz archive, objects, text, NaN. The message starts with the file.
+        InputError: missing, damaged or empty file, an npz archive, objects, text, NaN. The message names the file.
     """
     loaded = _open(path)
     if not isinstance(loaded, np.ndarray):

@@ -27,7 +27,7 @@ def as_times(cells: Cells, times: Times, evidence: Evidence) -> tuple[Column, li
     known = cells.known
     wrong = np.flatnonzero(known & ~times.are_times)
     if wrong.size:
-        raise Unfit("must hold dates, with or without the time of day", cells.such(wrong))
+        raise Unfit("must hold dates (years of four digits), with or without the time of day", cells.such(wrong))
     zoned, count = int((times.zoned & known).sum()), int(known.sum())
     if 0 < zoned < count:
         counts = f"{zoned:,} cells with and {count - zoned:,} without a time zone"

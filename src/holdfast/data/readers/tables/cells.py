@@ -40,7 +40,7 @@ class Cells:
         self.lower = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
         words = NO_VALUE if options.null is None else [word.strip().lower() for word in options.null]
         self.empty = mask(pc.equal(self.lower, ""))
-        self.words = mask(pc.is_in(self.lower, pa.array([w for w in words if w], pa.string()))) & ~self.empty
+        self.words = mask(pc.is_in(self.lower, pa.array([w for w in words if w], self.lower.type))) & ~self.empty
         self.known = ~(self.empty | self.words)
 
     def sample(self) -> Any:
@@ -50,7 +50,7 @@ class Cells:
     def are_in(self, words: Sequence[str]) -> bool:
         """Whether all values are among a few words in small letters."""
         first = np.flatnonzero(self.known)[:SAMPLE]
-        allowed = pa.array(words)
+        allowed = pa.array(words, self.lower.type)
         if not mask(pc.is_in(self.lower.take(pa.array(first)), allowed)).all():
             return False
         return bool(mask(pc.is_in(self.lower, allowed))[self.known].all())

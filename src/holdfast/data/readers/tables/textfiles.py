@@ -57,8 +57,10 @@ class TextFile:
         Raises:
             InputError: see `split` and `Reading.decide`.
         """
+        if not self._data:
+            raise RuntimeError(f"{self._path} is read already; open it again")
         found, decimal = self._split(kinds)
-        self._data = b""  # a file is read once
+        self._data = b""  # the cells are there: its text need not be
         made: dict[str, Column] = {}
         texts: dict[str, Reading] = {}
         said: dict[str, str] = {}
