@@ -21,8 +21,8 @@ from holdfast.baselines.fixmatch import FixMatch
 from holdfast.data.augment import DIGITS_STRONG
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import WideResNet
-from holdfast.learner import Learner
 from holdfast.systems.adamatch import AdaMatch, CTAugment
+from holdfast.training.learner import Learner
 
 B, R = 32, 3
 

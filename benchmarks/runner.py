@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from holdfast.claims import Better
 from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Problem, Scalar, Scale
+from holdfast.experiment.claims import Better
+from holdfast.experiment.run import Run
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.executors import Executor, InProcess, LocalProcesses
-from holdfast.trials.plan import Source
-from holdfast.trials.run import Run
+from holdfast.trials.executors import InProcess, LocalProcesses, TrialExecutor
+from holdfast.trials.plan import ExperimentSource
 from holdfast.trials.streams import Streams
 
 TRIALS, REPEATS = 200, 7
@@ -78,10 +78,10 @@ def bare() -> None:
             _ = [mean + rng.normal()] * 40
 
 
-def campaign(executor: Executor) -> None:
+def campaign(executor: TrialExecutor) -> None:
     """A whole run: plan, execute, store, decide."""
     with tempfile.TemporaryDirectory() as folder:
-        results = Campaign(Source("runner:experiment"), "smoke", Path(folder), executor=executor).run()
+        results = Campaign(ExperimentSource("runner:experiment"), "smoke", Path(folder), executor=executor).run()
         assert len(results.finished) == TRIALS
 
 

@@ -42,7 +42,7 @@ def install(folder: Path, project: dict) -> None:
 
 def holdfast(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "holdfast.cli", *arguments],
+        [sys.executable, "-m", "holdfast", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
         capture_output=True,

@@ -3,8 +3,8 @@ import random
 import numpy as np
 import torch
 
-from holdfast.checkpoint import load_state, save_state
 from holdfast.randomness import derived_seed, global_states, seeded, set_global_states
+from holdfast.training.checkpoint import load_state, save_state
 
 
 def draw():

@@ -9,14 +9,13 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from holdfast.claims import Better
 from holdfast.errors import InputError
 from holdfast.experiment import (
     Arm,
@@ -31,7 +30,8 @@ from holdfast.experiment import (
     Scalar,
     Scale,
 )
-from holdfast.trials.run import Run
+from holdfast.experiment.claims import Better
+from holdfast.experiment.run import Run
 
 MEGABYTE = 2**20
 
@@ -243,7 +243,7 @@ def trial(run: Run) -> Iterator[Measurement]:
     yield from run.arm.what(run)
 
 
-def own(paths: Sequence[Path]) -> Problem:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Problem:
     return Own(str(paths[0]))
 
 

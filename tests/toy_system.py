@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ EXPERIMENT = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from holdfast.claims import Better, Differs
+from holdfast.experiment.claims import Better, Differs
 from holdfast.experiment import Arm, Curve, Experiment, Metric, Problem, Scalar, Scale, Tuning
 
 
@@ -135,6 +136,17 @@ class ToySystem:
         importlib.invalidate_caches()
         closure.closure_hash.cache_clear()
         plan._load.cache_clear()
+
+
+def installed(toy: ToySystem) -> tuple[list[str], dict[str, str]]:
+    """The start of a command line, and an environment in which other processes find the toy."""
+    dist = toy.root / f"{toy.name}-1.dist-info"
+    dist.mkdir()
+    (dist / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {toy.name}\nVersion: 1\n")
+    (dist / "entry_points.txt").write_text(f"[holdfast.systems]\n{toy.name} = {toy.name}\n")
+    paths = os.pathsep.join([str(toy.root), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+    return [sys.executable, "-m", "holdfast"], environment
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from typing import Any
 
 from holdfast.errors import InputError
 
+ADDED = "added after plans had been frozen"
+
 
 def canonical(value: Any, name: str = "value") -> Any:
     """Settings as plain JSON: dataclasses become {"type": class name, fields...}, tuples and sets lists, paths strings.
@@ -38,7 +40,7 @@ def canonical(value: Any, name: str = "value") -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not _as_before(value, f)}
         if "type" in fields:
             raise InputError(f"{name}.type", "is no name for a field: the class is kept under it", fields["type"])
         return {"type": type(value).__qualname__, **{k: canonical(v, f"{name}.{k}") for k, v in fields.items()}}
@@ -58,6 +60,27 @@ def canonical(value: Any, name: str = "value") -> Any:
         return canonical(value.item(), name)
     rule = "must be made of numbers, strings, sequences, mappings, dataclasses and functions of a module"
     raise InputError(name, rule, type(value).__name__)
+
+
+def added(default: Any) -> Any:
+    """The default of a dataclass field that was added after plans had been frozen.
+
+    At its default the field is left out of the JSON form, so that what was kept before there was such a field still
+    says the same.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Arm:
+        ...     name: str
+        ...     points: int | None = added(None)
+        >>> canonical(Arm("a")), canonical(Arm("a", 3))
+        ({'type': 'Arm', 'name': 'a'}, {'type': 'Arm', 'name': 'a', 'points': 3})
+    """
+    return dataclasses.field(default=default, metadata={ADDED: True})
+
+
+def _as_before(value: Any, field: dataclasses.Field[Any]) -> bool:
+    return bool(field.metadata.get(ADDED)) and getattr(value, field.name) == field.default
 
 
 def qualified_name(value: Any) -> str | None:

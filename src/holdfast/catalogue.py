@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from holdfast.experiment import Experiment
 
 ENTRY_POINTS = "holdfast.systems"
-RESERVED = frozenset({"list", "show", "run", "freeze", "verdicts", "report", "digest", "doctor", "help"})
+RESERVED = frozenset(
+    {"list", "show", "run", "freeze", "verdicts", "ledger", "recheck", "report", "digest", "doctor", "help"}
+)
 BUILT_IN = Path(__file__).parent / "systems"
 
 
@@ -71,8 +73,20 @@ class Reference(_Strict):
     note: str = ""
 
 
+class First(_Strict):
+    """What a new user runs first, on a file of their own.
+
+    `sample` is a Python program that writes a small file of that kind into the working folder, `result` what the
+    command leaves there; empty = what it prints.
+    """
+
+    command: str = Field(pattern=r"^holdfast [a-z]")
+    sample: str = Field(min_length=1)
+    result: str = Field(default="", pattern=r"^[\w./-]*$")
+
+
 class Card(_Strict):
-    """`card.toml` of a system."""
+    """`card.toml` of a system. A draft is not finished: the catalogue counts it and does not show it."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
     commands: tuple[str, ...] = ()
@@ -87,6 +101,8 @@ class Card(_Strict):
     claims: tuple[PublishedClaim, ...] = Field(min_length=1)
     reference: Reference = Reference()
     patent: str = ""
+    first: First | None = None
+    draft: bool = False
 
     @field_validator("id", "commands")
     @classmethod
@@ -158,10 +174,14 @@ class System:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What `find` found. `broken` maps the name of an entry that could not be read to the reason."""
+    """What `find` found. `broken` maps the name of an entry that could not be read to the reason.
+
+    `drafts` are systems that are not finished: they can be run by their names, and are shown nowhere.
+    """
 
     systems: dict[str, System] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, System] = field(default_factory=dict)
 
 
 @functools.cache
@@ -181,7 +201,22 @@ def find() -> Catalogue:
             continue
         distribution = entry.dist.name if entry.dist is not None else entry.value
         _add(found, entry.name, entry.value, folder, f"plugin {distribution}")
+    _settle(found)
+    for name in [name for name, system in found.systems.items() if system.card.draft]:
+        found.drafts[name] = found.systems.pop(name)
     return found
+
+
+def _settle(found: Catalogue) -> None:
+    """Take out systems whose command words belong to others: an id before any other word, then who came first."""
+    owners = {name: name for name in found.systems}
+    for name, system in list(found.systems.items()):
+        for word in system.commands:
+            owner = owners.setdefault(word, name)
+            if owner != name:
+                where = f"{system.folder / 'card.toml'}: commands"
+                found.broken[name] = str(InputError(where, f"{word!r} belongs to {owner}", word))
+                found.systems.pop(name, None)
 
 
 def _plugins(found: Catalogue) -> list[importlib.metadata.EntryPoint]:
@@ -204,10 +239,8 @@ def _add(found: Catalogue, name: str, package: str, folder: Path, origin: str) -
         system = System(read_card(folder / "card.toml"), package, folder, origin)
         if system.id != name:
             raise InputError(f"{folder / 'card.toml'}: id", f"must be {name!r}, the name it is found by", system.id)
-        taken = {word: other for other in found.systems.values() for word in other.commands}
-        for word in system.commands:
-            if word in taken:
-                raise InputError(f"{folder / 'card.toml'}: commands", f"{word!r} belongs to {taken[word].id}", word)
+        if name in found.systems:
+            raise InputError(f"{folder / 'card.toml'}: id", f"{name!r} belongs to {found.systems[name].origin}", name)
         found.systems[name] = system
     except HoldfastError as error:
         found.broken[name] = str(error)
@@ -253,7 +286,7 @@ def load(name: str) -> System:
         InputError: there is none; names the nearest one.
     """
     catalogue = find()
-    for system in catalogue.systems.values():
+    for system in (*catalogue.systems.values(), *catalogue.drafts.values()):
         if name in system.commands:
             return system
     if name in catalogue.broken:

@@ -45,6 +45,10 @@ class InputError(HoldfastError, ValueError):
         return type(self), (self.argument, self.rule, self.received)
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or a signal, once the user has been told what is left and how to go on."""
+
+
 def _shown(value: Any) -> str:
     """How Python prints a value; its type where that fails: objects may be nested without end, or raise."""
     try:

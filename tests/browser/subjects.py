@@ -70,7 +70,7 @@ def site() -> list[Path]:
 def _holdfast(folder: Path, *words: str) -> None:
     path = os.pathsep.join([str(folder), str(Path(holdfast.__file__).parents[1])])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "holdfast.cli", *words]
+    command = [sys.executable, "-m", "holdfast", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):  # 1: some trials failed, as they are meant to
         raise RuntimeError(f"holdfast {' '.join(words)} ended with {done.returncode}: {done.stderr or done.stdout}")

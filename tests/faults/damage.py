@@ -255,7 +255,7 @@ def model_damaged(scene: Scene) -> str:
 TRAINING = """
 import sys, time, torch
 from torch import nn
-from holdfast.checkpoint import Checkpoints
+from holdfast.training.checkpoint import Checkpoints
 from holdfast.data.batches import Batches
 from holdfast.errors import HoldfastError
 from holdfast.training import Learner, fit

@@ -16,7 +16,7 @@ from scipy import sparse
 from fuzz.hunt import Attempt, Fuzz, Outcome, obey
 from fuzz.words import NASTY, SIZES, json_values, scalars
 from holdfast import validation
-from holdfast.labels import encode_labels
+from holdfast.estimator.labels import encode_labels
 
 DTYPES = [
     "float16",

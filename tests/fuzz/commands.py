@@ -126,7 +126,7 @@ def _of_command(name: str) -> Callable[[Path], Any]:
         with toy_in(folder) as toy:
             furnish(folder)
             a_run(toy)
-            root: Any = typer.main.get_command(cli.app)
+            root: Any = typer.main.get_command(cli.app.app)
             command = root.get_command(None, name)
             # Other systems' experiments would be run for minutes: the toy, or names that nobody has.
             good = {**GOOD, "system": [toy.name]}

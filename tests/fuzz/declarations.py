@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from fuzz.hunt import Attempt, Fuzz, Outcome, obey
 from fuzz.words import json_values, scalars
-from holdfast import claims
-from holdfast.claims import Claim, check
 from holdfast.decision import decide_all
-from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Table, Tuning
+from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, RecordTable, Scale, Tuning, claims
+from holdfast.experiment.claims import Claim, check
 from toy_experiment import Draws
 
 NAMES = ("a", "b", "level", "")
@@ -68,7 +67,7 @@ def _records(value: float) -> list[Record]:
 @contextlib.contextmanager
 def _claims(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
     known = experiment()
-    tables = [Table(_records(value), known) for value in (1.0, 0.0, 1e300)]
+    tables = [RecordTable(_records(value), known) for value in (1.0, 0.0, 1e300)]
 
     def cases(kind: tuple[Any, tuple[str, ...]]) -> st.SearchStrategy[Any]:
         needed = kind[1]

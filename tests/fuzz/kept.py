@@ -21,8 +21,8 @@ from fuzz.sandbox import a_run, toy_in
 from fuzz.words import deep, json_values
 from holdfast import catalogue
 from holdfast.canonical import sealed
-from holdfast.checkpoint import load_state, save_state
 from holdfast.report.digest import render
+from holdfast.training.checkpoint import load_state, save_state
 from holdfast.trials.stages import Stages
 from toy_system import ToySystem
 

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from fuzz.calling import call
-from holdfast import catalogue, commands
+from holdfast import catalogue
 from holdfast.catalogue import Catalogue
+from holdfast.cli import commands
 from holdfast.trials.executors import InProcess, LocalProcesses
 from toy_system import ToySystem
 

@@ -16,7 +16,7 @@ import pytest
 
 from holdfast.decision import Verdict
 from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale, Tuning
-from holdfast.report.results import Results
+from holdfast.trials.results import Results
 
 ARMS = (
     "source only",
@@ -70,13 +70,12 @@ def make_verdict(**fields: Any) -> Verdict:
         "wins": 8,
         "wins_interval": (0.631, 1.0),
         "direction": "yes",
-        "direction_line": "better: yes, +19.9 [17.8, 22.1]",
-        "margin_line": "by the claimed 10: yes",
+        "asks": "better",
+        "margin": "by the claimed 10",
         "needed": None,
         "wants_more": False,
         "outliers": (),
         "missing": (),
-        "reason": "",
         "published": "about 2x on DomainNet",
         "source": "abstract",
         "scope": "digits at 16 x 16 pixels",
@@ -85,6 +84,8 @@ def make_verdict(**fields: Any) -> Verdict:
         "expected": "",
         "as_expected": None,
     }
+    if reason := fields.pop("reason", ""):
+        fields["notes"] = ({"kind": "told", "text": reason},)
     return Verdict(**{**base, **fields})
 
 
@@ -95,23 +96,22 @@ def realistic_verdicts() -> list[Verdict]:
         make_verdict(
             text="AdaMatch is no worse than FixMatch+ by more than 3 points", role="secondary", effect=3.6,
             interval=(1.9, 5.3), region=(-3.0, math.inf), wins=13, wins_interval=(0.54, 0.96),
-            direction_line="better: yes, +3.6 [1.9, 5.3]", margin_line="within 3: yes", **plus,
+            margin="within 3", **plus,
         ),
         make_verdict(
             text="More labels help: AdaMatch with 5 labels per class beats AdaMatch by at least 8 points, averaged over"
             " both directions", role="secondary", verdict="undecided", effect=7.9, interval=(5.6, 10.2),
-            region=(8.0, math.inf), needed=40, direction_line="better: yes, +7.9 [5.6, 10.2]",
-            margin_line="by the claimed 8: undecided", reason="the interval straddles the margin", **plus,
+            region=(8.0, math.inf), needed=40, margin="by the claimed 8",
+            reason="the interval straddles the margin", **plus,
         ),
         make_verdict(
             text="Without interpolation nothing changes by over 1 point", role="secondary", verdict="does not hold",
-            effect=-2.6, interval=(-4.0, -1.2), region=(-1.0, 1.0), direction_line="different: yes, -2.6 [-4.0, -1.2]",
-            margin_line="within 1: no", **plus,
+            effect=-2.6, interval=(-4.0, -1.2), region=(-1.0, 1.0), asks="different", margin="within 1", **plus,
         ),
         make_verdict(
             text="Alignment hurts under label shift", role="secondary", verdict="not testable here", effect=None,
             interval=None, region=(-math.inf, 0.0), wins=None, wins_interval=None, n=0,
-            direction_line="", margin_line="", reason="the source classifier reaches 41 %, below the required 60 %",
+            margin="", reason="the source classifier reaches 41 %, below the required 60 %",
             published="", source="",
         ),
         make_verdict(
@@ -186,10 +186,6 @@ def make_results(folder: Path, *, replicates: int = 4, seed: int = 0, **fields: 
     ]
     base: dict[str, Any] = {
         "system": "adamatch",
-        "title": "AdaMatch: A Unified Approach to Semi-Supervised Learning and Domain Adaptation",
-        "card": SimpleNamespace(
-            title="AdaMatch", arxiv="2106.04732", authors=["D. Berthelot", "R. Roelofs"], year=2021
-        ),
         "scale": "small",
         "experiment": experiment,
         "records": realistic_records(replicates, seed, arms),
@@ -207,6 +203,7 @@ def make_results(folder: Path, *, replicates: int = 4, seed: int = 0, **fields: 
     return Results(**{**base, **fields})
 
 
+CARD = SimpleNamespace(title="AdaMatch", arxiv="2106.04732", authors=["D. Berthelot", "R. Roelofs"], year=2021)
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\x1b\x00"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -270,7 +267,7 @@ def nasty_results(run_results, verdict, folder):
         for i in range(2)
     ]  # fmt: skip
     records += [Record("f", NASTY, NASTY, {NASTY: NASTY}, 9, "failed", error=NASTY)]
-    fields = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected")
+    fields = ("text", "unit", "asks", "margin", "reason", "published", "source", "scope", "expected")
     part = verdict(text=NASTY, unit=NASTY, reason=NASTY, parts=(verdict(text=NASTY, unit=NASTY),))
     verdicts = [
         verdict(
@@ -296,8 +293,8 @@ def nasty_results(run_results, verdict, folder):
         tuning=Tuning(NASTY, NASTY),
     )
     return run_results(
-        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, title=NASTY, scale=NASTY,
-        command=NASTY, card=SimpleNamespace(title=NASTY, arxiv=NASTY, authors=[NASTY], year=NASTY),
+        folder, records=records, verdicts=verdicts, experiment=experiment, system=NASTY, scale=NASTY,
+        command=NASTY,
         provenance={NASTY: NASTY},
         plan={
             "tuned": {NASTY: {NASTY: NASTY}}, "frozen_at": NASTY, "looks": [NASTY],

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from holdfast.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, Scale
+from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.report.figures import draw, headline_figure
 from holdfast.report.optima import headline_sweep, optima, sweeps
 

@@ -33,8 +33,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
             region=(5.0, float("inf")),
             unit="points",
             n=8,
-            direction_line="better: yes, +2.0 [1.0, 3.0] points",
-            margin_line="by the claimed 5: no",
+            direction="yes",
+            margin="by the claimed 5",
             published="twice as good",
         ),
     ]
@@ -82,7 +82,8 @@ def test_what_was_decided_is_said() -> None:
 
 
 def test_nothing_is_said_where_nothing_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "read_ledger", lambda system, scale: None)
+    for reader in ("read_ledger", "as_results"):
+        monkeypatch.setattr(ledger, reader, lambda system, scale: None)
     for part in (overview.headline_of, overview.verdicts_of, overview.arms_of):
         assert part(ADAMATCH) == "Not in the ledger yet; `holdfast run adamatch --scale small` measures it."
 

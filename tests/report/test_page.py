@@ -4,17 +4,19 @@ import base64
 import dataclasses
 import hashlib
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from holdfast.experiment import Record
 from holdfast.report import wording
 from holdfast.report.page import render, write_page
+from report.conftest import CARD, NASTY
 
 
 @pytest.fixture(scope="module")
 def html(results):
-    return render(results)
+    return render(results, card=CARD)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,8 @@ def test_every_figure_has_an_accessible_name(page):
 
 
 def test_markup_in_every_field_stays_text(run_results, verdict, nasty_results, reader, tmp_path):
-    html = render(nasty_results(run_results, verdict, tmp_path))
+    card = SimpleNamespace(title=NASTY, arxiv=NASTY, authors=[NASTY], year=NASTY)
+    html = render(nasty_results(run_results, verdict, tmp_path), card=card)
     page = reader(html)
     assert page.tags.count("script") == 1
     assert not [tag for tag, name, _ in page.attributes if name.startswith("on")]
@@ -107,7 +110,6 @@ def test_a_page_without_values_still_says_what_there_is(failed, run_results, rea
             plan={},
             provenance={},
             command="",
-            card=None,
             pilot=True,
             interrupted=True,
         )

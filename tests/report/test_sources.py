@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from holdfast import commands, ledger, runfolder
-from holdfast.commands import Request
+from holdfast import ledger
+from holdfast.canonical import sealed
+from holdfast.cli import commands
+from holdfast.cli.commands import Request
 from holdfast.errors import HoldfastError, InputError
 from holdfast.report.sources import find
+from holdfast.trials import runfolder
 from toy_system import ToySystem
 from toy_system import toy as toy
 
@@ -94,9 +97,9 @@ def test_plans_and_damaged_ledgers_are_refused(toy: ToySystem, kept: Path) -> No
     with pytest.raises(InputError, match="restore it with git"):
         find(str(kept))
     odd = {**{k: v for k, v in content.items() if k != "digest"}, "records": [{"arm": 3}]}
-    kept.write_text(json.dumps(ledger.sealed(odd)))
+    kept.write_text(json.dumps(sealed(odd)))
     with pytest.raises(InputError, match="must be as holdfast wrote it"):
         find(str(kept))
-    kept.write_text(json.dumps(ledger.sealed({**odd, "records": [], "system": "gone"})))
+    kept.write_text(json.dumps(sealed({**odd, "records": [], "system": "gone"})))
     with pytest.raises(HoldfastError, match="must be one of the systems"):
         find(str(kept))

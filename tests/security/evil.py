@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from holdfast.claims import Better
 from holdfast.experiment import Arm, Artifact, Cost, Curve, Experiment, Metric, PerUnit, Problem, Scalar, Scale
-from holdfast.trials.run import Run
+from holdfast.experiment.claims import Better
+from holdfast.experiment.run import Run
 
 NAMES = (
     "../../outside",

@@ -18,15 +18,15 @@ from fuzz.hunt import obey
 from fuzz.kept import a_stage
 from holdfast import catalogue, ledger
 from holdfast.catalogue import System, read_card
-from holdfast.checkpoint import Checkpoints, load_state
 from holdfast.data.domainnet import DomainNet
 from holdfast.data.imagesets import ArrayFile, Folder, ListFile
 from holdfast.data.own import OwnDomains
 from holdfast.data.readers import ImageFiles, decode_image, read_arrays, read_list, read_npy, read_npz, read_table
 from holdfast.data.readers.listings import SUFFIXES
+from holdfast.estimator.sklearn_models import load_sklearn
 from holdfast.files import read_json
-from holdfast.runfolder import read as read_run
-from holdfast.sklearn_models import load_sklearn
+from holdfast.training.checkpoint import Checkpoints, load_state
+from holdfast.trials.runfolder import read as read_run
 from holdfast.trials.stages import Stages
 from holdfast.trials.store import Store
 from security.payloads import Bomb, payloads

@@ -20,17 +20,17 @@ from fuzz.calling import call
 from holdfast import catalogue, ledger
 from holdfast.canonical import sealed
 from holdfast.catalogue import Card, Catalogue, Languages, PublishedClaim, Reference, System, Texts, TranslatedTexts
-from holdfast.claims import Better
 from holdfast.decision import Verdict
 from holdfast.errors import HoldfastError, InputError
-from holdfast.experiment import Arm, Experiment, Metric, Record, Scale, Table, Tuning
+from holdfast.experiment import Arm, Experiment, Metric, Record, RecordTable, Scale, Tuning
+from holdfast.experiment.claims import Better
 from holdfast.report import comparison_page, digest, overview
 from holdfast.report.comparison import compare
 from holdfast.report.page import render
-from holdfast.report.results import Results
 from holdfast.report.tables import print_results, to_json
 from holdfast.trials.display import Plain
-from report.conftest import ARMS, PROBLEMS, make_results, make_verdict, realistic_verdicts
+from holdfast.trials.results import Results
+from report.conftest import ARMS, CARD, PROBLEMS, make_results, make_verdict, realistic_verdicts
 from security.poison import PAYLOAD, Poison, assert_no_controls, assert_same_shape, texts_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
@@ -50,7 +50,8 @@ def rich_results(folder: Path) -> Results:
         cost={**results.records[0].cost, "tokens": 3.0}, point={"width": 1, "how": "a word"},
     )  # fmt: skip
     part = make_verdict(text="a part", reason="some reason")
-    verdicts = [dataclasses.replace(v, parts=(part,), reason=v.reason or "because") for v in realistic_verdicts()]
+    because = ({"kind": "told", "text": "because"}, {"kind": "remark", "text": "by the way"})
+    verdicts = [dataclasses.replace(v, parts=(part,), notes=because) for v in realistic_verdicts()]
     experiment = dataclasses.replace(
         results.experiment,
         scales={"small": Scale(status="not yet run", arms=("AdaBN",), problems=PROBLEMS[:1], points={"width": (1,)})},
@@ -58,7 +59,9 @@ def rich_results(folder: Path) -> Results:
         benefit="accuracy",
         tuning=Tuning("accuracy", PROBLEMS[0], scale="small"),
         arms={
-            name: dataclasses.replace(arm, tuned_as="AdaBN" if name == "DANN" else None, problems=PROBLEMS)
+            name: dataclasses.replace(
+                arm, tuned_as="AdaBN" if name == "DANN" else None, problems=PROBLEMS, points={"width": (1, 2)}
+            )
             for name, arm in results.experiment.arms.items()
         },
         metrics={name: dataclasses.replace(m, unit=m.unit or "u", about="about it") for name, m in
@@ -72,13 +75,12 @@ def rich_results(folder: Path) -> Results:
 
 def poisoned(results: Results) -> tuple[Results, Poison]:
     poison = Poison()
-    keep = {"folder": results.folder, "card": results.card, "experiment": results.experiment}
+    keep = {"folder": results.folder}
     with mock.patch.object(Experiment, "__post_init__", return_value=None):
         experiment = poison(results.experiment)
-    card = SimpleNamespace(**{name: poison(value) for name, value in vars(results.card).items()})
-    slim = dataclasses.replace(results, folder=Path(), card=None, experiment=None)  # type: ignore[arg-type]
+    slim = dataclasses.replace(results, folder=Path(), experiment=None)  # type: ignore[arg-type]
     new = poison(slim)
-    return dataclasses.replace(new, **{**keep, "experiment": experiment, "card": card}), poison
+    return dataclasses.replace(new, **{**keep, "experiment": experiment}), poison
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,9 @@ def test_the_poison_reaches_every_text_that_is_declared(both: tuple[Results, Res
 @pytest.fixture(scope="module")
 def pages(both: tuple[Results, Results, Poison]) -> tuple[str, str]:
     """The page of the run, clean and poisoned."""
-    return render(both[0]), render(both[1])
+    clean, bad, poison = both
+    card = SimpleNamespace(**{name: poison(value) for name, value in vars(CARD).items()})
+    return render(clean, card=CARD), render(bad, card=card)
 
 
 def test_the_page_stays_what_it_is(both: tuple[Results, Results, Poison], pages: tuple[str, str], attack: Any) -> None:
@@ -196,7 +200,7 @@ def a_plugin(folder: Path, poison: Any, **fields: Any) -> System:
     """A plugin with a card and a ledger; it cannot be imported."""
     package = folder / "kelp"
     (package / "ledger").mkdir(parents=True, exist_ok=True)
-    texts = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope")
+    texts = ("text", "unit", "asks", "margin", "reason", "published", "source", "scope")
     words = {name: poison(name) for name in texts}
     verdicts = [make_verdict(**words, role=role).to_json() for role in ("headline", "secondary")]
     content = {
@@ -299,6 +303,6 @@ def test_an_svg_that_a_trial_leaves_runs_no_script(tmp_path: Path, attack: Any) 
 def test_tables_and_ledgers_are_read_back_as_they_were(both: tuple[Results, Results, Poison]) -> None:
     """The walk has not made the records something else than records."""
     _, bad, _ = both
-    table = Table(bad.records, bad.experiment)
+    table = RecordTable(bad.records, bad.experiment)
     assert table.replicates == [1000, 1001]
     assert ledger.headline_of(bad.verdicts) is not None

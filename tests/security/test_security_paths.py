@@ -19,19 +19,19 @@ from fuzz.calling import obey_on_terminal
 from fuzz.estimators import classes, fitted
 from fuzz.hunt import obey
 from fuzz.kept import a_stage
-from holdfast import hub
 from holdfast.catalogue import read_card
 from holdfast.data.readers import read_npz
 from holdfast.errors import HoldfastError, InputError
-from holdfast.estimator import Estimator, Example
+from holdfast.estimator import Estimator, Example, hub
+from holdfast.estimator.modelfolder import Decoder
+from holdfast.estimator.sklearn_models import load_sklearn
 from holdfast.files import write_text
-from holdfast.modelfolder import Decoder
 from holdfast.report.page import write_page
-from holdfast.report.results import Results
-from holdfast.runfolder import keep
-from holdfast.sklearn_models import load_sklearn
+from holdfast.report.tables import to_json
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.plan import Source
+from holdfast.trials.plan import ExperimentSource
+from holdfast.trials.results import Results
+from holdfast.trials.runfolder import NUMBERS, keep
 from holdfast.trials.stages import Stages
 from holdfast.trials.store import Store
 from security.evil import NAMES
@@ -93,12 +93,10 @@ def test_names_of_everything_in_an_experiment_stay_names(tmp_path: Path, attack:
         "all trials finish, all files lie in the run's folder",
     )
     folder = tmp_path / "a" / "b" / "run"
-    results: Results = Campaign(source=Source("security.evil:experiment"), scale="smoke", folder=folder).run(
-        title="x", command="x"
-    )
+    results: Results = Campaign(source=ExperimentSource("security.evil:experiment"), scale="smoke", folder=folder).run()
     assert not results.failed, results.failed[0].error
     assert len(results.finished) == len(NAMES)
-    keep(results, Source("adamatch"))
+    keep(results, ExperimentSource("adamatch"))
     write_page(results, folder / "page.html")
     inside = set(tree(folder))
     assert {p for p in tree(tmp_path) if not p.startswith(str(folder))} == {
@@ -106,7 +104,7 @@ def test_names_of_everything_in_an_experiment_stay_names(tmp_path: Path, attack:
         str(tmp_path / "a" / "b"),
     }
     assert not Path("/tmp/outside").exists()
-    again = Campaign(source=Source("security.evil:experiment"), scale="smoke", folder=folder).run(title="x")
+    again = Campaign(source=ExperimentSource("security.evil:experiment"), scale="smoke", folder=folder).run()
     assert {r.key: r.scalars for r in again.records} == {r.key: r.scalars for r in results.records}
     assert inside <= set(tree(folder))
     counted.again(len(results.finished))
@@ -126,12 +124,13 @@ def test_links_planted_in_a_run_folder_lead_nowhere(dangling: bool, tmp_path: Pa
         "each file and folder that a run writes is there already, as a link to something outside, or to nothing",
         "refused in one line, or the link is replaced; what it led to is untouched",
     )
-    source = Source("security.evil:experiment")
+    source = ExperimentSource("security.evil:experiment")
 
     def run(folder: Path) -> None:
         campaign = Campaign(source=source, scale="smoke", folder=folder, arms=NAMES[:1], problems=NAMES[:1])
-        results = campaign.run(title="x")
-        keep(results, Source("adamatch"))
+        results = campaign.run()
+        keep(results, ExperimentSource("adamatch"))
+        write_text(folder / NUMBERS, to_json(results))
         write_page(results, folder / "page.html")
 
     for name, kind in PLANTED.items():

@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from holdfast import unpacking
-from holdfast.checkpoint import load_state
 from holdfast.data.readers import ImageFiles, decode_image, read_arrays, read_npy, read_npz, read_table
 from holdfast.errors import HoldfastError, InputError
-from holdfast.sklearn_models import load_sklearn
+from holdfast.estimator.sklearn_models import load_sklearn
+from holdfast.training.checkpoint import load_state
 
 FREE = 2**20
 

@@ -19,10 +19,10 @@ from fuzz.hunt import obey
 from fuzz.sandbox import toy_in
 from fuzz.words import NASTY
 from holdfast import catalogue
-from holdfast.checkpoint import save_state
 from holdfast.data.domainnet import DomainNet
 from holdfast.data.location import data_folder
 from holdfast.files import write_text
+from holdfast.training.checkpoint import save_state
 from security.poison import assert_no_controls
 from toy_system import CARD
 

@@ -13,7 +13,7 @@ from holdfast.trials.campaign import Campaign, claims_about, pairs_of
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import LocalProcesses
-from holdfast.trials.plan import Source
+from holdfast.trials.plan import ExperimentSource
 from toy_system import ToySystem
 
 
@@ -31,7 +31,7 @@ class Counting(Quiet):
 
 
 def campaign(toy: ToySystem, folder: Path, **options: object) -> Campaign:
-    return Campaign(Source(toy.name), "small", folder, **options)  # type: ignore[arg-type]
+    return Campaign(ExperimentSource(toy.name), "small", folder, **options)  # type: ignore[arg-type]
 
 
 def test_a_finished_run_is_not_repeated(toy: ToySystem, tmp_path: Path) -> None:
@@ -56,7 +56,9 @@ def test_an_undecided_claim_gets_its_second_look_and_only_its_arms_run_on(toy: T
 
 
 def test_workers_give_the_same_numbers(toy: ToySystem, tmp_path: Path) -> None:
-    source = Source(f"{toy.name}.experiment:experiment")  # workers have a catalogue of their own, without the toy
+    source = ExperimentSource(
+        f"{toy.name}.experiment:experiment"
+    )  # workers have a catalogue of their own, without the toy
     here = dataclasses.replace(campaign(toy, tmp_path / "here", replicates=2), source=source).run()
     there = dataclasses.replace(
         campaign(toy, tmp_path / "there", replicates=2, executor=LocalProcesses(2)), source=source
@@ -123,7 +125,7 @@ def test_an_unknown_scale(toy: ToySystem, tmp_path: Path) -> None:
 
 
 def test_claims_need_all_their_pairs(toy: ToySystem, tmp_path: Path) -> None:
-    experiment = Source(toy.name).load()
+    experiment = ExperimentSource(toy.name).load()
     headline = experiment.claims[0]
     assert pairs_of(headline) == [("good", "p"), ("bad", "p")]
     assert claims_about(experiment, experiment.scales["small"], [("good", "p"), ("bad", "p")]) == [headline]

@@ -13,13 +13,13 @@ from holdfast.experiment import Record
 from holdfast.trials import display as module
 from holdfast.trials.display import Live, Plain, Quiet, display, name_of
 from holdfast.trials.execute import Task
-from holdfast.trials.plan import Source, Trial
+from holdfast.trials.plan import ExperimentSource, Trial
 
 ODD = "[red]arm[/red] [/]"
 
 
 def task(arm: str = "arm", replicate: int | None = 1000, **point: Any) -> Task:
-    return Task(Source("s"), "small", Trial(f"{arm}{replicate}", arm, "p", point, replicate), Path())
+    return Task(ExperimentSource("s"), "small", Trial(f"{arm}{replicate}", arm, "p", point, replicate), Path())
 
 
 def record(of: Task, error: str = "") -> Record:

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_info
 import toy_experiment
 from holdfast.experiment import Record
 from holdfast.trials.execute import Task, _import_numerics, execute
-from holdfast.trials.plan import Source, plan
+from holdfast.trials.plan import ExperimentSource, plan
 
-TOY = Source("toy_experiment:experiment")
+TOY = ExperimentSource("toy_experiment:experiment")
 Do = Callable[..., Record]
 
 
@@ -144,7 +144,7 @@ def test_threads_are_the_scales_and_then_the_callers(do: Do, monkeypatch: pytest
 
     before = torch.get_num_threads(), threadpool_info()
     made = dataclasses.replace(toy_experiment.experiment, trial=look)
-    monkeypatch.setattr(Source, "load", lambda _: made)
+    monkeypatch.setattr(ExperimentSource, "load", lambda _: made)
     for scale, replicate in (("smoke", 0), ("two threads", 0), ("two threads", 1)):
         do("good", replicate, scale)
     assert seen == [(1, 1), (2, 2), (2, 2)]

@@ -23,10 +23,10 @@ from holdfast.errors import InputError
 from holdfast.experiment import Record
 from holdfast.trials.execute import Task
 from holdfast.trials.executors import InProcess, LocalProcesses, _obituary, _throttled
-from holdfast.trials.plan import Source, plan
+from holdfast.trials.plan import ExperimentSource, plan
 from terminal import in_foreground
 
-TOY = Source("toy_experiment:experiment")
+TOY = ExperimentSource("toy_experiment:experiment")
 GOOD = [("good", "p"), ("bad", "p"), ("constant", "p"), ("everything", "p"), ("draws_from_libraries", "p")]
 FATAL = ("raises", "is_killed", "exits_at_once", "hangs", "leaves", "runs_out_of_memory", "undeclared")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")

@@ -14,9 +14,18 @@ import toy_experiment
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Scale
 from holdfast.trials import plan as module
-from holdfast.trials.plan import OWN, Source, applicable, configured, on_own_data, plan, scale_settings, tuned_for
+from holdfast.trials.plan import (
+    OWN,
+    ExperimentSource,
+    applicable,
+    configured,
+    on_own_data,
+    plan,
+    scale_settings,
+    tuned_for,
+)
 
-TOY = Source("toy_experiment:experiment")
+TOY = ExperimentSource("toy_experiment:experiment")
 EXPERIMENT = toy_experiment.experiment
 
 
@@ -68,7 +77,7 @@ def test_an_arm_takes_the_values_found_on_its_problem_or_else_the_first_ones() -
 
 
 def test_every_point_of_a_sweep_is_a_trial() -> None:
-    trials = plan(Source("toy_experiment:swept"), "smoke", [1, 2])
+    trials = plan(ExperimentSource("toy_experiment:swept"), "smoke", [1, 2])
     points = [{"width": 1, "depth": "low"}, {"width": 2, "depth": "low"}]
     expected = [("a", p, 1) for p in points] + [("b", p, None) for p in points] + [("a", p, 2) for p in points]
     assert [(t.arm, t.point, t.replicate) for t in trials] == expected
@@ -119,7 +128,7 @@ def test_keys_change_with_what_changes_numbers(monkeypatch: pytest.MonkeyPatch) 
 def test_keys_change_with_the_files_of_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "data"
     file.write_text("one")
-    source = Source(TOY.reference, (str(file),))
+    source = ExperimentSource(TOY.reference, (str(file),))
     before = plan(source, "smoke", [0])
     file.write_text("two")
     after = plan(source, "smoke", [0])
@@ -177,15 +186,15 @@ def test_an_unknown_scale() -> None:
 
 def test_a_source_is_a_system_or_an_attribute_of_a_module() -> None:
     assert TOY.load() is EXPERIMENT
-    assert Source("adamatch").module == "holdfast.systems.adamatch.experiment"
+    assert ExperimentSource("adamatch").module == "holdfast.systems.adamatch.experiment"
     with pytest.raises(InputError, match="nearest: adamatch"):
-        Source("adamatsch").load()
+        ExperimentSource("adamatsch").load()
 
 
 def test_on_own_data(tmp_path: Path) -> None:
     file = tmp_path / "data"
     file.write_text("one")
-    made = Source(TOY.reference, (str(file),)).load()
+    made = ExperimentSource(TOY.reference, (str(file),)).load()
     assert made.problems == {OWN: toy_experiment.Own(str(file))}
     assert "only q" not in made.arms
     assert {"good", "bad", "constant"} <= set(made.arms)
@@ -194,7 +203,7 @@ def test_on_own_data(tmp_path: Path) -> None:
     # Kept is what is about the headline's problem alone, its preconditions included.
     assert [claim.problems for claim in made.claims] == [(OWN,)]
     assert made.claims[0].arms == ("good", "bad")
-    trials = plan(Source(TOY.reference, (str(file),)), "small", [1000])
+    trials = plan(ExperimentSource(TOY.reference, (str(file),)), "small", [1000])
     assert [(t.arm, t.problem) for t in trials] == [("good", OWN), ("bad", OWN)]
 
 

@@ -22,9 +22,9 @@ from holdfast.baselines.erm import supervised_loss
 from holdfast.data.augment import DIGITS_STRONG, DIGITS_WEAK, LearntTransform, Transform, TwoViews
 from holdfast.data.domain_batch import DomainBatch
 from holdfast.errors import InputError
-from holdfast.learner import Learner
 from holdfast.losses.pseudo_labels import at_least_single
-from holdfast.optim import sgd
+from holdfast.training.learner import Learner
+from holdfast.training.optim import sgd
 
 
 class _Reverse(torch.autograd.Function):

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from holdfast.data.augment import DIGITS_STRONG, DIGITS_WEAK, LearntTransform, Transform, TwoViews
 from holdfast.data.domain_batch import DomainBatch
-from holdfast.learner import Learner
 from holdfast.losses.pseudo_labels import at_least_single
-from holdfast.optim import sgd
+from holdfast.training.learner import Learner
+from holdfast.training.optim import sgd
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from holdfast.data.augment import DIGITS_STRONG, DIGITS_WEAK, LearntTransform, Transform, TwoViews
 from holdfast.data.domain_batch import DomainBatch
-from holdfast.learner import Learner
 from holdfast.losses.alignment import TO_LABELS, Alignment
 from holdfast.losses.pseudo_labels import at_least_single, probabilities, pseudo_label_loss
-from holdfast.optim import sgd
+from holdfast.training.learner import Learner
+from holdfast.training.optim import sgd
 
 
 @dataclass(frozen=True)

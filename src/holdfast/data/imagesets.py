@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 
 from holdfast.data.readers.listings import Listing, list_folder, read_list
 from holdfast.errors import InputError
+from holdfast.experiment import DataSource
 from holdfast.validation import check_array, check_choice, check_integer, check_labels
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from holdfast.data.readers.images import Mode
 
-Source = Literal["package", "generated", "file"]
 Progress = Callable[[int, int], None]
 
 
@@ -37,7 +37,7 @@ class ImageSet(ABC):
         how_to_get: what to do where `available()` is False.
     """
 
-    source: ClassVar[Source]
+    source: ClassVar[DataSource]
     how_to_get: ClassVar[str] = ""
 
     @property
@@ -91,7 +91,7 @@ class Folder(ImageSet):
     size: int = 32
     mode: Mode | None = None
 
-    source: ClassVar[Source] = "file"
+    source: ClassVar[DataSource] = "file"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", str(self.path))  # a text, so that settings can be written down
@@ -149,7 +149,7 @@ class ListFile(ImageSet):
     size: int = 64
     mode: Mode | None = "RGB"
 
-    source: ClassVar[Source] = "file"
+    source: ClassVar[DataSource] = "file"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", str(self.root))
@@ -205,7 +205,7 @@ class ArrayFile(ImageSet):
     x: str | None = None
     y: str | None = None
 
-    source: ClassVar[Source] = "file"
+    source: ClassVar[DataSource] = "file"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", str(self.path))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from holdfast.data.imagesets import ArrayFile, Folder, ImageSet, Progress
 from holdfast.data.readers.listings import list_folder
 from holdfast.data.splits import DomainSplit
 from holdfast.errors import InputError
+from holdfast.experiment import DataSource
 from holdfast.validation import check_integer
 
 
@@ -46,7 +47,7 @@ class OwnDomains(DomainProblem):
     test: float = 0.25
     files: str = field(init=False, default="")
 
-    source: ClassVar[Literal["package", "generated", "file"]] = "file"
+    source: ClassVar[DataSource] = "file"
     how_to_get: ClassVar[str] = "give two folders of class folders, or two npz files with x and y"
 
     def __post_init__(self) -> None:

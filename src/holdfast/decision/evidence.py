@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from holdfast.claims import Claim, Compound, Measured
 from holdfast.decision.resampling import CaseSpread, NotResampled, case_spread, resampled_problems
 from holdfast.errors import InputError
-from holdfast.experiment import FIRST_FINAL_REPLICATE, Table
+from holdfast.experiment import FIRST_FINAL_REPLICATE, RecordTable
+from holdfast.experiment.claims import Claim, Compound, Measured
 
 if TYPE_CHECKING:
     from holdfast.experiment import Record
@@ -56,7 +56,7 @@ class Evidence:
         table: all finished records, failed ones included.
     """
 
-    def __init__(self, claim: Claim, table: Table) -> None:
+    def __init__(self, claim: Claim, table: RecordTable) -> None:
         self.claim = claim
         self.preconditions = [Evidence(c, table) for c in claim.preconditions]
         self.parts = [Evidence(c, table) for c in claim.parts] if isinstance(claim, Compound) else []
@@ -66,7 +66,7 @@ class Evidence:
         def ours(records: Iterable[Record]) -> list[Record]:
             return [r for r in records if r.arm in arms and r.problem in problems]
 
-        self.table = Table([*ours(table.records), *ours(table.failed)], experiment, table.scale)
+        self.table = RecordTable([*ours(table.records), *ours(table.failed)], experiment, table.scale)
         self.deterministic = all(experiment.runs_once(arm, p) for arm in claim.arms for p in claim.problems)
         self._samples: dict[int, Sample] = {}
 
@@ -128,8 +128,8 @@ class Evidence:
         except NotResampled as error:
             return Sample(tried, values, note=f"cases were not redrawn: {error}", remark=remark)
 
-    def _only(self, replicates: tuple[int, ...]) -> Table:
+    def _only(self, replicates: tuple[int, ...]) -> RecordTable:
         """The records of these replicates, and those of deterministic arms."""
         keep = {None, *replicates}
         records = [r for r in [*self.table.records, *self.table.failed] if r.replicate in keep]
-        return Table(records, self.table.experiment, self.table.scale)
+        return RecordTable(records, self.table.experiment, self.table.scale)

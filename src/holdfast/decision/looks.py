@@ -13,8 +13,8 @@ from scipy import special
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
-    from holdfast.claims import Claim
     from holdfast.experiment import Experiment, Scale
+    from holdfast.experiment.claims import Claim
 
 FEWEST = 6  # replicates below which nothing is decided
 ERROR_RATE = 0.05  # of all looks together

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.distributed import all_mean
 from holdfast.errors import InputError
+from holdfast.training.distributed import all_mean
 
 Mode = Literal["source_pred", "labels", "prior"]
 

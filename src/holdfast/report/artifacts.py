@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from holdfast.errors import InputError
 from holdfast.experiment import Record
-from holdfast.report.results import Results
 from holdfast.report.wording import clean, point
+from holdfast.trials.results import Results
 
 IMAGE_CAP, TEXT_CAP, PAGE_CAP = 400_000, 20_000, 4_000_000  # bytes embedded per image, per text, and in all
 _IMAGES = {  # suffix -> media type and how such a file starts; the content decides, not the name alone

@@ -10,8 +10,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.report.lettering import fitted, width, wrapped
-from holdfast.report.results import Results
 from holdfast.report.svg import THEMED, Palette, Picture, to_svg
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

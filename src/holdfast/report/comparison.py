@@ -13,9 +13,9 @@ import numpy as np
 from holdfast.decision.intervals import t_interval, welch_interval
 from holdfast.errors import InputError
 from holdfast.experiment import Metric
-from holdfast.report.results import Results
 from holdfast.report.summary import Spread, arm_rows
 from holdfast.report.wording import is_finite
+from holdfast.trials.results import Results
 
 CONFIDENCE = 0.95
 LETTERS = "ABCDEFGH"

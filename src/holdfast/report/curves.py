@@ -16,9 +16,9 @@ from holdfast.report.canvas import (
     logarithmic,
     mark,
 )
-from holdfast.report.results import Results
 from holdfast.report.svg import THEMED, Palette
 from holdfast.report.wording import clean, number, with_unit
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,10 +13,10 @@ from holdfast.report.canvas import Drawing, quiet
 from holdfast.report.curves import curve_names, learning_curves
 from holdfast.report.forest import by_unit, forest
 from holdfast.report.optima import headline_sweep, optima, sweeps
-from holdfast.report.results import Results
 from holdfast.report.strips import strip
 from holdfast.report.svg import LIGHT, THEMED, Palette, Picture
 from holdfast.report.tradeoffs import cost_benefit, swept
+from holdfast.trials.results import Results
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from holdfast.claims.scales import Log2
-from holdfast.claims.sweeps import ShiftOfArgmin
+from holdfast.experiment.claims.scales import Log2
+from holdfast.experiment.claims.sweeps import ShiftOfArgmin
 from holdfast.report.canvas import Drawing, drawable, labelled, limits, logarithmic, mark_at
 from holdfast.report.panels import entitle, finish, panels
-from holdfast.report.results import Results
 from holdfast.report.svg import THEMED, Palette
 from holdfast.report.wording import number
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     import numpy as np

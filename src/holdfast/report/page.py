@@ -13,7 +13,7 @@ from holdfast.report import settings, summary
 from holdfast.report.artifacts import Shown, shown
 from holdfast.report.figures import draw
 from holdfast.report.html import render_page
-from holdfast.report.results import Results
+from holdfast.trials.results import Results
 
 ROLES = (
     ("headline", "The headline claim"),
@@ -22,21 +22,23 @@ ROLES = (
 )
 
 
-def write_page(results: Results, path: Path) -> Path:
+def write_page(results: Results, path: Path, card: Any = None) -> Path:
     """Write the page whole or not at all.
 
     Args:
         path: of the HTML file; artifacts too large to embed are linked relative to it.
+        card: see `render`.
     """
-    write_text(path, render(results, beside=path.parent))
+    write_text(path, render(results, beside=path.parent, card=card))
     return path
 
 
-def render(results: Results, beside: Path | None = None) -> str:
+def render(results: Results, beside: Path | None = None, card: Any = None) -> str:
     """The page as HTML.
 
     Args:
         beside: folder that the page will lie in; None = the run's own folder.
+        card: the system's, or None; only its `title`, `arxiv`, `authors` and `year` are read.
     """
     return render_page(
         "page.html.j2",
@@ -52,8 +54,9 @@ def render(results: Results, beside: Path | None = None) -> str:
         tuning=settings.configurations_tried(results),
         looks=settings.looks(results),
         scale=settings.scale_settings(results),
-        arxiv=_arxiv(results.card),
-        authors=_authors(results.card),
+        title=getattr(card, "title", "") or results.experiment.question,
+        arxiv=_arxiv(card),
+        authors=_authors(card),
     )
 
 

@@ -11,7 +11,7 @@ from holdfast.canonical import canonical
 from holdfast.errors import InputError
 from holdfast.experiment import Scale
 from holdfast.report import wording
-from holdfast.report.results import Results
+from holdfast.trials.results import Results
 
 
 @dataclass(frozen=True)

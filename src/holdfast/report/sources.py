@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from holdfast import catalogue, ledger, runfolder
+from holdfast import catalogue, ledger
 from holdfast.errors import InputError
 from holdfast.report.entries import SCALE
-from holdfast.report.results import Results
+from holdfast.trials import runfolder
+from holdfast.trials.results import Results
 
 RULE = "must be the folder of a run, a file in it, a ledger file, or SYSTEM or SYSTEM/SCALE for what the ledger holds"
 

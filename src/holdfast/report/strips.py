@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from holdfast.report.canvas import TEXT, WIDTH, Drawing, drawable, labelled, limits, mark, sheet
 from holdfast.report.lettering import fitted, width
-from holdfast.report.results import Results
 from holdfast.report.summary import ArmRow, arm_rows, values_of
 from holdfast.report.svg import THEMED, Palette
 from holdfast.report.wording import is_finite, number, with_unit
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.experiment import Record
-from holdfast.report.results import Results
 from holdfast.report.wording import is_finite, spread
+from holdfast.trials.results import Results
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.report import wording
-from holdfast.report.results import Results
 from holdfast.report.strict import strict_json
 from holdfast.report.summary import ArmRow, Spread, arm_rows
 from holdfast.report.terminal import COLOURS, say, whole
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -54,7 +54,7 @@ def to_json(results: Results) -> str:
         "scale": results.scale,
         "pilot": results.pilot,
         "interrupted": results.interrupted,
-        "verdicts": [verdict.to_json() for verdict in results.verdicts],
+        "verdicts": [verdict.told() for verdict in results.verdicts],
         "arms": {problem: [_row(row) for row in arm_rows(results, problem)] for problem in results.problems},
         "failed": [
             {"arm": r.arm, "problem": r.problem, "point": r.point, "replicate": r.replicate, "error": r.error}

@@ -18,11 +18,11 @@ from holdfast.report.canvas import (
     mark,
 )
 from holdfast.report.lettering import fitted
-from holdfast.report.results import Results
 from holdfast.report.summary import Spread, arm_rows, pareto_front
 from holdfast.report.svg import THEMED, Palette
 from holdfast.report.wording import duration, is_finite, number, with_unit
 from holdfast.report.wording import point as in_words
+from holdfast.trials.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, NotFitted
-from holdfast.foreign_models import SUFFIXES
+from holdfast.estimator.foreign_models import SUFFIXES
 from holdfast.testing.comparisons import close, disturb_global_generators, equal, must_raise, to_numpy
 
 SEED = 20211

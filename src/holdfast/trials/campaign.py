@@ -11,17 +11,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from holdfast.claims import Claim
 from holdfast.decision import Verdict, decide_all, looks_for
 from holdfast.errors import HoldfastError, InputError
-from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, Scale, Table
-from holdfast.report.results import Results
+from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, RecordTable, Scale
+from holdfast.experiment.claims import Claim
 from holdfast.trials import provenance
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
-from holdfast.trials.executors import Executor, InProcess
-from holdfast.trials.plan import Source, Trial, applicable, plan
+from holdfast.trials.executors import InProcess, TrialExecutor
+from holdfast.trials.plan import ExperimentSource, Trial, applicable, plan
+from holdfast.trials.results import Results
 from holdfast.trials.store import Store
 
 Pair = tuple[str, str]  # names of an arm and a problem
@@ -50,10 +50,10 @@ class Campaign:
             written then survives a killed run.
     """
 
-    source: Source
+    source: ExperimentSource
     scale: str
     folder: Path
-    executor: Executor = field(default_factory=InProcess)
+    executor: TrialExecutor = field(default_factory=InProcess)
     show: Quiet = field(default_factory=Quiet)
     device: str = "cpu"
     first: int = FIRST_FINAL_REPLICATE
@@ -63,14 +63,11 @@ class Campaign:
     replicates: int | None = None
     note: Callable[[Results, Sequence[str]], None] = _unnoted
 
-    def run(self, **about: Any) -> Results:
+    def run(self) -> Results:
         """Run and decide.
 
         A trial that fails is recorded as failed and tried again by the next run. Ctrl-C ends the run; what had finished
         is kept and decided on, and the results say that they are not complete.
-
-        Args:
-            about: further fields of `Results` (title, card, plan, command).
 
         Raises:
             HoldfastError: another run is writing into the folder, or none of the scale's data is here.
@@ -80,7 +77,6 @@ class Campaign:
         claims = claims_about(experiment, scale, pairs)
         wanted = {pair: self._at_first(experiment, scale, claims, pair) for pair in pairs}
         start = time.perf_counter()
-        fields = {"title": experiment.question, "card": None, **about}
         unfinished = Results(
             system=self.source.reference,
             scale=self.scale,
@@ -91,7 +87,6 @@ class Campaign:
             folder=self.folder,
             pilot=self.first < FIRST_FINAL_REPLICATE,
             interrupted=True,
-            **fields,
         )
         interrupted = False
         with sole_use(self.folder), Store(self.folder / "trials.sqlite") as store:
@@ -190,10 +185,10 @@ class Campaign:
         )
 
     def _decide(self, store: Store, trials: Sequence[Trial], claims: Sequence[Claim], scale: Scale) -> list[Verdict]:
-        return decide_all(claims, Table(_in_plan(store, trials), self.source.load(), scale), scale=scale)
+        return decide_all(claims, RecordTable(_in_plan(store, trials), self.source.load(), scale), scale=scale)
 
 
-def run_missing(store: Store, tasks: Sequence[Task], executor: Executor, show: Quiet, label: str) -> None:
+def run_missing(store: Store, tasks: Sequence[Task], executor: TrialExecutor, show: Quiet, label: str) -> None:
     """Execute the tasks whose trials have not finished yet, and keep each record as soon as it is there."""
     kept = store.get(task.trial.key for task in tasks)
     todo = [task for task in tasks if task.trial.key not in kept or kept[task.trial.key].status != "ok"]

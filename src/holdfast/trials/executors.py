@@ -28,7 +28,7 @@ from typing import Protocol
 from holdfast.errors import InputError
 from holdfast.experiment import Record
 from holdfast.trials.execute import Progress, Task, died, execute, prepare
-from holdfast.trials.guard import guard_this_worker
+from holdfast.trials.orphans import guard_this_worker
 
 REPORT_EVERY_S = 0.1
 LOOK_EVERY_S = 0.2  # upper bound of the delay with which a time limit, or a death that closes no pipe, is noticed
@@ -44,7 +44,7 @@ class Listener(Protocol):
     def finished(self, task: Task, record: Record) -> None: ...
 
 
-class Executor(Protocol):
+class TrialExecutor(Protocol):
     """Runs tasks."""
 
     def run(self, tasks: Sequence[Task], listener: Listener) -> Iterator[Record]:

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class Stages:
         self.computed_seconds = 0.0
         self._aside = aside
 
-    def get(self, name: str, fn: Callable[..., Any], kw: dict[str, Any]) -> Any:
+    def get(self, name: str, fn: Callable[..., Any], kw: Mapping[str, Any]) -> Any:
         """The stage's value, computed if nobody has yet; one that was damaged on the disk is computed again.
 
         The global random generators are seeded for `fn` and given back as they were: its result does not depend on

@@ -11,7 +11,6 @@ from typing import ClassVar, Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from holdfast.claims import Better, Differs, NoWorse, Ordered
 from holdfast.experiment import (
     Arm,
     Artifact,
@@ -25,7 +24,8 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
-from holdfast.trials.run import Run
+from holdfast.experiment.claims import Better, Differs, NoWorse, Ordered
+from holdfast.experiment.run import Run
 
 HEAVY, NORMAL = "heavy tails", "normal errors, without a single outlier in them"
 

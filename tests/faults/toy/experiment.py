@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from faulty import misbehaviour
 
-from holdfast.claims import Better, Differs
 from holdfast.experiment import (
     Arm,
     Artifact,
@@ -29,7 +28,8 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
-from holdfast.trials.run import Run
+from holdfast.experiment.claims import Better, Differs
+from holdfast.experiment.run import Run
 
 CASES = 20
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from holdfast.experiment import Measurement, Scalar
-from holdfast.trials.run import Run
+from holdfast.experiment.run import Run
 
 MEGABYTE = 2**20
 VARIABLE = "FAULTY_TRIAL"

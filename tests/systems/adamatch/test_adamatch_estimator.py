@@ -9,11 +9,11 @@ from torch import nn
 
 from holdfast.data.augment import Compose, Identity, Mirror, Shift
 from holdfast.errors import InputError
-from holdfast.history import Diverged
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.systems.adamatch.estimator import AdaMatchClassifier
 from holdfast.systems.adamatch.method import AdaMatchSettings, NoInterpolation
 from holdfast.testing.estimator_checks import checks_for
+from holdfast.training.history import Diverged
 
 TINY = {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"}
 

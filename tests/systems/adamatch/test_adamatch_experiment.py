@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from holdfast.data.domainnet import DomainNet
-from holdfast.freeze import configurations
+from holdfast.experiment.run import Run
 from holdfast.layers.small_convnet import SmallConvNet
+from holdfast.ledger.freezing import configurations
 from holdfast.systems.adamatch.experiment import ARMS, experiment, trial
 from holdfast.systems.adamatch.mistakes import draw_mistakes
-from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

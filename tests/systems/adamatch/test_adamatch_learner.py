@@ -27,7 +27,7 @@ from holdfast.systems.adamatch import (
     random_logit_interpolation,
 )
 from holdfast.training import fit
-from holdfast.weight_average import EMA
+from holdfast.training.weight_average import EMA
 
 K = 4
 

@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
-from holdfast.freeze import configurations
+from holdfast.ledger.freezing import configurations
 from holdfast.systems.binder.arms import LetterMapper, NoCondition, SqlLike, table_of
 from holdfast.systems.binder.benchmarktables import TabFactTest, WTQTest
 from holdfast.systems.binder.errorlaw import RATES, all_right, closed_form, measured_accuracy

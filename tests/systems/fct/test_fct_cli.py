@@ -20,7 +20,7 @@ NEW = np.tanh(OLD @ RNG.normal(size=(6, 5))).astype(np.float32)
 
 
 def fct(*words, code: int = 0) -> str:
-    done = CliRunner().invoke(cli.app, ["fct", *map(str, words)])
+    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)])
     shown = done.output + (str(done.exception) if done.exception else "")
     assert (0 if done.exit_code == 0 else 1) == (1 if code else 0), shown
     return shown
@@ -133,7 +133,7 @@ def test_few_pairs_are_warned_of(folder, tmp_path) -> None:
     np.save(tmp_path / "o.npy", OLD[:11])
     np.save(tmp_path / "n.npy", NEW[:11])
     words = ["--old", tmp_path / "o.npy", "--new", tmp_path / "n.npy", "--out", tmp_path / "m", "--method", "ridge"]
-    assert "Warning: 9 pairs to fit to are few for 5 dimensions" in fct("fit", *words)
+    assert "warning: 9 pairs to fit to are few for 5 dimensions" in fct("fit", *words)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from holdfast.systems.gbrt_forecasting.experiment import experiment
 from holdfast.systems.gbrt_forecasting.own_series import OwnSeries
 from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
 from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries, Part, errors_by_case, in_turn
-from holdfast.trials.plan import Source, applicable
+from holdfast.trials.plan import ExperimentSource, applicable
 from holdfast.trials.streams import Streams
 
 JOB = Job(lookback=6, season=3, seed=Streams(0).seed, steps=20, trees=5)
@@ -280,7 +280,7 @@ def test_own_series_become_a_problem(tmp_path: Path, suffix: str) -> None:
     np.testing.assert_allclose(panel[0].x[:, 0], frame["price"][frame["unique_id"] == "shop 0"], rtol=1e-5)
     (fold,) = problem.cuts.testing(panel)
     assert len(fold.test.rows) == 2 * 12
-    own = Source("gbrt_forecasting", (str(path),)).load()
+    own = ExperimentSource("gbrt_forecasting", (str(path),)).load()
     assert next(c.role for c in own.claims) == "headline"
     assert set(own.arms) >= {"GBRT", "ridge", "LSTM", "last value"}
 

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from holdfast.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.errors import HoldfastError, InputError
-from holdfast.experiment import Record, Table
+from holdfast.experiment import Record, RecordTable
+from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.cli import app
 from holdfast.systems.mutransfer.experiment import experiment
@@ -24,7 +24,7 @@ from holdfast.systems.mutransfer.nets import Transformer
 from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile, imported, random_batch, read_tokens
 from holdfast.systems.mutransfer.sweep import TransferSweep, transfer_sweep
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.plan import Source
+from holdfast.trials.plan import ExperimentSource
 
 MODELS = """
 import torch
@@ -60,7 +60,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 # ------------------------------------------------------------------------------------------------------------- claims
-def table_of(losses: dict[tuple[str, int], list[float]]) -> Table:
+def table_of(losses: dict[tuple[str, int], list[float]]) -> RecordTable:
     """Losses over rates 2^-8 .. 2^-4 for (arm, width), on the digits."""
     records = [
         Record(f"{arm}{width}{k}", arm, "digits, MLP", {"width": width, "rate": 2.0**k}, 0, "ok", {"training loss": y})
@@ -69,7 +69,7 @@ def table_of(losses: dict[tuple[str, int], list[float]]) -> Table:
     ]
     scale = experiment.scales["small"]
     narrowed = type(scale)(points={"width": (32, 512), "rate": tuple(2.0**k for k in range(-8, -3))})
-    return Table(records, experiment, narrowed)
+    return RecordTable(records, experiment, narrowed)
 
 
 LOSSES = {
@@ -233,7 +233,7 @@ def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> N
     spec = tmp_path / "model.json"
     content = {"builder": f"{models}:build", "batch": f"{models}:batch", "widths": [8, 16], "rates": [0.01, 0.1, 1.0]}
     spec.write_text(json.dumps({**content, "steps": 3}))
-    results = Campaign(Source("mutransfer", (str(spec),)), "smoke", tmp_path / "run", replicates=1).run()
+    results = Campaign(ExperimentSource("mutransfer", (str(spec),)), "smoke", tmp_path / "run", replicates=1).run()
     assert not results.failed
     assert len(results.finished) == 12
     assert results.experiment.claims[0].role == "headline"
@@ -242,7 +242,7 @@ def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> N
         other = tmp_path / f"other{abs(hash(wrong))}.json"
         other.write_text(wrong)
         with pytest.raises(InputError):
-            Source("mutransfer", (str(other),)).load()
+            ExperimentSource("mutransfer", (str(other),)).load()
 
 
 # -------------------------------------------------------------------------------------------------------- command line

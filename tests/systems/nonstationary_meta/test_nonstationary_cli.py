@@ -219,7 +219,7 @@ def test_regret_refuses(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------ as a program
-PROGRAM = [sys.executable, "-m", "holdfast.cli", "nonstationary_meta", "predict", "-"]
+PROGRAM = [sys.executable, "-m", "holdfast", "nonstationary_meta", "predict", "-"]
 
 
 def test_lines_are_answered_before_the_next_one_comes():

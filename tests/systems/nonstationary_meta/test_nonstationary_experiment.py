@@ -11,13 +11,13 @@ import torch
 
 from holdfast.canonical import canonical
 from holdfast.experiment import Artifact, Curve, PerUnit, Scalar
-from holdfast.freeze import configurations
+from holdfast.experiment.run import Run
+from holdfast.ledger.freezing import configurations
 from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences
 from holdfast.systems.nonstationary_meta.experiment import ARMS, LONGER, PROBLEMS, SERIES, Trained, experiment, trial
 from holdfast.systems.nonstationary_meta.predictor import predictor
 from holdfast.trials.campaign import claims_about
 from holdfast.trials.plan import applicable
-from holdfast.trials.run import Run
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 

@@ -25,9 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.data.augment import Transform, uniform
-from holdfast.distributed import all_mean
 from holdfast.errors import InputError
 from holdfast.systems.adamatch.ctaugment_ops import OPERATIONS, cutout
+from holdfast.training.distributed import all_mean
 
 NAMES = tuple(OPERATIONS)
 LEVELS = max(len(op.bins) for op in OPERATIONS.values())  # most levels of one operation

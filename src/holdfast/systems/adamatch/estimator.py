@@ -17,8 +17,7 @@ from holdfast.data.domain_stream import DomainStream
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
-from holdfast.inference import forward_in_batches
-from holdfast.labels import encode_labels
+from holdfast.estimator.labels import encode_labels
 from holdfast.layers.modes import evaluating
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
@@ -28,6 +27,7 @@ from holdfast.systems.adamatch.ctaugment import CTAugmentSettings
 from holdfast.systems.adamatch.images import as_images
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
 from holdfast.training import EMA, Checkpoints, fit
+from holdfast.training.inference import forward_in_batches
 from holdfast.validation import (
     check_array,
     check_choice,
@@ -50,8 +50,8 @@ class AdaMatchClassifier(Estimator):
     The same settings serve all three. Predictions are made with the average of the weights over training.
 
     Args:
-        backbone: "small" (24,000 parameters, for images of about 16x16), "wrn28-2", "wrn28-4", "wrn34-2", "wrn40-2", or
-            a torch module that maps images `(N, C, H, W)` to logits `(N, K)`; a copy of it is trained, from its
+        backbone: "small" (24,000 parameters, for images of about 16x16), "wrn28-2", "wrn28-4", "wrn34-2" or "wrn40-2".
+            Or a torch module that maps images `(N, C, H, W)` to logits `(N, K)`; a copy of it is trained, from its
             weights. It should have batch norm: without, one of the method's three parts does nothing (a warning says
             so).
         num_classes: K. None = the classes that occur in ys; a number means that labels are 0 .. K-1.

@@ -24,10 +24,9 @@ from holdfast.baselines.adabn import adabn
 from holdfast.baselines.dann import DANN, DANNSettings
 from holdfast.baselines.erm import ERM, ERMSettings
 from holdfast.baselines.fixmatch import FixMatch, FixMatchSettings
-from holdfast.claims import Better, Differs, NoWorse, Ordered
 from holdfast.data.digits import Mnist5k, UciDigits
 from holdfast.data.domainnet import DomainNet
-from holdfast.data.domains import DomainPair, SemiSupervised
+from holdfast.data.domains import DomainPair, DomainProblem, SemiSupervised
 from holdfast.data.own import OwnDomains
 from holdfast.data.shifts import LabelShift
 from holdfast.experiment import (
@@ -43,10 +42,10 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
-from holdfast.inference import forward_in_batches
+from holdfast.experiment.claims import Better, Differs, NoWorse, Ordered
+from holdfast.experiment.run import Run
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import wide_resnet
-from holdfast.learner import Learner
 from holdfast.losses.alignment import Alignment
 from holdfast.randomness import seeded
 from holdfast.systems.adamatch.method import (
@@ -58,7 +57,8 @@ from holdfast.systems.adamatch.method import (
 )
 from holdfast.systems.adamatch.mistakes import draw_mistakes
 from holdfast.training import EMA, fit
-from holdfast.trials.run import Run
+from holdfast.training.inference import forward_in_batches
+from holdfast.training.learner import Learner
 
 
 # ------------------------------------------------------------------------------------------------------------- arms
@@ -170,11 +170,10 @@ class Steps(Scale):
     workers: int = 0
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Recipe, DomainProblem, Steps]) -> Iterator[Measurement]:
     """Train the arm's learner on the problem's split and measure it on the target's test images."""
-    arm: Recipe = run.arm
-    scale: Steps = run.scale  # type: ignore[assignment]
-    data = run.problem.training(  # type: ignore[attr-defined]
+    arm, scale = run.arm, run.scale
+    data = run.problem.training(
         run.rng("split"),
         target_labels=arm.target_labels,
         batch=scale.batch,
@@ -241,7 +240,7 @@ class _Watch:
 
 
 # -------------------------------------------------------------------------------------------------------- the claims
-def own(paths: Sequence[Path]) -> OwnDomains:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnDomains:
     """The user's source and target folders as a problem."""
     return OwnDomains.of(paths)
 

@@ -46,10 +46,8 @@ from torch import Tensor, nn
 
 from holdfast.data.augment import DIGITS_STRONG, DIGITS_WEAK, LearntTransform, Transform, TwoViews
 from holdfast.data.domain_batch import DomainBatch
-from holdfast.distributed import all_mean
 from holdfast.errors import InputError
 from holdfast.layers.norm import batch_norms, frozen_bn_stats
-from holdfast.learner import Learner
 from holdfast.losses.alignment import TO_SOURCE_PREDICTIONS, Alignment
 from holdfast.losses.pseudo_labels import (
     HARD,
@@ -59,7 +57,9 @@ from holdfast.losses.pseudo_labels import (
     probabilities,
     pseudo_label_loss,
 )
-from holdfast.optim import sgd
+from holdfast.training.distributed import all_mean
+from holdfast.training.learner import Learner
+from holdfast.training.optim import sgd
 
 
 # ------------------------------------------------------------------------------------ random logit interpolation (1-3)

@@ -10,6 +10,7 @@ import numpy as np
 
 from holdfast.encoders.sentences import default_encoder
 from holdfast.experiment import Measurement, Scalar
+from holdfast.experiment.run import Run
 from holdfast.systems.binder.calls import Mapper, Row
 from holdfast.systems.binder.embedding import EmbeddingMapper
 from holdfast.systems.binder.executor import Executor
@@ -17,7 +18,6 @@ from holdfast.systems.binder.itemtables import KINDS, Case, ItemTables, aggregat
 from holdfast.systems.binder.questions import Membership, read_question
 from holdfast.systems.binder.table import Table
 from holdfast.systems.binder.templates import template_program
-from holdfast.trials.run import Run
 
 Number = float | int | None
 
@@ -31,12 +31,12 @@ class ItemArm(ABC):
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Share of right answers on the replicate's tables, and on tables of the nouns kept for tuning."""
-        count: int = run.scale.cases  # type: ignore[attr-defined]
+        count: int = run.scale.cases
         yield Scalar("accuracy", self._accuracy(run, count, validation=False))
         yield Scalar("validation accuracy", self._accuracy(run, count, validation=True))
 
     def _accuracy(self, run: Run, count: int, *, validation: bool) -> float:
-        tables: ItemTables = run.problem  # type: ignore[assignment]
+        tables: ItemTables = run.problem
         stream = run.rng("split validation" if validation else "split")
         cases = list(tables.cases(stream, count, validation=validation))
         right = [answer == case.answer for case, answer in zip(cases, self.answers(cases), strict=True)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
 from holdfast.experiment import Cost, Measurement, PerUnit, Scalar
+from holdfast.experiment.run import Run
 from holdfast.systems.binder.answering import LanguageModelAnswerer
 from holdfast.systems.binder.ask import Binder
 from holdfast.systems.binder.benchmarktables import ENDPOINT, KEY, MODEL, Benchmark, Task, endpoint_settings
@@ -14,9 +15,8 @@ from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.exemplars import load_programs
 from holdfast.systems.binder.limits import Limits
 from holdfast.systems.binder.models import LanguageModel, OpenAICompatible
-from holdfast.systems.binder.retrieval import words
+from holdfast.systems.binder.shots import words
 from holdfast.systems.binder.voting import BiasedVote, SimpleVote
-from holdfast.trials.run import Run
 
 Answers = Callable[[Task, bool], list[str]]
 
@@ -32,7 +32,7 @@ def right(task: Task, given: list[str], statements: bool) -> bool:
 
 def measured(run: Run, answers: Answers) -> Iterator[Measurement]:
     """Share of tasks answered right; a task that fails is wrong."""
-    problem: Benchmark = run.problem  # type: ignore[assignment]
+    problem: Benchmark = run.problem
     tasks = list(problem.tasks())
     done = []
     for task in run.progress(tasks):

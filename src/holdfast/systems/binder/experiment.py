@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.claims import All, Better, Differs, Exact, Near
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Scale, Tuning
+from holdfast.experiment.claims import All, Better, Differs, Exact, Near
+from holdfast.experiment.run import Run
 from holdfast.systems.binder.arms import (
     BinderEveryday,
     BinderLetters,
@@ -56,7 +57,6 @@ from holdfast.systems.binder.measurements import (
 )
 from holdfast.systems.binder.mockparser import CollapsingErrors, SpreadErrors
 from holdfast.systems.binder.voting import BiasedVote, ProbabilityVote, SimpleVote
-from holdfast.trials.run import Run
 
 ITEMS = ("one kind", "two kinds", "ambiguous nouns")
 ERRORS = ("mapper errors, count", "mapper errors, sum", "mapper errors, max")

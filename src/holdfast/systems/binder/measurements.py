@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
 from holdfast.experiment import Curve, Measurement, PerUnit, Scalar
+from holdfast.experiment.run import Run
 from holdfast.systems.binder.answering import LanguageModelMapper
 from holdfast.systems.binder.calls import Row
 from holdfast.systems.binder.embedding import EmbeddingMapper, NeedsLanguageModel
@@ -21,13 +22,12 @@ from holdfast.systems.binder.program import BinderProgram
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.tokens import ParseError
 from holdfast.systems.binder.voting import Vote
-from holdfast.trials.run import Run
 
 
 # ------------------------------------------------------------------------------------------------------ mapper errors
 def _law_cases(run: Run) -> list[Case]:
-    tables: ItemTables = run.problem  # type: ignore[assignment]
-    return list(tables.cases(run.rng("split"), run.scale.law_cases))  # type: ignore[attr-defined]
+    tables: ItemTables = run.problem
+    return list(tables.cases(run.rng("split"), run.scale.law_cases))
 
 
 def _by_rate(values: Sequence[float]) -> Iterator[Measurement]:
@@ -44,7 +44,7 @@ class Injected:
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Through the whole pipeline: template, program, executor, engine."""
-        draws: int = run.scale.draws  # type: ignore[attr-defined]
+        draws: int = run.scale.draws
         yield from _by_rate(measured_accuracy(_law_cases(run), RATES, draws, run.rng("errors")))
 
 
@@ -79,8 +79,8 @@ class Votes:
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Accuracy at `size`, and along the number of programs where more than one is allowed."""
-        problem: SpreadErrors | CollapsingErrors = run.problem  # type: ignore[assignment]
-        count: int = run.scale.questions  # type: ignore[attr-defined]
+        problem: SpreadErrors | CollapsingErrors = run.problem
+        count: int = run.scale.questions
         questions = problem.questions(count, run.rng("split"), run.rng("programs"))
         yield Scalar("accuracy", 100 * questions.accuracy(self.size, self.vote))
         if self.size > 1:
@@ -95,7 +95,7 @@ class Parses:
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Share in per cent."""
-        problem: WrittenPrograms = run.problem  # type: ignore[assignment]
+        problem: WrittenPrograms = run.problem
         yield from _share([_parses(program) for program in problem.programs()])
 
 
@@ -105,7 +105,7 @@ class Executes:
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Share in per cent."""
-        problem: WrittenPrograms = run.problem  # type: ignore[assignment]
+        problem: WrittenPrograms = run.problem
         mapper = FunctionMapper(lambda question, *cells: "1", "constant")
         answerer = FunctionAnswerer(lambda question, rows, header: ["1"], "constant")
         done = []
@@ -140,7 +140,7 @@ class Columns:
 
     def measure(self, run: Run) -> Iterator[Measurement]:
         """Share of cells answered as by hand, in per cent."""
-        problem: GoldColumns = run.problem  # type: ignore[assignment]
+        problem: GoldColumns = run.problem
         yield from _share([a == b for c in problem.columns() for a, b in zip(self.answer(c), c.answers, strict=True)])
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from holdfast.claims import All, Better, Claim, Differs, NoWorse
-from holdfast.claims import Any as AnyOf
-from holdfast.claims.scales import LogRatio
+from holdfast.experiment.claims import All, Better, Claim, Differs, NoWorse
+from holdfast.experiment.claims import Any as AnyOf
+from holdfast.experiment.claims.scales import LogRatio
 
 DEEP = ("LSTM", "MLP", "N-HiTS")
 TREES = ("GBRT", "GBRT - covariates", "GBRT, point-wise", "GBRT, difference")

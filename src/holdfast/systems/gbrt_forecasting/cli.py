@@ -81,7 +81,7 @@ def fit_(
 
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
-    from holdfast import modelfolder, sklearn_models
+    from holdfast.estimator import modelfolder, sklearn_models
     from holdfast.systems.gbrt_forecasting.panel import describe
 
     modelfolder.check_replaceable(out)  # now, not after the fit

@@ -34,6 +34,7 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
+from holdfast.experiment.run import Run
 from holdfast.systems.gbrt_forecasting import nets
 from holdfast.systems.gbrt_forecasting.arms import (
     BoostedTrees,
@@ -58,7 +59,6 @@ from holdfast.systems.gbrt_forecasting.problems import (
 )
 from holdfast.systems.gbrt_forecasting.published import PUBLISHED
 from holdfast.systems.gbrt_forecasting.splits import Fold, Part, errors_by_case, in_turn
-from holdfast.trials.run import Run
 
 # ------------------------------------------------------------------------------------------------------------- arms
 TREE_SPACE: Mapping[str, Sequence[Any]] = {"trees": (80, 160), "lr": (0.07, 0.15), "depth": (3, 4, 6)}
@@ -191,7 +191,7 @@ def tested(run: Run, folds: Sequence[Fold]) -> Iterator[Measurement]:
         yield PerUnit("MAE", np.abs(errors).mean(axis=1).tolist(), cases)
 
 
-def own(paths: Sequence[Path]) -> OwnSeries:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSeries:
     """The user's series as a problem."""
     return OwnSeries.of(paths)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from holdfast.learner import Learner
+from holdfast.training.learner import Learner
 
 
 class Forecast(nn.Module, ABC):

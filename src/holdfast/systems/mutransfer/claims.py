@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdfast.claims import Measured, Region
-from holdfast.claims.claim import amount, known, over_cells, sign
-from holdfast.claims.scales import LOG2
 from holdfast.errors import InputError
+from holdfast.experiment.claims import Measured, Region
+from holdfast.experiment.claims.claim import amount, known, over_cells, sign
+from holdfast.experiment.claims.scales import LOG2
 
 if TYPE_CHECKING:
-    from holdfast.experiment import Experiment, Table
+    from holdfast.experiment import Experiment, RecordTable
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class _Transfer(Measured):
     def reads(self) -> dict[str, tuple[Any, ...]]:
         return {**super().reads(), self.along: (self.start, self.end)}
 
-    def losses(self, table: Table, problem: str, point: Mapping[str, Any], arm: str, at: Any) -> dict[int, Any]:
+    def losses(self, table: RecordTable, problem: str, point: Mapping[str, Any], arm: str, at: Any) -> dict[int, Any]:
         """Replicate -> log2 of the values over the grid of `of`, (K, ...), at one value of `along`."""
         import numpy as np
 
         direction = -sign(self, table)
-        places = sorted(table.swept(problem)[self.of])
+        places = sorted(table.swept(problem, self.arms)[self.of])
         swept = [table.values(self.metric, arm, problem, {**point, self.along: at, self.of: p}) for p in places]
         common = set(swept[0]).intersection(*swept[1:])
         return {r: direction * np.stack([np.asarray(LOG2(s[r])) for s in swept]) for r in common}
@@ -83,14 +83,14 @@ class CheaperTransfer(_Transfer):
     def region(self) -> Region:
         return Region.at_least(self.margin)
 
-    def statistic(self, table: Table) -> dict[int, Any]:
+    def statistic(self, table: RecordTable) -> dict[int, Any]:
         def cell(problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
             mine, other = (self._cost(table, problem, point, arm) for arm in (self.arm, self.than))
             return {r: other[r] - mine[r] for r in mine if r in other}
 
         return over_cells(self, table, cell, swept=(self.of, self.along))
 
-    def _cost(self, table: Table, problem: str, point: Mapping[str, Any], arm: str) -> dict[int, Any]:
+    def _cost(self, table: RecordTable, problem: str, point: Mapping[str, Any], arm: str) -> dict[int, Any]:
         first = self.losses(table, problem, point, arm, self.start)
         last = self.losses(table, problem, point, arm, self.end)
         return {r: _taken(last[r], first[r]) - last[r].min(axis=0) for r in last if r in first}
@@ -121,7 +121,7 @@ class WiderIsBetter(_Transfer):
     def region(self) -> Region:
         return Region.at_most(self.margin)
 
-    def statistic(self, table: Table) -> dict[int, Any]:
+    def statistic(self, table: RecordTable) -> dict[int, Any]:
         def cell(problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
             first = self.losses(table, problem, point, self.arm, self.start)
             last = self.losses(table, problem, point, self.arm, self.end)

@@ -2,110 +2,88 @@
 
 from __future__ import annotations
 
-import inspect
-import json
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from holdfast.console import bar
-from holdfast.errors import HoldfastError, InputError
+from holdfast import verbs
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    help="Make a model's learning rate transfer across width: what is scaled, whether it is right, which rate to take. "
-    "BUILDER is `module:function`: a function of yours from a width to a torch.nn.Module.",
+app = verbs.Verbs(
+    "Make a model's learning rate transfer across width: what is scaled, whether it is right, which rate to take. "
+    "BUILDER is `module:function`: a function of yours from a width to a torch.nn.Module."
 )
+CHECK = verbs.Parameters("holdfast.systems.mutransfer.coordcheck:coord_check")
 BUILDER = typer.Argument(help="module:function, width -> torch.nn.Module; looked for here and where Python looks.")
-RULES = ("mup", "umup", "spectral", "sp")
+RULE = typer.Option(help="mup, umup, spectral or sp.")
+# What functions call their arguments, where it is not the option's word.
+NAMED = {"build": "builder", "base_width": "--base", "delta_width": "--delta"}
 
 
-@app.command()
+@app.verb(named=NAMED)
 def report(
     builder: Annotated[str, BUILDER],
     base: Annotated[int, typer.Option(min=1, help="Width at which all factors are 1.")] = 64,
-    delta: Annotated[
-        int | None, typer.Option(help="Another width, to see what grows; default: twice the base.")
-    ] = None,
+    delta: Annotated[int | None, typer.Option(help="Another width, to see what grows; default: twice base.")] = None,
     width: Annotated[int, typer.Option(min=1, help="Width to report on.")] = 1024,
-    rule: Annotated[str, typer.Option(help="mup, umup, spectral or sp.")] = "mup",
-    out: Annotated[Path | None, typer.Option(help="Also write the table: .csv or .json.")] = None,
+    rule: Annotated[str, RULE] = "mup",
+    out: Annotated[Path | None, typer.Option(help="Also write the table: .csv, .parquet or .json.")] = None,
 ) -> None:
     """Print what is done to every tensor: role, initialisation, multiplier, factors of learning rates.
 
     Example: `holdfast mutransfer report models:build --base 64 --width 2048`
     """
-    import torch
+    from holdfast.systems.mutransfer.named import report_on
+    from holdfast.systems.mutransfer.pages import write_report
 
-    build = _imported(builder)
-    mu = _parametrization(build, base, delta, rule)
-    with torch.random.fork_rng(devices=[]):
-        found = mu.report(_built(build, width))
+    found = report_on(builder, base, delta, width, rule)
     frame = found.frame()
     if out is not None:
-        _write(frame, out)
-    _print(frame, f"{builder} at width {width}, base {base}")
+        write_report(frame, out)
+    verbs.show_table(frame.columns, frame.itertuples(index=False), f"{builder} at width {width}, base {base}")
     for name in found.unscaled_attention:
-        _say(f"{name}: looks like attention, but the width of its heads could not be told; it is left alone.")
+        verbs.say(f"{name}: looks like attention, but the width of its heads could not be told; it is left alone.")
 
 
-@app.command()
+@app.verb(named=NAMED)
 def check(
     builder: Annotated[str, BUILDER],
+    settings: Annotated[dict[str, Any], CHECK.options("lr", "steps", "seeds", "device")],
     widths: Annotated[str, typer.Option(help="At least three, the first is the base.")] = "64,128,256,512",
     batch: Annotated[
         str | None, typer.Option(help="module:function, () -> (inputs, targets) or a dict; default: random data.")
     ] = None,
-    rule: Annotated[str, typer.Option(help="mup, umup, spectral or sp.")] = "mup",
-    lr: Annotated[float, typer.Option(help="A large rate shows mistakes sooner.")] = 0.01,
-    steps: Annotated[int, typer.Option(min=2, help="Forward passes.")] = 4,
-    seeds: Annotated[int, typer.Option(min=1, help="Models per width.")] = 3,
+    rule: Annotated[str, RULE] = "mup",
     out: Annotated[
         Path, typer.Option(help="Folder for check.html, check.svg, check.png, slopes.csv, activations.csv.")
     ] = Path("coord_check"),
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    quiet: verbs.Quiet = False,
 ) -> None:
     """Train a few steps at several widths and see whether activations keep their size. Exit code 1 if they do not.
 
     Example: `holdfast mutransfer check models:build --widths 64,128,256,512 --batch models:batch`
     """
     from holdfast.systems.mutransfer.coordcheck import coord_check
-    from holdfast.systems.mutransfer.pages import check_page
-    from holdfast.systems.mutransfer.problems import random_batch
+    from holdfast.systems.mutransfer.named import check_arguments
+    from holdfast.systems.mutransfer.pages import write_check
 
-    sizes = _numbers(widths, "--widths", int)
-    build = _imported(builder)
-    data = _batch(batch)() if batch else random_batch(_built(build, sizes[0]), 64)
-    mu = _parametrization(build, min(sizes), None, rule)
-    with bar("Checking") as progress:
-        found = coord_check(
-            build, sizes, data, mu=mu, lr=lr, steps=steps, seeds=seeds, device=device, progress=progress
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    _write(found.slopes, out / "slopes.csv")
-    _write(found.frame, out / "activations.csv")
-    _figures(found.figure(), out / "check")
-    repeat = f"holdfast mutransfer check {builder} --widths {','.join(map(str, sizes))} --rule {rule} --lr {lr:g}"
-    repeat += f" --steps {steps} --seeds {seeds}" + (f" --batch {batch}" if batch else "")
-    check_page(found, out / "check.html", subject=f"{builder} under {rule}", command=repeat)
-    last = found.slopes[found.slopes["step"] == steps]
-    _print(last[last["leaf"]][["layer", "size", "change"]], f"slopes over log width after {steps - 1} steps")
-    typer.echo(found.verdict)
-    _say(f"page: {out / 'check.html'}; figure: {out / 'check.svg'}")
+    given = check_arguments(builder, widths, batch, rule)
+    with verbs.progress("Checking", quiet) as show:
+        found = coord_check(**given, **settings, progress=show)
+    write_check(found, out, builder, rule, {**settings, "batch": batch})
+    slopes, steps = found.slopes, settings["steps"]
+    last = slopes[(slopes["step"] == steps) & slopes["leaf"]][["layer", "size", "change"]]
+    verbs.show_table(last.columns, last.itertuples(index=False), f"slopes over log width after {steps - 1} steps")
+    verbs.show(found.verdict)
+    verbs.say(f"page: {out / 'check.html'}; figure: {out / 'check.svg'}")
     if not found.passed:
         raise typer.Exit(1)
 
 
-app.command(name="coord-check", hidden=True)(check)
+app.verb("coord-check", named=NAMED, hidden=True)(check)
 
 
-@app.command()
+@app.verb(named=NAMED)
 def sweep(
     builder: Annotated[str, BUILDER],
     widths: Annotated[str, typer.Option(help="At least two, the first is the base.")] = "64,128,256",
@@ -125,138 +103,18 @@ def sweep(
 
     Example: `holdfast mutransfer sweep models:build --widths 64,128,256 --rates -12:-4 --batch models:batch`
     """
-    import pandas as pd
+    from holdfast.systems.mutransfer.named import model_content
+    from holdfast.systems.mutransfer.own_sweep import run_sweep, write_sweep
 
-    from holdfast.files import write_json
-    from holdfast.systems.mutransfer.sweep import TransferSweep
-
-    _imported(builder)
-    if batch:
-        _batch(batch)
-    out.mkdir(parents=True, exist_ok=True)
-    spec = out / "model.json"
-    content = {
-        "builder": builder,
-        "batch": batch or "",
-        "folder": str(Path.cwd()),
-        "widths": _numbers(widths, "--widths", int),
-        "rates": _rates(rates),
-        "steps": steps,
-        "batch_size": batch_size,
-    }
-    write_json(spec, content)
-    command = [sys.executable, "-m", "holdfast.cli", "run", "mutransfer", "--on", str(spec), "--scale", "small"]
-    command += ["--replicates", str(seeds), "--out", str(out / "run"), "--json"]
-    done = subprocess.run([*command, *(["--jobs", str(jobs)] if jobs else [])], stdout=subprocess.PIPE, check=False)
-    if not done.stdout:
-        raise typer.Exit(done.returncode or 1)
-    records = json.loads(done.stdout)["records"]
-    rows = [
-        {"arm": r["arm"], **r["point"], "seed": r["replicate"], "loss": r["scalars"]["training loss"]}
-        for r in records
-        if r["status"] == "ok"
-    ]
-    if not rows:
-        raise HoldfastError(f"every run failed; see the page in {out / 'run'}")
-    found = TransferSweep.of(pd.DataFrame(rows))
-    _write(found.frame, out / "losses.csv")
-    _figures(found.figure(), out / "sweep")
-    _print(found.best.rename(columns={"grid": "nearest on the grid"}), "best rates")
-    typer.echo(found.recommend("muP"))
-    _say(f"figure: {out / 'sweep.svg'}; page: {out / 'run' / 'page.html'}")
-    raise typer.Exit(done.returncode)
-
-
-# ------------------------------------------------------------------------------------------------------------- reading
-def _imported(reference: str) -> Callable[..., Any]:
-    from holdfast.systems.mutransfer.problems import imported
-
-    return imported(reference, str(Path.cwd()))
-
-
-def _batch(reference: str) -> Callable[[], Any]:
-    from holdfast.systems.mutransfer.problems import imported
-
-    found = imported(reference, str(Path.cwd()), "--batch")
-    try:
-        inspect.signature(found).bind()
-    except TypeError as e:
-        raise InputError("--batch", f"must be a function without arguments ({e})", reference) from e
-    return found
-
-
-def _built(build: Callable[..., Any], width: int) -> Any:
-    from holdfast.systems.mutransfer.method import built
-
-    return built(build, width)
-
-
-def _parametrization(build: Callable[..., Any], base: int, delta: int | None, rule: str) -> Any:
-    from holdfast.systems.mutransfer import rules
-    from holdfast.systems.mutransfer.method import MuParametrization
-
-    known = dict(zip(RULES, (rules.MuP(), rules.UMuP(), rules.Spectral(), rules.SP()), strict=True))
-    if rule not in known:
-        raise InputError("--rule", f"must be one of {', '.join(RULES)}", rule)
-    return MuParametrization.from_builder(build, base, delta, rule=known[rule])
-
-
-def _numbers(text: str, option: str, kind: Callable[[str], Any]) -> list[Any]:
-    try:
-        found = sorted({kind(part) for part in text.split(",")})
-    except ValueError as e:
-        raise InputError(option, "must be numbers separated by commas", text) from e
-    if found[0] <= 0:
-        raise InputError(option, "must be positive", found[0])
-    return found
-
-
-def _rates(text: str) -> list[float]:
-    first, colon, last = text.partition(":")
-    if not colon:
-        return _numbers(text, "--rates", float)
-    try:
-        lo, hi = int(first), int(last)
-    except ValueError as e:
-        raise InputError("--rates", "must be FROM:TO in powers of two, such as -12:-4", text) from e
-    if not -60 <= lo < hi <= 20:
-        raise InputError("--rates", "must rise, between -60 and 20", text)
-    return [2.0**k for k in range(lo, hi + 1)]
-
-
-# ------------------------------------------------------------------------------------------------------------ speaking
-def _write(frame: Any, path: Path) -> None:
-    from holdfast.files import replacing
-
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise InputError("--out", "must end in .csv or .json", str(path))
-    with replacing(path) as temporary:
-        if path.suffix.lower() == ".csv":
-            frame.to_csv(temporary, index=False)
-        else:
-            frame.to_json(temporary, orient="records", indent=1)
-
-
-def _figures(figure: Any, stem: Path) -> None:
-    from holdfast.files import replacing
-
-    for suffix in (".svg", ".png"):
-        with replacing(stem.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=150)
-
-
-def _print(frame: Any, title: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*map(str, frame.columns), title=title, title_justify="left")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
-    Console().print(table)
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    model = model_content(builder, batch, widths, rates, steps=steps, batch_size=batch_size)
+    with verbs.on_stop(lambda: "finished runs are kept: the same command goes on from there"):
+        found, code = run_sweep(out, model, seeds, jobs)
+    write_sweep(found, out)
+    best = found.best.rename(columns={"grid": "nearest on the grid"})
+    verbs.show_table(best.columns, best.itertuples(index=False), "best rates")
+    verbs.show(found.recommend("muP"))
+    verbs.say(f"figure: {out / 'sweep.svg'}; page: {out / 'run' / 'page.html'}")
+    raise typer.Exit(code)
 
 
 __all__ = ["app"]

@@ -108,12 +108,13 @@ def coord_check(
         widths: at least three, best over a factor of 8.
         batch: (x, y) or a dict of keyword arguments.
         mu: the parametrization; None = muP with the smallest width as the base.
-        optimizer, lr: a large rate shows mistakes sooner.
+        optimizer: its class.
+        lr: a large rate shows mistakes sooner.
         steps: forward passes; the first is before any step and is not judged (readouts may vanish there).
         seeds: models per width, from `first_seed` on.
         loss: (model, batch) -> scalar.
         prepare: called with each parametrized model: whatever your training does to it before it starts.
-        device: where to run.
+        device: "cpu", "cuda", "cuda:1", ...
         progress: called with (done, total).
 
     Raises:

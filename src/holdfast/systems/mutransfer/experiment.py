@@ -12,7 +12,7 @@ that much larger).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.claims import Differs, Parabola, Region, ShiftOfArgmin
-from holdfast.claims.comparisons import Near
-from holdfast.claims.scales import Log2
 from holdfast.data.batches import Batches
 from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Scalar, Scale
-from holdfast.learner import Learner
+from holdfast.experiment.claims import Differs, Parabola, Region, ShiftOfArgmin
+from holdfast.experiment.claims.comparisons import Near
+from holdfast.experiment.claims.scales import Log2
+from holdfast.experiment.run import Run
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
@@ -37,7 +37,7 @@ from holdfast.systems.mutransfer.problems import DigitsCoordinates, DigitsMLP, T
 from holdfast.systems.mutransfer.report import MuReport
 from holdfast.systems.mutransfer.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, UMuP
 from holdfast.training import Diverged, fit
-from holdfast.trials.run import Run
+from holdfast.training.learner import Learner
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 RATES = tuple(2.0**k for k in range(-15, -1))
@@ -83,9 +83,9 @@ class Trainee(Learner):
         return [self._report.optimizer(torch.optim.Adam, self.model, self._lr)]
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
     """Train the problem's model at one width and rate; or the coordinate check over several widths."""
-    arm, scale, problem = cast(Recipe, run.arm), cast(Sweep, run.scale), cast(Task, run.problem)
+    arm, scale, problem = run.arm, run.scale, run.problem
     if isinstance(problem, DigitsCoordinates):
         yield from _coordinates(run, arm, scale, problem)
         return
@@ -202,7 +202,7 @@ CLAIMS = (
 )
 
 
-def own(paths: Sequence[Path]) -> Experiment:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
     """The experiment on the model that the user's JSON file names."""
     return on_own_model(experiment, paths)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holdfast.claims import Parabola, Region, ShiftOfArgmin
-from holdfast.claims.scales import Log2
 from holdfast.errors import InputError
 from holdfast.experiment import Experiment
+from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
+from holdfast.experiment.claims.scales import Log2
 from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.problems import OwnModel, read_own
 

@@ -1,13 +1,21 @@
-"""The page of a coordinate check."""
+"""What the verbs write: the table of a report, the page, figures and tables of a coordinate check."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from holdfast import verbs
+from holdfast.errors import InputError
+from holdfast.files import write_text
 from holdfast.report.document import Document, Grid, Section, write_document
 from holdfast.report.svg import THEMED
 from holdfast.systems.mutransfer.coordcheck import CoordCheck
 from holdfast.systems.mutransfer.figures import coordinates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READING = (
     "Every layer's output is measured before any step and after each. Under a right parametrization its size does not "
@@ -57,4 +65,35 @@ def check_page(check: CoordCheck, path: Path, *, subject: str, command: str) -> 
     return write_document(page, path)
 
 
-__all__ = ["check_page"]
+def write_check(check: CoordCheck, folder: Path, builder: str, rule: str, options: Mapping[str, Any]) -> None:
+    """Write a coordinate check into a folder: check.html, check.svg, check.png, slopes.csv, activations.csv.
+
+    Args:
+        folder: made where there is none.
+        builder, rule: what was checked.
+        options: of the command that repeats it; what is None is left out.
+    """
+    given = {"rule": rule, "widths": ",".join(map(str, sorted(check.frame["width"].unique()))), **options}
+    words = [f"--{name} {value}" for name, value in given.items() if value is not None]
+    verbs.write_table(folder / "slopes.csv", check.slopes)
+    verbs.write_table(folder / "activations.csv", check.frame)
+    verbs.write_figures(check.figure(), folder / "check")
+    command = " ".join(["holdfast mutransfer check", builder, *words])
+    check_page(check, folder / "check.html", subject=f"{builder} under {rule}", command=command)
+
+
+def write_report(frame: pd.DataFrame, path: Path) -> None:
+    """Write the table of a report: .csv, .parquet, or .json (a list of rows).
+
+    Raises:
+        InputError: another ending.
+    """
+    if path.suffix.lower() == ".json":
+        write_text(path, frame.to_json(orient="records", indent=1))
+    elif path.suffix.lower() in (".csv", ".parquet", ".pq"):
+        verbs.write_table(path, frame)
+    else:
+        raise InputError("out", "must end in .csv, .parquet or .json", str(path))
+
+
+__all__ = ["check_page", "write_check", "write_report"]

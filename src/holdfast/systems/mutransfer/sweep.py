@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.claims.optima import Parabola
-from holdfast.claims.scales import Log2
 from holdfast.errors import InputError
+from holdfast.experiment.claims.optima import Parabola
+from holdfast.experiment.claims.scales import Log2
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.batch import default_loss
 from holdfast.systems.mutransfer.method import MuParametrization, built

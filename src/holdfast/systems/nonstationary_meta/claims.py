@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.claims import All, Better, Claim, Differs, LogRatio, NoWorse, ShareOfGap
+from holdfast.experiment.claims import All, Better, Claim, Differs, LogRatio, NoWorse, ShareOfGap
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Stack-RNN")
 NETWORKS = (*RECURRENT, "transformer, sin/cos", "transformer, ALiBi", "MLP window")

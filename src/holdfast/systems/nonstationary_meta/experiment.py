@@ -31,6 +31,7 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
+from holdfast.experiment.run import Run
 from holdfast.systems.nonstationary_meta.claims import CLAIMS
 from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences, train_network, with_weights
 from holdfast.systems.nonstationary_meta.figure import draw_imitation
@@ -56,7 +57,6 @@ from holdfast.systems.nonstationary_meta.predictor import (
     WindowKTPredictor,
 )
 from holdfast.systems.nonstationary_meta.series import EttSeries, PackagedSeries, Series, code_lengths, per_case
-from holdfast.trials.run import Run
 
 
 # --------------------------------------------------------------------------------------------------------- problems
@@ -111,7 +111,7 @@ class Exact:
 
     predictor: Any
 
-    def log_probs(self, run: Run, x: np.ndarray) -> np.ndarray:
+    def log_probs(self, run: Run[Any, Any, Budget], x: np.ndarray) -> np.ndarray:
         """`(B, T, 2)` on sequences `(B, T)`."""
         return np.asarray(self.predictor.log_probs(x))
 
@@ -131,9 +131,9 @@ class Trained:
     lr: float = 3e-3
     windowed: bool = False
 
-    def log_probs(self, run: Run, x: np.ndarray) -> np.ndarray:
+    def log_probs(self, run: Run[Any, Any, Budget], x: np.ndarray) -> np.ndarray:
         """`(B, T, 2)` on sequences `(B, T)`, by the network of this replicate; trained if it has not been yet."""
-        scale: Budget = run.scale  # type: ignore[assignment]
+        scale = run.scale
         network = self.network if scale.width is None else self.network.sized(scale.width, scale.layers)
         weights = run.stage(
             f"{run.arm_name} trained",
@@ -222,7 +222,7 @@ class Budget(Scale):
     layers: int = 1
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Any, Sampled | Series, Budget]) -> Iterator[Measurement]:
     """Predict sampled sequences, or a real series."""
     if isinstance(run.problem, Series):
         yield from _on_series(run, run.problem)
@@ -230,8 +230,8 @@ def trial(run: Run) -> Iterator[Measurement]:
         yield from _on_samples(run)
 
 
-def _on_samples(run: Run) -> Iterator[Measurement]:
-    problem: Sampled = run.problem  # type: ignore[assignment]
+def _on_samples(run: Run[Any, Any, Budget]) -> Iterator[Measurement]:
+    problem: Sampled = run.problem
     judged = _judge(run, problem, "split: test")
     total, excess = judged.regret(), judged.excess()
     at = np.arange(1, len(total) + 1)
@@ -250,8 +250,8 @@ def _on_samples(run: Run) -> Iterator[Measurement]:
             yield Artifact("imitation", "imitation.png", "image", caption)
 
 
-def _sequences(run: Run, problem: Sampled, stream: str) -> dict[str, np.ndarray]:
-    scale: Budget = run.scale  # type: ignore[assignment]
+def _sequences(run: Run[Any, Any, Budget], problem: Sampled, stream: str) -> dict[str, np.ndarray]:
+    scale = run.scale
     length = problem.longer * scale.length
     return run.stage(
         "sequences", draw_sequences, kind=problem.tested, length=length, rows=scale.sequences, seed=run.seed(stream)

@@ -22,12 +22,12 @@ from torch import Tensor
 
 from holdfast.data.batches import BatchSource
 from holdfast.errors import InputError
-from holdfast.learner import Learner, Minimise, Parts
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.nonstationary_meta.networks import Network, SequenceNet, detached, start_first
 from holdfast.systems.nonstationary_meta.partitions import Partition
 from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
 from holdfast.training import Checkpoints, Trained, fit
+from holdfast.training.learner import Learner, Minimise, Parts
 from holdfast.validation import check_integer, check_positive
 
 

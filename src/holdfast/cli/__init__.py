@@ -1,0 +1,3 @@
+"""The command `holdfast`: its words and options (`app`), and what they do (`commands`)."""
+
+from holdfast.cli.app import main as main

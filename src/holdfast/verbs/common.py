@@ -1,0 +1,51 @@
+"""Options that many verbs have, with the same words everywhere. What they name is checked before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.verbs.figures import check_figure
+from holdfast.verbs.tables import check_table
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same options.")]
+
+
+def table_out(what: str) -> Any:
+    """An option for a table to write: .csv or .parquet."""
+    return typer.Option(help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
+
+
+def figure_out(what: str) -> Any:
+    """An option for a figure to write: .png, .svg or .pdf."""
+    return typer.Option(help=f"{what}: .png, .svg or .pdf.", callback=_checked(check_figure))
+
+
+def model_out(what: str = "Folder for the model.") -> Any:
+    """An option for the folder of a model to write; nothing but a model is overwritten."""
+
+    def check(path: Path, name: str) -> None:
+        from holdfast.estimator.modelfolder import check_replaceable
+
+        check_replaceable(path)
+
+    return typer.Option(help=what, callback=_checked(check))
+
+
+def _checked(check: Callable[[Path, str], None]) -> Callable[[typer.CallbackParam, Path | None], Path | None]:
+    """What typer calls with the value of an option, while it reads the command line."""
+
+    def callback(param: typer.CallbackParam, value: Path | None) -> Path | None:
+        if value is not None:
+            check(value, param.opts[0])
+        return value
+
+    return callback
+
+
+__all__ = ["Json", "Quiet", "Resume", "figure_out", "model_out", "table_out"]
