@@ -55,7 +55,7 @@ class OnTerminal:
         while words not in self.text and time.monotonic() < end:
             if not self._read(0.1) and self.process.poll() is not None:
                 break
-        assert words in self.text, f"{words!r} is not in {self.text!r}"
+        assert words in self.text, f"{words!r} is not in ...{self.text[-500:]!r}"
 
     def ends(self, within_s: float = 60.0) -> int:
         """The exit code, once the process is done and all it wrote is in `text`."""
