@@ -1,7 +1,7 @@
 # Everything runs in .venv, made on first use and kept until pyproject.toml or constraints.txt change.
 # Paths are relative throughout, so the folder's name may hold spaces.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench faults docs browser clean
+.PHONY: help demo test test-all bench faults mutants docs browser clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -17,6 +17,7 @@ help:
 	@echo "make test-all  the same with the slow tests and the examples in docstrings"
 	@echo "make bench     every benchmark: time as a ratio to a named peer"
 	@echo "make faults    kill, starve and damage runs in every way, and look whether anything is lost; minutes"
+	@echo "make mutants   SYSTEM=id: small mistakes in a system's mathematics: do its fast tests notice them? minutes"
 	@echo "make docs      the documentation as a site in site/, checked; nothing is fetched"
 	@echo "make browser   that site, pages of runs, comparisons and the digest in a headless Chromium; minutes"
 	@echo "make clean     remove $(VENV)"
@@ -56,6 +57,12 @@ faults: $(VENV)/.dev
 	$(RUN) -m tests.faults $(FAULTS)
 	$(if $(FAULTS),,$(RUN) -m tests.fuzz)
 	$(if $(FAULTS),,$(RUN) -m tests.security)
+
+# make mutants SYSTEM=fct SEED=1 COUNT=40 MODULES="maps.py mlp.py"; MUTANTS=--list only names them, MUTANTS="--jobs 4".
+mutants: $(if $(SYSTEM),$(VENV)/.dev)
+	@test -n "$(SYSTEM)" || { echo "mutants: of which system? For instance: make mutants SYSTEM=adamatch"; exit 2; }
+	@$(RUN) -m tests.mutants "$(SYSTEM)" $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	    $(if $(MODULES),--modules "$(MODULES)") $(MUTANTS)
 
 docs: $(VENV)/.docs
 	$(RUN) docs/generator/build.py

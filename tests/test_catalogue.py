@@ -90,10 +90,13 @@ def test_names_and_command_words_belong_to_whoever_was_first(install: Install) -
     install("abalone", CARD.replace('"NAME"', '"NAME"\ncommands = ["shell"]'))
     install("barnacle", CARD.replace('"NAME"', '"NAME"\ncommands = ["shell"]'))
     install("conch", CARD.replace('"NAME"', '"NAME"\ncommands = ["abalone"]'))
+    install("anemone", CARD.replace('"NAME"', '"NAME"\ncommands = ["whelk"]'))
+    install("whelk")
     found = catalogue.find()
     assert catalogue.load("adamatch").origin == "built in"
     assert catalogue.load("shell").id == "abalone"
-    assert set(found.broken) == {"adamatch", "barnacle", "conch"}
+    assert set(found.broken) == {"adamatch", "anemone", "barnacle", "conch"}
+    assert catalogue.load("whelk").id == "whelk", "an id belongs to its system, whoever came first"
     assert "commands: 'shell' belongs to abalone" in found.broken["barnacle"]
 
 

@@ -27,10 +27,10 @@ FLOORS = {
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (
         "data", "layers", "losses", "metrics", "retrieval", "graphs", "language", "encoders", "sql", "sandbox",
-        "training", "estimator", "baselines", "console", "verbs", "testing",
+        "training", "estimator", "baselines", "console", "verbs",
     ),
     "engine": ("decision", "trials", "ledger"),
-    "pages": ("report",),
+    "pages": ("report", "testing"),
     "command": ("cli",),
 }  # fmt: skip
 FLOOR = {name: i for i, rooms in enumerate(FLOORS.values()) for name in rooms}

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -243,7 +243,7 @@ def trial(run: Run) -> Iterator[Measurement]:
     yield from run.arm.what(run)
 
 
-def own(paths: Sequence[Path]) -> Problem:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Problem:
     return Own(str(paths[0]))
 
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from holdfast.experiment import Experiment
 
 ENTRY_POINTS = "holdfast.systems"
-RESERVED = frozenset({"list", "show", "run", "freeze", "verdicts", "report", "digest", "doctor", "help"})
+RESERVED = frozenset(
+    {"list", "show", "run", "freeze", "verdicts", "ledger", "recheck", "report", "digest", "doctor", "help"}
+)
 BUILT_IN = Path(__file__).parent / "systems"
 
 
@@ -181,7 +183,20 @@ def find() -> Catalogue:
             continue
         distribution = entry.dist.name if entry.dist is not None else entry.value
         _add(found, entry.name, entry.value, folder, f"plugin {distribution}")
+    _settle(found)
     return found
+
+
+def _settle(found: Catalogue) -> None:
+    """Take out systems whose command words belong to others: an id before any other word, then who came first."""
+    owners = {name: name for name in found.systems}
+    for name, system in list(found.systems.items()):
+        for word in system.commands:
+            owner = owners.setdefault(word, name)
+            if owner != name:
+                where = f"{system.folder / 'card.toml'}: commands"
+                found.broken[name] = str(InputError(where, f"{word!r} belongs to {owner}", word))
+                found.systems.pop(name, None)
 
 
 def _plugins(found: Catalogue) -> list[importlib.metadata.EntryPoint]:
@@ -204,10 +219,8 @@ def _add(found: Catalogue, name: str, package: str, folder: Path, origin: str) -
         system = System(read_card(folder / "card.toml"), package, folder, origin)
         if system.id != name:
             raise InputError(f"{folder / 'card.toml'}: id", f"must be {name!r}, the name it is found by", system.id)
-        taken = {word: other for other in found.systems.values() for word in other.commands}
-        for word in system.commands:
-            if word in taken:
-                raise InputError(f"{folder / 'card.toml'}: commands", f"{word!r} belongs to {taken[word].id}", word)
+        if name in found.systems:
+            raise InputError(f"{folder / 'card.toml'}: id", f"{name!r} belongs to {found.systems[name].origin}", name)
         found.systems[name] = system
     except HoldfastError as error:
         found.broken[name] = str(error)

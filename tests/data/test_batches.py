@@ -143,6 +143,64 @@ def test_a_new_key_before_the_first_batch():
     assert torch.equal(batch["label"], batch["row"])
 
 
+# ---------------------------------------------------------------------------------------------------------- row numbers
+def loader(rows, size, seed=0, **more):
+    return LoaderBatches(Items(rows), size, seed, **more)
+
+
+def memory(rows, size, seed=0, **more):
+    return Batches({"row": torch.arange(rows), "x": torch.arange(rows) * 0.5}, size, seed, **more)
+
+
+@pytest.mark.parametrize("kind", [memory, loader])
+def test_row_numbers_are_those_of_the_rows_in_every_pass_share_and_after_a_resume(kind):
+    plain, indexed = kind(21, 6), kind(21, 6, index="number")
+    for _ in range(8):  # two passes and a half
+        position = indexed.state_dict()
+        expected, batch = next(plain), next(indexed)
+        assert list(batch) == [*expected, "number"]
+        assert batch["number"].dtype == torch.int64
+        assert torch.equal(batch["number"], expected["row"])
+        assert all(torch.equal(batch[name], expected[name]) for name in expected)
+        for rank in range(3):
+            resumed = kind(21, 6, index="number")
+            resumed.shard(rank, 3)
+            resumed.load_state_dict(position)
+            assert torch.equal(next(resumed)["number"], expected["row"][2 * rank : 2 * rank + 2])
+        batch["number"].fill_(0)  # whoever has a batch may change it
+        indexed.load_state_dict(position)
+        assert torch.equal(next(indexed)["number"], expected["row"])
+
+
+def test_row_numbers_do_not_run_ahead_with_the_workers():
+    batches = loader(9, 4, index="number", workers=2)
+    for _ in range(5):
+        batch = next(batches)
+        assert torch.equal(batch["number"], batch["row"])
+    batches.close()
+
+
+def test_row_numbers_of_joined_sources():
+    batch = next(Joined(s=memory(10, 5, 1, index="number"), t=memory(9, 2, 2)))
+    assert list(batch) == ["s/row", "s/x", "s/number", "t/row", "t/x"]
+    assert torch.equal(batch["s/number"], batch["s/row"])
+
+
+@pytest.mark.parametrize("kind", [memory, loader])
+def test_keys_for_row_numbers_that_cannot_be(kind):
+    with pytest.raises(InputError, match=r"^index: must be a key or None; received True$"):
+        kind(9, 3, index=True)
+    with pytest.raises(InputError, match=r"^index: must be a key of its own; received 'row', which the rows have too$"):
+        next(kind(9, 3, index="row"))
+
+
+def test_a_replaced_tensor_cannot_take_the_place_of_the_row_numbers():
+    batches = memory(9, 3, index="number")
+    batches.replace("number", torch.zeros(9))
+    with pytest.raises(InputError, match=r"^index: must be a key of its own"):
+        next(batches)
+
+
 @pytest.mark.parametrize(
     ("tensors", "name"),
     [({}, "tensors"), ({"x": [1, 2]}, r"tensors\['x'\]"), ({"x": torch.tensor(1)}, r"tensors\['x'\]"),

@@ -4,7 +4,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.data.splits import content_rng, divide, first_of_each_class, sizes, stratified
+from holdfast.data.splits import (
+    content_rng,
+    divide,
+    first_of_each_class,
+    fixed_test,
+    sizes,
+    stratified,
+    training_rows,
+)
 from holdfast.errors import InputError
 
 label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=80).map(torch.tensor)
@@ -72,3 +80,24 @@ def test_content_decides_the_generator():
     assert draw == content_rng(y.clone(), "a").random()
     assert draw != content_rng(y, "b").random()
     assert draw != content_rng(torch.tensor([0, 1, 1]), "a").random()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=12, max_size=80).map(torch.tensor), seeds)
+def test_a_fixed_test_part_is_the_same_in_every_replicate_and_training_rows_are_not_in_it(y, seed):
+    held, tested, others = fixed_test(y, 5, 3)
+    assert [len(held), len(tested), len(others)] == [3, 5, len(y) - 8]
+    assert sorted(torch.cat([held, tested, others]).tolist()) == list(range(len(y)))
+    again = fixed_test(y.clone(), 5, 3)
+    assert all(torch.equal(a, b) for a, b in zip((held, tested, others), again, strict=True))
+    drawn = training_rows(y, others, len(others) - 1, np.random.default_rng(seed))
+    assert len(set(drawn.tolist())) == len(others) - 1
+    assert set(drawn.tolist()) <= set(others.tolist())
+
+
+def test_pools_that_are_too_small_are_refused():
+    y = torch.arange(10) % 2
+    with pytest.raises(InputError, match="must leave rows to train on"):
+        fixed_test(y, 7, 3)
+    with pytest.raises(InputError, match=r"at most the number of rows to draw from \(4\)"):
+        training_rows(y, torch.arange(4), 5, np.random.default_rng(0))

@@ -31,7 +31,7 @@ from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Metric, Problem, Record, RecordTable, Scale
 from holdfast.experiment.claims import Better, Near, Region
 
-DOCS = Path(__file__).parents[1] / "docs" / "verdicts.md"
+DOCS = Path(__file__).parents[2] / "docs" / "verdicts.md"
 N = 20_000
 NOISE = 4 * math.sqrt(0.025 * 0.975 / N)  # four standard errors of a rate of 2.5 %: 0.44 %
 TWO, SIX, SIXTEEN = Looks((8, 16)), Looks((6,)), Looks((16,))

@@ -10,7 +10,7 @@ import pytest
 from holdfast import ledger
 from holdfast.ledger import renamed as table
 from holdfast.ledger.renamed import renamed
-from ledger.test_book import decided, frozen
+from ledger.test_plans_and_ledgers import decided, frozen
 from toy_system import ToySystem
 
 WITH_FUNCTION = [

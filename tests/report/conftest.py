@@ -70,13 +70,12 @@ def make_verdict(**fields: Any) -> Verdict:
         "wins": 8,
         "wins_interval": (0.631, 1.0),
         "direction": "yes",
-        "direction_line": "better: yes, +19.9 [17.8, 22.1]",
-        "margin_line": "by the claimed 10: yes",
+        "asks": "better",
+        "margin": "by the claimed 10",
         "needed": None,
         "wants_more": False,
         "outliers": (),
         "missing": (),
-        "reason": "",
         "published": "about 2x on DomainNet",
         "source": "abstract",
         "scope": "digits at 16 x 16 pixels",
@@ -85,6 +84,8 @@ def make_verdict(**fields: Any) -> Verdict:
         "expected": "",
         "as_expected": None,
     }
+    if reason := fields.pop("reason", ""):
+        fields["notes"] = ({"kind": "told", "text": reason},)
     return Verdict(**{**base, **fields})
 
 
@@ -95,23 +96,22 @@ def realistic_verdicts() -> list[Verdict]:
         make_verdict(
             text="AdaMatch is no worse than FixMatch+ by more than 3 points", role="secondary", effect=3.6,
             interval=(1.9, 5.3), region=(-3.0, math.inf), wins=13, wins_interval=(0.54, 0.96),
-            direction_line="better: yes, +3.6 [1.9, 5.3]", margin_line="within 3: yes", **plus,
+            margin="within 3", **plus,
         ),
         make_verdict(
             text="More labels help: AdaMatch with 5 labels per class beats AdaMatch by at least 8 points, averaged over"
             " both directions", role="secondary", verdict="undecided", effect=7.9, interval=(5.6, 10.2),
-            region=(8.0, math.inf), needed=40, direction_line="better: yes, +7.9 [5.6, 10.2]",
-            margin_line="by the claimed 8: undecided", reason="the interval straddles the margin", **plus,
+            region=(8.0, math.inf), needed=40, margin="by the claimed 8",
+            reason="the interval straddles the margin", **plus,
         ),
         make_verdict(
             text="Without interpolation nothing changes by over 1 point", role="secondary", verdict="does not hold",
-            effect=-2.6, interval=(-4.0, -1.2), region=(-1.0, 1.0), direction_line="different: yes, -2.6 [-4.0, -1.2]",
-            margin_line="within 1: no", **plus,
+            effect=-2.6, interval=(-4.0, -1.2), region=(-1.0, 1.0), asks="different", margin="within 1", **plus,
         ),
         make_verdict(
             text="Alignment hurts under label shift", role="secondary", verdict="not testable here", effect=None,
             interval=None, region=(-math.inf, 0.0), wins=None, wins_interval=None, n=0,
-            direction_line="", margin_line="", reason="the source classifier reaches 41 %, below the required 60 %",
+            margin="", reason="the source classifier reaches 41 %, below the required 60 %",
             published="", source="",
         ),
         make_verdict(
@@ -267,7 +267,7 @@ def nasty_results(run_results, verdict, folder):
         for i in range(2)
     ]  # fmt: skip
     records += [Record("f", NASTY, NASTY, {NASTY: NASTY}, 9, "failed", error=NASTY)]
-    fields = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected")
+    fields = ("text", "unit", "asks", "margin", "reason", "published", "source", "scope", "expected")
     part = verdict(text=NASTY, unit=NASTY, reason=NASTY, parts=(verdict(text=NASTY, unit=NASTY),))
     verdicts = [
         verdict(

@@ -227,7 +227,7 @@ def test_markup_in_every_field_stays_text(tmp_path: Path, verdict: MakeVerdict) 
         claims=(PublishedClaim(claim=NASTY, number=NASTY, setting=NASTY, source=NASTY),), arxiv="",
     )  # fmt: skip
     words = dict.fromkeys(
-        ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope", "expected"), NASTY
+        ("text", "unit", "asks", "margin", "reason", "published", "source", "scope", "expected"), NASTY
     )
     made = [verdict(role=role, **words).to_json() for role in ("headline", "secondary", "control")]
     keep(nasty, made, commit=NASTY, machine=NASTY)
@@ -247,7 +247,7 @@ def test_markup_in_every_field_stays_text(tmp_path: Path, verdict: MakeVerdict) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"verdict": "<b>maybe</b>"}, {"role": "king"}, {"n": "many"}, {"claim": []}, {"reason": {}}, {"interval": [1]},
+        {"verdict": "<b>maybe</b>"}, {"role": "king"}, {"n": "many"}, {"claim": []}, {"notes": [{}]}, {"interval": [1]},
         {"interval": 3}, {"effect": "x"}, {"region": [0, 1, 2]}, {"text": None, "unit": []}, {"parts": [{}]},
         {"no_such_field": 1},
     ],

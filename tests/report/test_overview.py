@@ -33,8 +33,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
             region=(5.0, float("inf")),
             unit="points",
             n=8,
-            direction_line="better: yes, +2.0 [1.0, 3.0] points",
-            margin_line="by the claimed 5: no",
+            direction="yes",
+            margin="by the claimed 5",
             published="twice as good",
         ),
     ]

@@ -17,7 +17,21 @@ PAYLOAD = (
 WORDS = {"role", "verdict", "status", "kind", "direction", "file", "key", "source", "id", "arxiv", "url", "areas"}
 KEYS = WORDS | {
     *("x", "y", "x_label", "values", "units", "name", "caption", "arm", "configuration", "pilots", "mean", "chosen"),
-    *("problem", "type", "tuned", "tuning", "frozen_at", "looks", "seconds", "peak_bytes", "question", "arms"),
+    *(
+        "text",
+        "why",
+        "pairs",
+        "problem",
+        "type",
+        "tuned",
+        "tuning",
+        "frozen_at",
+        "looks",
+        "seconds",
+        "peak_bytes",
+        "question",
+        "arms",
+    ),
 }
 ANYWHERE = {"script", "img", "iframe", "object", "embed", "form", "link", "base", "meta", "a", "input", "button"}
 

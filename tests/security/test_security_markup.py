@@ -50,7 +50,8 @@ def rich_results(folder: Path) -> Results:
         cost={**results.records[0].cost, "tokens": 3.0}, point={"width": 1, "how": "a word"},
     )  # fmt: skip
     part = make_verdict(text="a part", reason="some reason")
-    verdicts = [dataclasses.replace(v, parts=(part,), reason=v.reason or "because") for v in realistic_verdicts()]
+    because = ({"kind": "told", "text": "because"}, {"kind": "remark", "text": "by the way"})
+    verdicts = [dataclasses.replace(v, parts=(part,), notes=because) for v in realistic_verdicts()]
     experiment = dataclasses.replace(
         results.experiment,
         scales={"small": Scale(status="not yet run", arms=("AdaBN",), problems=PROBLEMS[:1], points={"width": (1,)})},
@@ -197,7 +198,7 @@ def a_plugin(folder: Path, poison: Any, **fields: Any) -> System:
     """A plugin with a card and a ledger; it cannot be imported."""
     package = folder / "kelp"
     (package / "ledger").mkdir(parents=True, exist_ok=True)
-    texts = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope")
+    texts = ("text", "unit", "asks", "margin", "reason", "published", "source", "scope")
     words = {name: poison(name) for name in texts}
     verdicts = [make_verdict(**words, role=role).to_json() for role in ("headline", "secondary")]
     content = {

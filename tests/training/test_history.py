@@ -71,5 +71,6 @@ def test_state_round_trip_is_exact():
 
 
 def test_diverged_crosses_processes():
-    error = pickle.loads(pickle.dumps(Diverged(3, 9, float("inf"))))
-    assert (error.step, error.steps, error.value) == (3, 9, float("inf"))
+    error = pickle.loads(pickle.dumps(Diverged(3, 9, float("inf"), "accuracy")))
+    assert (error.step, error.steps, error.value, error.what) == (3, 9, float("inf"), "accuracy")
+    assert str(error).startswith("the accuracy became inf at step 3 of 9; ")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.trials.closure import _closure, _machinery, closure_hash, libraries, versions
+from holdfast.trials.closure import _closure, _machinery, closure_hash, code_of, libraries, versions
 
 _NUMBERS = itertools.count()
 FILES = {
@@ -70,7 +70,7 @@ def test_exactly_the_closure_enters_the_hash(write: Callable[..., str], file: st
     before = closure_hash(f"{name}.experiment")
     assert write(FILES, name) == name
     assert closure_hash(f"{name}.experiment") == before
-    write({**FILES, file: FILES[file] + "\n# changed"}, name)
+    write({**FILES, file: FILES[file] + "\nchanged = 1"}, name)
     assert (closure_hash(f"{name}.experiment") != before) == (file.removesuffix(".py") in INSIDE)
 
 
@@ -86,6 +86,41 @@ def test_single_files_and_packages_without_init(write: Callable[..., str], tmp_p
 def test_the_machinery_that_gives_out_randomness_and_stages_is_part_of_every_hash() -> None:
     assert {"holdfast.experiment.run", "holdfast.trials.streams", "holdfast.trials.stages"} <= set(_machinery())
     assert "holdfast.trials.executors" not in _machinery()
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "# at the top\n'''Another docstring.'''\nx = 'a # b'\ndef f(y):\n    return y + 1\n"
+        "class C:\n    z = '''q\n \n'''\n",
+        "x = 'a # b'   # why\n\n\n\ndef f(y):\n    '''Says\n\n    more.'''\n    # and more\n    return y + 1\n\n"
+        "class C:\n    'é: bytes are no columns'; z = '''q\n \n'''  # z\n",
+    ],
+)
+def test_comments_and_docstrings_are_no_code(same: str) -> None:
+    code = "x = 'a # b'\ndef f(y):\n    return y + 1\nclass C:\n    z = '''q\n \n'''\n"
+    assert code_of(same.encode()).replace("     z", "    z") == code_of(code.encode())
+
+
+@pytest.mark.parametrize(
+    "change", [("'a # b'", "'a # c'"), ("y + 1", "y + 2"), ("q\n \n", "q\n\n"), ("q\n \n", "q\n"), ("def f", "def g")]
+)
+def test_code_and_texts_are(change: tuple[str, str]) -> None:
+    code = "x = 'a # b'\ndef f(y):\n    return y + 1\nclass C:\n    z = '''q\n \n'''\n"
+    assert change[0] in code
+    assert code_of(code.replace(*change).encode()) != code_of(code.encode())
+
+
+def test_a_comment_changes_no_hash_and_a_number_does(write: Callable[..., str]) -> None:
+    text = "'''What it is.'''\nx = 1  # one\n"
+    before = closure_hash(f"{write({'__init__.py': '', 'm.py': text}, name='commented')}.m")
+    said = text.replace("What it is", "In other words").replace("one", "the first")
+    assert closure_hash(f"{write({'__init__.py': '', 'm.py': said}, name='commented')}.m") == before
+    assert closure_hash(f"{write({'__init__.py': '', 'm.py': text.replace('1', '2')}, name='commented')}.m") != before
+
+
+def test_what_is_no_python_is_hashed_as_it_is() -> None:
+    assert code_of(b"def (\n# comment") == "def (\n# comment"
 
 
 @pytest.mark.parametrize("module", ["not_there_at_all", "holdfast.not_there", "__main__", "math"])

@@ -23,7 +23,7 @@ class Own(Problem):
         return self.path
 
 
-def own(paths):
+def own(paths, columns):
     if not paths[0].is_file():
         raise FileNotFoundError(2, "No such file", str(paths[0]))
     return Own(str(paths[0]))

@@ -151,6 +151,9 @@ def run(
     system: System,
     scale: ScaleName = "demo",
     on: Annotated[list[str] | None, typer.Option(help="Your own data instead: one or more paths.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="With --on: role=name, what a column of your files is (label=diagnosis).")
+    ] = None,
     arms: Annotated[list[str] | None, typer.Option(help="Only these arms.")] = None,
     problems: Annotated[list[str] | None, typer.Option(help="Only these problems.")] = None,
     replicates: Annotated[
@@ -178,6 +181,7 @@ def run(
         system=system,
         scale=scale,
         on=tuple(on or ()),
+        columns=tuple(column or ()),
         arms=tuple(arms) if arms else None,
         problems=tuple(problems) if problems else None,
         replicates=replicates,
@@ -224,6 +228,47 @@ def verdicts(
     from holdfast.cli.commands import show_verdicts
 
     raise typer.Exit(show_verdicts(system, check=check))
+
+
+books = typer.Typer(no_args_is_help=True, help="Look after ledgers that are there: compute verdicts again.")
+app.add_typer(books, name="ledger")
+
+
+@books.command()
+def reseal(
+    system: System,
+    scale: ScaleName = "small",
+    why: Annotated[str, typer.Option(help="Why verdicts change; the earlier ones stay on record.")] = "",
+) -> None:
+    """Compute the verdicts of a ledger again from its records, without a run, and keep the earlier ones.
+
+    Example: holdfast ledger reseal adamatch --why "wins of upper bounds were counted the wrong way round"
+    """
+    from holdfast.cli.commands import reseal_ledger
+
+    reseal_ledger(system, scale, why)
+
+
+@app.command()
+def recheck(
+    system: System,
+    scale: ScaleName = "small",
+    jobs: Jobs = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the trials. Default: holdfast-runs/SYSTEM/recheck.")
+    ] = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Run one final replicate of everything in a ledger again, and stamp it with today's code if the numbers agree.
+
+    On the ledger's class of machine they must agree bit for bit, elsewhere as replicates do. The exit code is 1 if some
+    differ.
+
+    Example: holdfast recheck adamatch --jobs 2
+    """
+    from holdfast.cli.commands import recheck_ledger
+
+    raise typer.Exit(recheck_ledger(system, scale, jobs=jobs, out=out, quiet=quiet))
 
 
 @app.command()

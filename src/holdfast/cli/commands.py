@@ -19,6 +19,9 @@ from holdfast.experiment import FIRST_FINAL_REPLICATE, Scale, declaration
 from holdfast.files import write_text
 from holdfast.ledger.freezing import Tuner
 from holdfast.ledger.freezing import freeze as write_plan
+from holdfast.ledger.rechecking import Recheck
+from holdfast.ledger.resealing import reseal
+from holdfast.ledger.state import same_declaration
 from holdfast.printable import clean_line
 from holdfast.report import sources, wording
 from holdfast.report.bilingual import expected_errors
@@ -50,6 +53,7 @@ class Request:
     system: str
     scale: str = "demo"
     on: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     arms: tuple[str, ...] | None = None
     problems: tuple[str, ...] | None = None
     replicates: int | None = None
@@ -86,12 +90,13 @@ def _stdout_apart() -> Iterator[None]:
 
 def _run(request: Request) -> tuple[int, Results]:
     system = catalogue.load(request.system)
-    source = ExperimentSource(system.id, tuple(str(Path(p).absolute()) for p in request.on))
+    own = tuple(str(Path(p).absolute()) for p in request.on)
+    source = ExperimentSource(system.id, own, _columns(request))
     scale = _scale(source, request.scale)  # before its name becomes part of a path
     _check_device(request.device)
-    plan, first = _plan_for(system, request)
-    folder = (request.out or RUNS / system.id / ("own" if request.on else request.scale)).absolute()
     console = _console(stderr=request.json)
+    plan, first = _plan_for(system, request, console)
+    folder = (request.out or RUNS / system.id / ("own" if request.on else request.scale)).absolute()
     if scale.status:
         console.print(f"scale {request.scale}: {scale.status}", markup=False)
     said: dict[str, Any] = {"plan": plan, "command": "holdfast " + shlex.join(sys.argv[1:])}
@@ -124,8 +129,23 @@ def _run(request: Request) -> tuple[int, Results]:
     return 1 if results.failed else 0, results
 
 
-def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, Any], int]:
-    """The frozen plan to follow ({} = none) and the number of the first replicate."""
+def _columns(request: Request) -> tuple[tuple[str, str], ...]:
+    """`--column role=name` as pairs."""
+    if request.columns and not request.on:
+        raise InputError("--column", "needs --on: it says what the columns of your own files are", request.columns[0])
+    pairs: list[tuple[str, str]] = []
+    for said in request.columns:
+        role, separator, name = said.partition("=")
+        if not separator or not role.strip() or not name.strip():
+            raise InputError("--column", "must be role=name, such as label=diagnosis", said)
+        if role.strip() in dict(pairs):
+            raise InputError("--column", "may name a role once", role.strip())
+        pairs.append((role.strip(), name.strip()))
+    return tuple(pairs)
+
+
+def _plan_for(system: catalogue.System, request: Request, console: Console) -> tuple[Mapping[str, Any], int]:
+    """The frozen plan to follow ({} = none) and the number of the first replicate: a pilot's until it is decided."""
     if request.ledger:
         for option in ("on", "arms", "problems", "replicates"):
             if getattr(request, option):
@@ -133,10 +153,15 @@ def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, 
         plan = ledger.ready(system, request.scale)
         return plan, plan["first_replicate"]
     found = ledger.read_plan(system, request.scale)
-    if found is None or found["declaration"] != declaration(system.experiment, request.scale):
+    if found is None or not same_declaration(found["declaration"], declaration(system.experiment, request.scale)):
         # Nothing frozen to decide: the run explores, on replicates that no verdict will ever rest on. The user's own
         # data have no pilots: nobody has looked at them.
         return {}, FIRST_FINAL_REPLICATE if request.on else 0
+    if not request.on and ledger.read_ledger(system, request.scale) is None:
+        # Whoever looked at the final replicates of a plan before it is decided could change his mind about it.
+        said = f"plan {found['number']} is not decided yet, so this run explores, on pilots; --ledger decides it"
+        console.print(said, markup=False)
+        return found, 0
     return found, found["first_replicate"]
 
 
@@ -185,6 +210,35 @@ def _brief(value: Any) -> str:
     return str(value.get("type", value)) if isinstance(value, Mapping) else str(value)
 
 
+def reseal_ledger(name: str, scale: str, why: str) -> None:
+    """Compute verdicts again and say what changed."""
+    system = catalogue.load(name)
+    _scale(ExperimentSource(system.id), scale)
+    changed = reseal(system, scale, why)
+    for line in changed:
+        print(clean_line(line))
+    said = f"{len(changed)} verdicts changed; the earlier ones are kept" if changed else "no number changed"
+    print(f"{_short(ledger.ledger_path(system, scale))}: {said}; commit it")
+
+
+def recheck_ledger(name: str, scale: str, *, jobs: int | None, out: Path | None, quiet: bool) -> int:
+    """Run a replicate of everything again and say whether the numbers agree; the exit code: 1 if not."""
+    system = catalogue.load(name)
+    declared = _scale(ExperimentSource(system.id), scale)
+    folder = (out or RUNS / system.id / f"recheck-{scale}").absolute()
+    with display(_console(), quiet=quiet) as show:
+        found = Recheck(system, scale, folder, executor_for(scale, declared, jobs), show).run()
+    how = "bit for bit" if found.exact else "statistically, as this is another class of machine or other versions"
+    for line in found.differing:
+        print(clean_line(line))
+    if found.differing:
+        print(f"{len(found.differing)} of {found.cells} trials differ (compared {how}); the ledger is left as it is")
+        return 1
+    path = _short(ledger.ledger_path(system, scale))
+    print(f"{path}: {found.cells} trials agree (compared {how}); stamped with today's code, commit it")
+    return 0
+
+
 def show_verdicts(name: str | None, *, check: bool) -> int:
     """Print the ledger; the exit code: 1 if checked and something is stale or edited."""
     systems = [catalogue.load(name)] if name else list(catalogue.find().systems.values())
@@ -192,7 +246,7 @@ def show_verdicts(name: str | None, *, check: bool) -> int:
     for system in systems:
         plans = sorted(system.ledger.glob("*.plan.json")) if system.ledger.is_dir() else []
         for scale in (path.name.removesuffix(".plan.json") for path in plans):
-            ledger.read_plan(system, scale)  # a damaged one is named
+            plan = ledger.read_plan(system, scale)  # a damaged one is named
             found = ledger.read_ledger(system, scale)
             state = ledger.state(system, scale) if check else ""
             bad |= state in ("stale", "edited")
@@ -200,6 +254,8 @@ def show_verdicts(name: str | None, *, check: bool) -> int:
             print(clean_line(heading if found else f"{heading}: plan frozen, not run yet"))
             for verdict in ledger.verdicts_of(found) if found else []:
                 print(f"  {clean_line(_line(verdict))}")
+            for undecided in (e for e in (plan or {}).get("earlier", ()) if not e["verdicts"]):
+                print(f"  plan {undecided['number']} was replaced before it was decided")
     errors = false_headlines(entry(system).headline for system in systems)
     if name is None and errors.tested:
         print(expected_errors(errors)[0])

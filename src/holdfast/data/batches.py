@@ -52,15 +52,19 @@ class BatchSource(ABC):
 class _Passes(BatchSource):
     """The order of rows, shared by all sources over a fixed number of rows."""
 
-    def __init__(self, rows: int, size: int, seed: int | torch.Generator) -> None:
+    def __init__(self, rows: int, size: int, seed: int | torch.Generator, index: str | None) -> None:
         check_integer(size, "size", low=1)
         if rows < size:
             raise InputError("size", f"must be at most the number of rows ({rows}), batches are always full", size)
+        if index is not None and not isinstance(index, str):
+            raise InputError("index", "must be a key or None", index)
         if isinstance(seed, torch.Generator):
             seed = int(torch.randint(2**62, (), generator=seed, device=seed.device).item())
-        self.rows, self.size, self.seed = rows, size, seed
+        self.rows, self.size, self.seed, self.index = rows, size, seed, index
         self.epoch, self._batch = 0, 0
         self._rank, self._world = 0, 1
+        self._order: dict[torch.device, Tensor] = {}
+        self._ordered = -1  # the pass that _order holds
 
     def __len__(self) -> int:
         """Batches per pass."""
@@ -70,6 +74,23 @@ class _Passes(BatchSource):
         """Order of the rows in a pass: int64 (rows,) on the CPU."""
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "pass", epoch))
         return torch.randperm(self.rows, generator=generator)
+
+    def _numbers(self, device: torch.device) -> Tensor:
+        """Row numbers of this process's part of the next batch; a pass's order is moved to a device once."""
+        if self._ordered != self.epoch:
+            self._order, self._ordered = {}, self.epoch
+        order = self._order.get(device)
+        if order is None:
+            order = self._order[device] = self.permutation(self.epoch).to(device)
+        return order[self._share(self._batch)]
+
+    def _indexed(self, batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+        """The next batch with its row numbers, if they are asked for."""
+        if self.index is None:
+            return batch
+        if self.index in batch:
+            raise InputError("index", "must be a key of its own", f"{self.index!r}, which the rows have too")
+        return {**batch, self.index: self._numbers(device).clone()}  # no view: a learner may write into its batch
 
     def _share(self, batch: int) -> slice:
         """This process's part of batch number `batch`, as positions in the permutation."""
@@ -104,9 +125,11 @@ class Batches(_Passes):
         tensors: name -> tensor (N, ...); may live on a device, rows are then gathered there.
         size: rows per batch, over all processes.
         seed: a number, or a generator that one is drawn from.
+        index: key under which batches hold the numbers of their rows in `tensors`, int64 (rows,), for methods that
+            keep something per row. None = they do not.
 
     Raises:
-        InputError: no tensors, different lengths, or fewer rows than `size`.
+        InputError: no tensors, different lengths, or fewer rows than `size`; with a batch: a tensor named as `index`.
 
     Example:
         >>> batches = Batches({"x": torch.arange(5.0), "y": torch.arange(5)}, size=2, seed=0)
@@ -115,19 +138,22 @@ class Batches(_Passes):
         (['x', 'y'], torch.Size([2]), True)
         >>> len(batches), batches.epoch, next(batches) and batches.epoch
         (2, 0, 1)
+        >>> batch = next(Batches({"x": 10 * torch.arange(5)}, size=2, index="row"))
+        >>> bool((batch["x"] == 10 * batch["row"]).all())
+        True
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], size: int, seed: int | torch.Generator = 0) -> None:
+    def __init__(
+        self, tensors: Mapping[str, Tensor], size: int, seed: int | torch.Generator = 0, *, index: str | None = None
+    ) -> None:
         if not tensors:
             raise InputError("tensors", "must hold at least one tensor", tensors)
         for name, value in tensors.items():
             if not isinstance(value, Tensor) or value.ndim == 0:
                 raise InputError(f"tensors[{name!r}]", "must be a tensor with rows", type(value).__name__)
-        super().__init__(check_same_length(**tensors), size, seed)
+        super().__init__(check_same_length(**tensors), size, seed, index)
         self._tensors = dict(tensors)
         self._replaced: set[str] = set()
-        self._order: dict[torch.device, Tensor] = {}
-        self._ordered = -1  # the pass that _order holds
 
     @property
     def tensors(self) -> Mapping[str, Tensor]:
@@ -149,19 +175,10 @@ class Batches(_Passes):
         self._replaced.add(name)
 
     def __next__(self) -> dict[str, Tensor]:
-        if self._ordered != self.epoch:
-            self._order, self._ordered = {}, self.epoch
-        share = self._share(self._batch)
-        batch = {name: tensor.index_select(0, self._on(tensor.device)[share]) for name, tensor in self._tensors.items()}
+        batch = {name: tensor.index_select(0, self._numbers(tensor.device)) for name, tensor in self._tensors.items()}
+        batch = self._indexed(batch, next(iter(batch.values())).device)
         self._advance()
         return batch
-
-    def _on(self, device: torch.device) -> Tensor:
-        """The order of this pass on a device, moved there once per pass."""
-        order = self._order.get(device)
-        if order is None:
-            order = self._order[device] = self.permutation(self.epoch).to(device)
-        return order
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "replaced": {name: self._tensors[name] for name in sorted(self._replaced)}}
@@ -229,17 +246,26 @@ class LoaderBatches(_Passes):
     Random augmentation inside the dataset may draw from python's, numpy's or torch's global generators: they are
     seeded per item from (seed, pass, row), so the numbers depend neither on the number of workers nor on a resume.
     Workers hold their own copy of the dataset; labels that change during training belong in the learner, looked up by
-    a row number in the batch.
+    the row numbers in the batch (`index`).
 
     Args:
-        dataset: has `__len__`, and `__getitem__` that gives a dict of tensors, arrays or numbers.
+        dataset: has `__len__`, and `__getitem__` that gives a dict of tensors, arrays or numbers; an attribute, so that
+            `before_epoch` finds the rows.
         size: rows per batch, over all processes.
         seed: a number, or a generator that one is drawn from.
         workers: worker processes; 0 loads in this one.
         collate: makes one dict of tensors of a list of items.
+        index: key under which batches hold the numbers of their items in the dataset, int64 (items,). None = they do
+            not.
 
     Raises:
-        InputError: fewer rows than `size`, or items that are not dicts.
+        InputError: fewer rows than `size`; with a batch: items that are not dicts, or that have the key `index`.
+
+    Example:
+        >>> squares = [{"square": row * row} for row in range(9)]
+        >>> batch = next(LoaderBatches(squares, size=4, index="row"))
+        >>> bool((batch["square"] == batch["row"] ** 2).all())
+        True
     """
 
     def __init__(
@@ -250,16 +276,17 @@ class LoaderBatches(_Passes):
         *,
         workers: int = 0,
         collate: Callable[[list[Any]], dict[str, Tensor]] = default_collate,
+        index: str | None = None,
     ) -> None:
-        super().__init__(len(dataset), size, seed)  # type: ignore[arg-type]
+        super().__init__(len(dataset), size, seed, index)  # type: ignore[arg-type]
         self._workers = check_integer(workers, "workers", low=0)
-        self._dataset, self._collate = _SeededItems(dataset, self.seed), collate
+        self.dataset, self._items, self._collate = dataset, _SeededItems(dataset, self.seed), collate
         self._iterator: Iterator[Any] | None = None
 
     def __next__(self) -> dict[str, Tensor]:
         if self._iterator is None:
             loader = DataLoader(
-                self._dataset,
+                self._items,
                 batch_sampler=_Order(self),
                 num_workers=self._workers,
                 collate_fn=self._collate,
@@ -271,6 +298,7 @@ class LoaderBatches(_Passes):
         if not isinstance(batch, dict) or not all(isinstance(v, Tensor) for v in batch.values()):
             rule = "must give dicts of tensors, arrays or numbers as items"
             raise InputError("dataset", rule, type(batch).__name__)
+        batch = self._indexed(batch, torch.device("cpu"))
         self._advance()
         return batch
 

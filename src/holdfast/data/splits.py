@@ -149,6 +149,44 @@ def divide(y: Tensor, validation: float, test: float, rng: np.random.Generator) 
     return torch.nonzero(held).squeeze(1), rest[tested], train[torch.from_numpy(rng.permutation(len(train)))]
 
 
+def fixed_test(y: Tensor, test: int, validation: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Positions of a finite pool's (validation, test, other) rows, each int64: the same in every replicate.
+
+    For problems with `fixed_test = True`, given the labels y (N,). Replicates draw what they train on from the other
+    rows (see `training_rows`), noise and users; the test rows are bootstrapped when a verdict is made.
+
+    Raises:
+        InputError: the pool holds too few rows.
+
+    Example:
+        >>> y = torch.arange(100) % 10
+        >>> held, tested, others = fixed_test(y, 20, 10)
+        >>> len(held), len(tested), len(others), torch.bincount(y[tested]).tolist()
+        (10, 20, 70, [2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+    """
+    check_integer(test, "test", low=1)
+    check_integer(validation, "validation", low=0)
+    if test + validation >= len(y):
+        raise InputError("test", f"must leave rows to train on, of {len(y)} with {validation} to validate", test)
+    tested = stratified(y, test / len(y), content_rng(y, "test"))
+    rest = torch.nonzero(~tested).squeeze(1)
+    held = stratified(y[rest], validation / len(rest), content_rng(y, "validation"))
+    return rest[held], torch.nonzero(tested).squeeze(1), rest[~held]
+
+
+def training_rows(y: Tensor, rows: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    """`count` of the rows (positions, int64), a stratified draw by their labels y (N,), in random order.
+
+    Raises:
+        InputError: there are fewer rows.
+    """
+    check_integer(count, "count", low=1)
+    if count > len(rows):
+        raise InputError("count", f"must be at most the number of rows to draw from ({len(rows)})", count)
+    drawn = rows[stratified(y[rows], count / len(rows), rng)]
+    return drawn[torch.from_numpy(rng.permutation(len(drawn)))]
+
+
 def sizes(n: int, validation: float, test: float) -> tuple[int, int]:
     """(n_test, n_train) that `divide` makes of a pool of n rows."""
     rest = n - int(np.floor(validation * n + 0.5))
@@ -156,4 +194,13 @@ def sizes(n: int, validation: float, test: float) -> tuple[int, int]:
     return n_test, rest - n_test
 
 
-__all__ = ["DomainSplit", "content_rng", "divide", "first_of_each_class", "sizes", "stratified"]
+__all__ = [
+    "DomainSplit",
+    "content_rng",
+    "divide",
+    "first_of_each_class",
+    "fixed_test",
+    "sizes",
+    "stratified",
+    "training_rows",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,14 @@ from holdfast.decision.evidence import Evidence, Sample
 from holdfast.decision.intervals import clopper_pearson, outlying, replicates_needed, t_interval
 from holdfast.decision.looks import ERROR_RATE, Looks, looks_for
 from holdfast.decision.verdict import Answer, Verdict, Word
-from holdfast.decision.wording import direction_line, margin_line
+from holdfast.decision.wording import Note
 from holdfast.errors import InputError
-from holdfast.experiment.claims import Claim, Compound, check
+from holdfast.experiment.claims import Claim, Compound, NotTestable, check
 from holdfast.experiment.claims.regions import Place
 
 if TYPE_CHECKING:
     from holdfast.experiment import RecordTable, Scale
+    from holdfast.experiment.claims import Measured
 
 WORDS: dict[Place, Word] = {"inside": "holds", "outside": "does not hold", "astride": "undecided"}
 
@@ -73,24 +75,32 @@ def decide_all(claims: Sequence[Claim], table: RecordTable, *, scale: Scale | No
 # ---------------------------------------------------------------------------------------------------- one claim
 def _decide(evidence: Evidence, looks: Looks) -> Verdict:
     claim = evidence.claim
+    if isinstance(claim, NotTestable):
+        note: Note = {"kind": "told", "text": claim.reason}
+        return Verdict(**_identity(claim), verdict="not testable here", notes=(note,))
     needed = tuple(_decide(e, replace(looks, error_rate=ERROR_RATE)) for e in evidence.preconditions)
     unmet = next((v for v in needed if v.verdict in ("does not hold", "not testable here")), None)
     pending = next((v for v in needed if v.verdict == "undecided"), None)
-    if unmet or pending:
-        verdict = _blocked(evidence, looks, unmet, pending)
+    if (blocking := unmet or pending) is not None:
+        verdict = _blocked(evidence, looks, needed, blocking)
     elif isinstance(claim, Compound):
         verdict = _compound(evidence, looks)
     elif evidence.absent:
-        reason = f"not run: {', '.join(evidence.absent)}"
-        verdict = _undecided(evidence, looks.confidence, Sample((), {}), reason)
+        verdict = _undecided(evidence, looks.confidence, Sample((), {}), {"kind": "not run", "pairs": evidence.absent})
     elif not claim.sampled:
         verdict = _exact(evidence)
     elif evidence.deterministic:
         verdict = _deterministic(evidence, looks)
     else:
         verdict = _sampled(evidence, looks)
-    verdict = replace(verdict, parts=(*needed, *verdict.parts))
+    moved = tuple(_moved(note, len(needed)) for note in verdict.notes)
+    verdict = replace(verdict, parts=(*needed, *verdict.parts), notes=moved)
     return replace(verdict, as_expected=_as_expected(verdict)) if claim.expect else verdict
+
+
+def _moved(note: Note, places: int) -> Note:
+    """The note, where the parts of a compound come after its preconditions."""
+    return {**note, "part": note["part"] + places} if note["kind"] == "decided by" else note
 
 
 def _sampled(evidence: Evidence, looks: Looks) -> Verdict:
@@ -101,15 +111,15 @@ def _sampled(evidence: Evidence, looks: Looks) -> Verdict:
         sample = evidence.sample(size)
         more = tried < last and len(sample.missing) <= looks.may_miss(last)
         if len(sample.missing) > looks.may_miss(size):
-            verdict = _undecided(evidence, looks.confidence, sample, _lost(sample, looks.may_miss(size)), more)
+            lost = {**_gone(sample), "allowed": looks.may_miss(size)}
+            verdict = _undecided(evidence, looks.confidence, sample, lost, more=more)
             continue
         verdict = _judge(evidence, sample, looks)
         if verdict.decided:
             return verdict
         verdict = replace(verdict, wants_more=more)
         if more:
-            said = f"undecided at {size} replicates; {last} are planned"
-            verdict = replace(verdict, reason="; ".join(filter(None, [said, verdict.reason])))
+            verdict = replace(verdict, notes=({"kind": "planned", "at": size, "of": last}, *verdict.notes))
     return verdict
 
 
@@ -121,18 +131,15 @@ def _judge(evidence: Evidence, sample: Sample, looks: Looks) -> Verdict:
     """
     claim = evidence.measured
     mean, lo, hi, sd = (float(x) for x in t_interval(sample.array, looks.confidence, evidence.overlap))
-    notes = [sample.note]
+    notes: list[Note] = [{"kind": "not redrawn", "why": sample.note}] if sample.note else []
     over_replicates = claim.region.judge(lo, hi)
     if sd == 0:
-        notes.append(f"all {len(sample.values)} replicates gave the same value, so the interval has no width")
+        notes.append({"kind": "same value", "n": len(sample.values)})
     if sample.cases is not None:
         ends = sample.cases.interval(looks.confidence)
-        notes.append(
-            f"interval over replicates [{lo:.4g}, {hi:.4g}] and over {sample.cases.cases} cases"
-            f" [{ends[0]:.4g}, {ends[1]:.4g}], joined"
-        )
+        notes.append({"kind": "joined", "replicates": [lo, hi], "cases": list(ends), "count": sample.cases.cases})
         lo, hi = min(lo, ends[0]), max(hi, ends[1])
-    verdict = _filled(evidence, sample, looks.confidence, mean, (lo, hi), [n for n in notes if n])
+    verdict = _filled(evidence, sample, looks.confidence, mean, (lo, hi), notes)
     if verdict.decided:
         return verdict
     distance = claim.region.distance(mean)
@@ -147,11 +154,11 @@ def _deterministic(evidence: Evidence, looks: Looks) -> Verdict:
     looks = replace(looks, sizes=looks.sizes[-1:])
     sample = evidence.sample(1)
     if not sample.values:
-        return _undecided(evidence, looks.confidence, sample, "the arms left no value to compare")
+        return _undecided(evidence, looks.confidence, sample, {"kind": "no value"})
     if sample.cases is None:
-        reason = f"the arms are deterministic, so that replicates say nothing, and {sample.note}"
-        return _undecided(evidence, looks.confidence, sample, reason)
-    notes = [f"one value, interval over {sample.cases.cases} cases in blocks of {sample.cases.block}"]
+        why: Note = {"kind": "not redrawn", "why": sample.note}
+        return _undecided(evidence, looks.confidence, sample, {"kind": "deterministic"}, why)
+    notes: list[Note] = [{"kind": "one value", "cases": sample.cases.cases, "block": sample.cases.block}]
     ends = sample.cases.interval(looks.confidence)
     return _filled(evidence, sample, looks.confidence, sample.cases.effect, ends, notes)
 
@@ -162,14 +169,12 @@ def _exact(evidence: Evidence) -> Verdict:
     sample = evidence.sample(len(evidence.tried))
     wrong = [r for r, v in sample.values.items() if claim.region.judge(v, v) != "inside"]
     if not sample.values or (sample.missing and not wrong):
-        reason = f"{len(sample.missing)} of {len(sample.tried)} replicates gave no value"
-        return _undecided(evidence, 1.0, sample, reason)
+        return _undecided(evidence, 1.0, sample, _gone(sample))
     worst = max(sample.values.values(), key=abs)
     verdict = _filled(evidence, sample, 1.0, worst, (min(sample.array), max(sample.array)), [])
     word: Word = "does not hold" if wrong else "holds"
-    reason = f"{len(wrong)} of {len(sample.values)} replicates deviate" if wrong else ""
-    lines = _lines(evidence, word, "yes" if wrong else "no", worst, verdict.interval, sample)
-    return replace(verdict, verdict=word, reason=reason, **lines)
+    notes: tuple[Note, ...] = ({"kind": "deviate", "wrong": len(wrong), "of": len(sample.values)},) if wrong else ()
+    return replace(verdict, verdict=word, direction="yes" if wrong else "no", notes=(*_remarks(sample), *notes))
 
 
 # ------------------------------------------------------------------------------------------------ claims of claims
@@ -191,9 +196,10 @@ def _compound(evidence: Evidence, looks: Looks) -> Verdict:
             word = next(w for w in (order if claim.joined == "all" else order[::-1]) if w in found)
     closest = min if (word == every) else max
     key = closest((part for part in parts if part.verdict == word), key=_slack)
-    reason = f"decided by: {key.text}" + (f" ({key.reason})" if key.reason else "")
+    said = tuple(note for note in key.notes if note["kind"] == "remark")
+    notes = (*said, {"kind": "decided by", "part": parts.index(key)})
     more = word == "undecided" and any(part.wants_more for part in parts)
-    return replace(key, **_identity(claim), verdict=word, parts=tuple(parts), reason=reason, wants_more=more)
+    return replace(key, **_identity(claim), verdict=word, parts=tuple(parts), notes=notes, wants_more=more)
 
 
 def _slack(verdict: Verdict) -> float:
@@ -224,7 +230,7 @@ def _filled(
     confidence: float,
     effect: float,
     interval: tuple[float, float],
-    notes: list[str],
+    notes: Sequence[Note],
 ) -> Verdict:
     """A verdict whose interval decides."""
     claim = evidence.measured
@@ -232,90 +238,71 @@ def _filled(
     lo, hi = interval = (float(interval[0]), float(interval[1]))
     direction: Answer = "yes" if lo > claim.null else "no" if hi < claim.null else "undecided"
     if word == "undecided":
-        notes = [f"the interval reaches across the edge of the region ({claim.region.words()})", *notes]
-    return replace(
-        _undecided(evidence, confidence, sample, "; ".join(notes)),
-        verdict=word,
-        effect=effect,
-        interval=interval,
-        **_lines(evidence, word, direction, effect, interval, sample),
-    )
+        notes = [{"kind": "astride"}, *notes]
+    undecided = _undecided(evidence, confidence, sample, *notes)
+    return replace(undecided, verdict=word, effect=effect, interval=interval, direction=direction)
 
 
-def _lines(
-    evidence: Evidence,
-    word: Word,
-    direction: Answer,
-    effect: float,
-    interval: tuple[float, float] | None,
-    sample: Sample,
-) -> dict[str, Any]:
-    claim, unit = evidence.measured, evidence.measured.unit(evidence.table.experiment)
-    return {
-        "direction": direction,
-        "direction_line": direction_line(claim, direction, effect, interval, unit, sample.remark),
-        "margin_line": margin_line(claim, word),
-    }
-
-
-def _undecided(evidence: Evidence, confidence: float, sample: Sample, reason: str, more: bool = False) -> Verdict:
+def _undecided(evidence: Evidence, confidence: float, sample: Sample, *notes: Note, more: bool = False) -> Verdict:
     """What can be said of replicates without judging them: their mean, but no interval that might suggest a verdict."""
     claim, values = evidence.measured, sample.array
     wins = wins_interval = None
     if claim.sampled and claim.region.one_sided and len(values) and not evidence.deterministic:
-        wins = int((values > claim.null).sum())
+        wins = sum(_won(claim, float(value)) for value in values)
         wins_interval = clopper_pearson(wins, len(values))
-    effect = float(values.mean()) if len(values) else None
     return Verdict(
         **_identity(claim),
         verdict="undecided",
-        effect=effect,
+        effect=float(values.mean()) if len(values) else None,
         confidence=confidence,
         region=claim.region.ends,
         unit=claim.unit(evidence.table.experiment),
         n=len(values),
         wins=wins,
         wins_interval=wins_interval,
-        direction_line=direction_line(
-            claim, "undecided", effect, None, claim.unit(evidence.table.experiment), sample.remark
-        ),
-        margin_line=margin_line(claim, "undecided"),
+        asks=claim.asks,
+        margin=claim.margin_words(),
         wants_more=more,
         outliers=tuple(r for r, out in zip(sample.values, outlying(values), strict=True) if out) if len(values) else (),
         missing=sample.missing,
-        reason=reason,
+        notes=(*_remarks(sample), *notes),
         values=sample.values,
     )
 
 
+def _won(claim: Measured, value: float) -> bool:
+    """Whether a replicate counts for a one-sided claim: a positive effect, or one as small as the claim asks for."""
+    ends = claim.region.ends
+    return value > claim.null if ends is None or math.isinf(ends[1]) else value < ends[1]
+
+
+def _remarks(sample: Sample) -> tuple[Note, ...]:
+    return ({"kind": "remark", "text": sample.remark},) if sample.remark else ()
+
+
+def _gone(sample: Sample) -> dict[str, Any]:
+    return {"kind": "lost", "missing": len(sample.missing), "tried": len(sample.tried)}
+
+
 def _too_few(evidence: Evidence, looks: Looks) -> Verdict:
     sample, first = evidence.sample(looks.sizes[0]), looks.sizes[0]
-    reason = f"{len(sample.tried)} of the {first} replicates of the first look have been run"
-    if sample.missing:
-        reason += f", {len(sample.missing)} of them without a value"
+    note = {"kind": "too few", "tried": len(sample.tried), "first": first, "missing": len(sample.missing)}
     more = len(sample.tried) < first and len(sample.missing) <= looks.may_miss(looks.sizes[-1])
-    return _undecided(evidence, looks.confidence, sample, reason, more)
+    return _undecided(evidence, looks.confidence, sample, note, more=more)
 
 
-def _lost(sample: Sample, allowed: int) -> str:
-    return f"{len(sample.missing)} of {len(sample.tried)} replicates gave no value; at most {allowed} may be missing"
-
-
-def _blocked(evidence: Evidence, looks: Looks, unmet: Verdict | None, pending: Verdict | None) -> Verdict:
+def _blocked(evidence: Evidence, looks: Looks, needed: Sequence[Verdict], blocking: Verdict) -> Verdict:
     """A precondition does not hold, or is not known to hold."""
     claim = evidence.claim
-    blocking = unmet or pending
-    assert blocking is not None
-    said = "; ".join(filter(None, [blocking.direction_line, blocking.margin_line, blocking.reason]))
     region = getattr(claim, "region", None)
     return Verdict(
         **_identity(claim),
-        verdict="not testable here" if unmet else "undecided",
+        verdict="undecided" if blocking.verdict == "undecided" else "not testable here",
         confidence=looks.confidence,
         region=region.ends if region else None,
         unit="" if isinstance(claim, Compound) else evidence.measured.unit(evidence.table.experiment),
         wants_more=blocking.wants_more,
-        reason=f"requires that {blocking.text}: {blocking.verdict} ({said})",
+        notes=({"kind": "requires", "part": needed.index(blocking)},),
     )
 
 

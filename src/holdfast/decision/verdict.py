@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from holdfast.decision import wording
 from holdfast.experiment.claims.claim import Role
 from holdfast.fields import check_fields
 
+DECLARED = ("role", "published", "source", "scope")  # by the claim
 Answer = Literal["yes", "no", "undecided"]
 Word = Literal["holds", "does not hold", "undecided", "not testable here"]
 
@@ -29,14 +32,14 @@ class Verdict:
         region: open interval the claim asks for; None for "differs at all".
         unit: of effect, interval, region and values.
         n: replicates the verdict rests on.
-        wins, wins_interval: replicates with a positive effect, and the Clopper-Pearson 95 % interval of their share;
-            None for two-sided claims.
-        direction: whether the effect is positive ("better"), judged by the same interval.
-        direction_line, margin_line: the two lines printed.
+        wins, wins_interval: replicates with a positive effect, or, where the claim asks for at most something, that met
+            it; and the Clopper-Pearson 95 % interval of their share; None for two-sided claims.
+        asks, direction: one word for a positive effect ("better"), and whether it is one, judged by the same interval.
+        margin: what the second line of the verdict answers, in words; from the claim.
         needed: replicates that would decide with a probability of 80 %; None if decided, or if no number is likely to.
         wants_more: undecided, and the rule allows another look at more replicates.
         outliers: replicates beyond 5 MAD. missing: replicates tried that gave no value.
-        reason: why it is undecided or not testable, and anything unusual about how it was decided.
+        notes: why it is undecided or not testable, and anything unusual about how it was decided (see `wording`).
         parts: verdicts on the claims it is made of and on its preconditions.
         values: replicate -> effect.
         expected, as_expected: for controls: what should come out, and whether it did (None = cannot be said yet).
@@ -54,14 +57,14 @@ class Verdict:
     n: int = 0
     wins: int | None = None
     wins_interval: tuple[float, float] | None = None
+    asks: str = "better"
     direction: Answer = "undecided"
-    direction_line: str = ""
-    margin_line: str = ""
+    margin: str = ""
     needed: int | None = None
     wants_more: bool = False
     outliers: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
-    reason: str = ""
+    notes: tuple[Mapping[str, Any], ...] = ()
     published: str = ""
     source: str = ""
     scope: str = ""
@@ -75,31 +78,69 @@ class Verdict:
         """Whether it holds or does not."""
         return self.verdict in ("holds", "does not hold")
 
+    @property
+    def direction_line(self) -> str:
+        """`better: yes, +8 [7, 9] points`."""
+        return wording.direction_line(self)
+
+    @property
+    def margin_line(self) -> str:
+        """`by the claimed 10: no`."""
+        return wording.margin_line(self)
+
+    @property
+    def reason(self) -> str:
+        """Why it is undecided or not testable, and anything unusual about how it was decided."""
+        return wording.reason(self)
+
     def to_json(self) -> dict[str, Any]:
-        """As strict JSON: infinite ends become "inf" and "-inf", keys of `values` strings.
+        """As strict JSON, without sentences: infinite ends become "inf" and "-inf", keys of `values` strings.
+
+        What is as `Verdict` has it by default, and what the claim's declaration says as well, is left out.
 
         Example:
             >>> v = Verdict(claim={}, text="t", role="headline", verdict="holds", region=(5.0, float("inf")))
             >>> v.to_json()["region"], Verdict.from_json(v.to_json()) == v
             ([5.0, 'inf'], True)
         """
-        return {f.name: _encode(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        kept = {}
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            default = f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
+            if f.name in DECLARED:
+                default = self.claim.get(f.name, default)
+            if value != default:
+                kept[f.name] = _encode(value)
+        return kept
+
+    def told(self) -> dict[str, Any]:
+        """As `to_json`, with the sentences, for programs that show them."""
+        lines = {"direction_line": self.direction_line, "margin_line": self.margin_line, "reason": self.reason}
+        parts = {"parts": [part.told() for part in self.parts]} if self.parts else {}
+        return {**self.to_json(), **lines, **parts}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Verdict:
-        """The verdict that `to_json` wrote.
+        """The verdict that `to_json` wrote, or that was kept with its sentences, as plans from before may hold it.
 
         Raises:
             KeyError, TypeError, ValueError: a field is missing or holds something else; files may be a stranger's.
         """
-        fields = dict(data)
+        fields = _without_sentences(data) if "direction_line" in data else dict(data)
+        claim = fields["claim"]
+        for name in DECLARED:
+            if name in claim:
+                fields.setdefault(name, claim[name])
         for name in ("interval", "region", "wins_interval"):
-            fields[name] = None if fields[name] is None else tuple(float(end) for end in fields[name])
-        for name in ("outliers", "missing"):
-            fields[name] = tuple(fields[name])
-        fields["effect"] = None if fields["effect"] is None else float(fields["effect"])
-        fields["values"] = {int(replicate): float(value) for replicate, value in fields["values"].items()}
-        fields["parts"] = tuple(cls.from_json(part) for part in fields["parts"])
+            if fields.get(name) is not None:
+                fields[name] = tuple(float(end) for end in fields[name])
+        for name in ("outliers", "missing", "notes"):
+            fields[name] = tuple(fields.get(name, ()))
+        if fields.get("effect") is not None:
+            fields["effect"] = float(fields["effect"])
+        values = fields.get("values", {})
+        fields["values"] = {int(replicate): float(value) for replicate, value in values.items()}
+        fields["parts"] = tuple(cls.from_json(part) for part in fields.get("parts", ()))
         verdict = cls(**fields)
         verdict._check()
         return verdict
@@ -117,6 +158,25 @@ class Verdict:
             raise TypeError("outliers and missing must be replicates")
         if not isinstance(self.confidence, float) or not 0 < self.confidence <= 1:
             raise ValueError("confidence must be in (0, 1]")
+        for note in self.notes:
+            if not isinstance(note, Mapping) or not isinstance(note.get("part", 0), int) or note.get("part", 0) < 0:
+                raise TypeError("notes must be mappings")
+        try:
+            _ = self.direction_line, self.margin_line, self.reason
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"notes must be such that they can be told: {error!r}") from error
+
+
+def _without_sentences(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What was kept with its sentences: from their words, asks and margin; the reason stays as it was told."""
+    fields = {name: value for name, value in data.items() if name not in ("direction_line", "margin_line", "reason")}
+    first, second, why = data["direction_line"], data["margin_line"], data["reason"]
+    remark = re.search(r" \(([^()]*)\)$", first)
+    fields["asks"] = first.partition(":")[0] or "better"
+    fields["margin"] = second.rpartition(":")[0]
+    notes = [{"kind": "remark", "text": remark[1]}] if remark else []
+    fields["notes"] = [*notes, *([{"kind": "told", "text": why}] if why else [])]
+    return fields
 
 
 def _encode(value: Any) -> Any:

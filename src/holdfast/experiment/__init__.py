@@ -14,10 +14,13 @@ from holdfast.experiment.claims import Better as Better
 from holdfast.experiment.claims import Claim as Claim
 from holdfast.experiment.claims import Differs as Differs
 from holdfast.experiment.claims import Exact as Exact
+from holdfast.experiment.claims import Interaction as Interaction
 from holdfast.experiment.claims import LogRatio as LogRatio
 from holdfast.experiment.claims import Near as Near
+from holdfast.experiment.claims import NotTestable as NotTestable
 from holdfast.experiment.claims import NoWorse as NoWorse
 from holdfast.experiment.claims import Ordered as Ordered
+from holdfast.experiment.claims import Place as Place
 from holdfast.experiment.claims import ShareOfGap as ShareOfGap
 from holdfast.experiment.claims import ShiftOfArgmin as ShiftOfArgmin
 from holdfast.experiment.claims import Slope as Slope
@@ -28,6 +31,7 @@ from holdfast.experiment.declarations import DataSource as DataSource
 from holdfast.experiment.declarations import Experiment as Experiment
 from holdfast.experiment.declarations import Metric as Metric
 from holdfast.experiment.declarations import Problem as Problem
+from holdfast.experiment.declarations import RatioOfSums as RatioOfSums
 from holdfast.experiment.declarations import RootMeanSquare as RootMeanSquare
 from holdfast.experiment.declarations import Scale as Scale
 from holdfast.experiment.declarations import Tuning as Tuning

@@ -33,8 +33,10 @@ DataSource = Literal["package", "generated", "file"]  # the last: a file that th
 class Metric:
     """What is measured. `unit` is printed with every value ("%", "nats", "s").
 
-    Where a trial leaves one value per case (`PerUnit`), the metric is the mean of them. A metric that is a function of
-    another mean over cases is a subclass that says which.
+    Where a trial leaves values per case (`PerUnit`), the metric is the mean of them. A metric that is a function of
+    another mean over cases is a subclass that says which, by `of_case` and `of_mean`; with several numbers a case
+    (numerator and denominator of a ratio of sums) these have one more axis, the last. A metric that is no function of a
+    mean (AUROC, from score and label) says by `of_cases` how it comes from all of them.
     """
 
     unit: str = ""
@@ -46,8 +48,17 @@ class Metric:
         return values
 
     def of_mean(self, mean: Any) -> Any:
-        """The metric from that average: elementwise on arrays."""
+        """The metric from that average: elementwise on arrays; of several numbers a case, over the last axis."""
         return mean
+
+    def of_cases(self, values: Any) -> float:
+        """The metric from the values of all cases, `(cases,)` or `(cases, numbers a case)`."""
+        return float(self.of_mean(self.of_case(values).mean(axis=0)))
+
+    @property
+    def averages_cases(self) -> bool:
+        """Whether it follows from a mean over cases."""
+        return type(self).of_cases is Metric.of_cases
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,20 @@ class RootMeanSquare(Metric):
 
     def of_mean(self, mean: Any) -> Any:
         return mean**0.5
+
+
+@dataclass(frozen=True)
+class RatioOfSums(Metric):
+    """The sum over cases of a first number divided by that of a second: a rate over all words, pixels or positives.
+
+    Example:
+        >>> import numpy as np
+        >>> RatioOfSums().of_cases(np.array([[1.0, 2.0], [3.0, 6.0]]))
+        0.5
+    """
+
+    def of_mean(self, mean: Any) -> Any:
+        return mean[..., 0] / mean[..., 1]
 
 
 class Problem(ABC):
@@ -123,6 +148,7 @@ class Arm:
             whose data are `redrawn`, where it runs in each.
         may_collapse: some runs fail by a mode of their own (adversarial methods): its claims are decided at n = 16.
         about: one line for tables.
+        points: swept parameter -> those of its values that the arm uses; a parameter that is not named uses all.
     """
 
     method: Any
@@ -133,6 +159,7 @@ class Arm:
     deterministic: bool = False
     may_collapse: bool = False
     about: str = ""
+    points: Mapping[str, Sequence[Any]] | None = added(None)
 
 
 @dataclass(frozen=True)
@@ -196,8 +223,11 @@ class Experiment:
         scales: smoke, demo, small, full.
         points: swept parameters, numbers or words; every trial gets one combination as `run.point`.
         tuning: how arms are tuned on pilots; None = no arm has a search space.
-        own: makes a problem of the user's files (`--on`), or a whole experiment where they name more than data (what is
-            swept); None = the task has no such thing.
+        own: `own(paths, columns)` makes a problem of the user's files (`--on`), or a whole experiment where they name
+            more than data (what is swept); `columns` maps roles to names of columns (`--column role=name`). None = the
+            task has no such thing.
+        roles: those that columns of the user's files may have ("label", "text", "user", "group", "domain", "time",
+            "id", "target"); empty = the files have no columns to choose from.
         benefit: the metric shown against cost; None = the headline's.
 
     Raises:
@@ -214,14 +244,20 @@ class Experiment:
     trial: Callable[[Run], Iterable[Measurement]]
     points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     tuning: Tuning | None = None
-    own: Callable[[Sequence[Path]], Problem | Experiment] | None = None
+    own: Callable[[Sequence[Path], Mapping[str, str]], Problem | Experiment] | None = None
     benefit: str | None = None
+    roles: tuple[str, ...] = ()
 
-    def swept(self, scale: Scale | None = None, problem: str | None = None) -> Mapping[str, Sequence[Any]]:
-        """The values of the swept parameters that a scale uses, on a problem that may use fewer still."""
+    def swept(
+        self, scale: Scale | None = None, problem: str | None = None, arms: Iterable[str] = ()
+    ) -> Mapping[str, Sequence[Any]]:
+        """The values of the swept parameters that a scale uses, on a problem and with arms that may use fewer still."""
         chosen = {**self.points, **((scale.points if scale else None) or {})}
-        for name, values in (self.problems[problem].points if problem else NOTHING).items():
-            chosen[name] = [value for value in chosen[name] if value in values]
+        narrower = [self.problems[problem].points] if problem else []
+        narrower += [self.arms[arm].points or NOTHING for arm in arms]
+        for points in narrower:
+            for name, values in points.items():
+                chosen[name] = [value for value in chosen[name] if value in values]
         return chosen
 
     def runs_once(self, arm: str, problem: str) -> bool:
@@ -237,25 +273,27 @@ class Experiment:
         for name, arm in self.arms.items():
             _declared(f"arm {name!r}: problems", arm.problems or (), self.problems)
             _declared(f"arm {name!r}: tuned_as", (arm.tuned_as,), self.arms)
+            self._check_points(f"arm {name!r}: points", arm.points or {})
         for name, scale in self.scales.items():
             _declared(f"scale {name!r}: arms", scale.arms or (), self.arms)
             _declared(f"scale {name!r}: problems", scale.problems or (), self.problems)
-            _declared(f"scale {name!r}: points", scale.points or (), self.points)
-            for parameter, values in (scale.points or {}).items():
-                _declared(f"scale {name!r}: points: {parameter}", values, self.points[parameter])
+            self._check_points(f"scale {name!r}: points", scale.points or {})
         if self.tuning is not None:
             _declared("tuning: metric", (self.tuning.metric,), self.metrics)
             _declared("tuning: problem", self.tuning.problems, self.problems)
             _declared("tuning: scale", (self.tuning.scale,), self.scales)
         _declared("benefit", (self.benefit,), self.metrics)
         for name, problem in self.problems.items():
-            _declared(f"problem {name!r}: points", problem.points, self.points)
-            for parameter, values in problem.points.items():
-                _declared(f"problem {name!r}: points: {parameter}", values, self.points[parameter])
+            self._check_points(f"problem {name!r}: points", problem.points)
         for name, values in self.points.items():
             for value in values:  # records keep them as JSON, and are found again by equality
                 if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
                     raise InputError(f"points: {name}", "must be finite numbers or words", value)
+
+    def _check_points(self, what: str, points: Mapping[str, Sequence[Any]]) -> None:
+        _declared(what, points, self.points)
+        for parameter, values in points.items():
+            _declared(f"{what}: {parameter}", values, self.points[parameter])
 
     def _check_kinds(self) -> None:
         for parts, kind in (("problems", Problem), ("arms", Arm), ("metrics", Metric), ("scales", Scale)):
@@ -284,6 +322,7 @@ __all__ = [
     "Experiment",
     "Metric",
     "Problem",
+    "RatioOfSums",
     "RootMeanSquare",
     "Scale",
     "Tuning",

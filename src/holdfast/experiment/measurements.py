@@ -27,10 +27,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class PerUnit:
-    """One value per case (row of a test set, series, file): lets verdicts be bootstrapped over cases."""
+    """One value per case (row of a test set, series, file): lets verdicts be bootstrapped over cases.
+
+    Where the metric needs several numbers of each case, such as score and label, `values` holds a short tuple a case,
+    or an array (cases, numbers).
+    """
 
     name: str
-    values: Sequence[float]
+    values: Sequence[float] | Sequence[Sequence[float]]
     units: Sequence[int | str]
 
 

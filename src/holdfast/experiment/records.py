@@ -54,9 +54,9 @@ class RecordTable:
             (self.records if record.status == "ok" else self.failed).append(record)
         self._replicates = sorted({r.replicate for r in self.records if r.replicate is not None})
 
-    def swept(self, problem: str) -> Mapping[str, Sequence[Any]]:
-        """Swept parameter -> its values at this scale, on a problem."""
-        return self.experiment.swept(self.scale, problem)
+    def swept(self, problem: str, arms: Iterable[str] = ()) -> Mapping[str, Sequence[Any]]:
+        """Swept parameter -> its values at this scale, on a problem, that all of the arms use."""
+        return self.experiment.swept(self.scale, problem, arms)
 
     @property
     def replicates(self) -> list[int]:

@@ -53,7 +53,7 @@ def comparison_json(comparison: Comparison) -> str:
         {
             "claim": matched.said.text,
             "changed": matched.changed,
-            "verdicts": [v.to_json() if v else None for v in matched.verdicts],
+            "verdicts": [v.told() if v else None for v in matched.verdicts],
         }
         for matched in matched_verdicts(comparison)
     ]

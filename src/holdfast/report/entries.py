@@ -138,7 +138,7 @@ def _checked(verdict: Verdict) -> Verdict:
     Raises:
         InputError: a field holds something else.
     """
-    texts = ("text", "unit", "direction_line", "margin_line", "reason", "published", "source", "scope")
+    texts = ("text", "unit", "asks", "margin", "published", "source", "scope")
     wrong = [name for name in texts if not isinstance(getattr(verdict, name), str)]
     wrong += [n for n in ("interval", "region") if (pair := getattr(verdict, n)) is not None and len(pair) != 2]
     wrong += [] if isinstance(verdict.n, int) else ["n"]

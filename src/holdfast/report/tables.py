@@ -54,7 +54,7 @@ def to_json(results: Results) -> str:
         "scale": results.scale,
         "pilot": results.pilot,
         "interrupted": results.interrupted,
-        "verdicts": [verdict.to_json() for verdict in results.verdicts],
+        "verdicts": [verdict.told() for verdict in results.verdicts],
         "arms": {problem: [_row(row) for row in arm_rows(results, problem)] for problem in results.problems},
         "failed": [
             {"arm": r.arm, "problem": r.problem, "point": r.point, "replicate": r.replicate, "error": r.error}

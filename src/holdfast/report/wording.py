@@ -225,8 +225,8 @@ def answers(verdict: Verdict) -> list[str]:
 
     Example:
         >>> from holdfast.decision import Verdict
-        >>> answers(Verdict(claim={"margin": 3.0}, text="t", role="headline", verdict="holds",
-        ...     direction_line="better: yes, +8 [7, 9] points (0.4 of the gap)", margin_line="by the claimed 3: yes"))
+        >>> answers(Verdict(claim={"margin": 3.0}, text="t", role="headline", verdict="holds", effect=8.0,
+        ...     direction="yes", margin="by the claimed 3", notes=({"kind": "remark", "text": "0.4 of the gap"},)))
         ['better: yes (0.4 of the gap)', 'by the claimed 3: yes']
     """
     first, _, rest = verdict.direction_line.partition(", ")

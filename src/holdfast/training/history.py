@@ -16,21 +16,22 @@ Columns = dict[str, tuple[list[int], list[float]]]
 
 
 class Diverged(HoldfastError):
-    """The loss became NaN or infinite.
+    """The loss became NaN or infinite, or weights did after a loss that was finite.
 
     Attributes:
-        step: the first step (counted from 1) whose loss was not finite.
+        step: the first step (counted from 1) where that was seen.
         steps: planned number of steps.
-        value: the loss there.
+        value: the loss there, or the metric of these weights.
+        what: "loss", or the metric's name.
     """
 
-    def __init__(self, step: int, steps: int, value: float) -> None:
-        self.step, self.steps, self.value = step, steps, value
+    def __init__(self, step: int, steps: int, value: float, what: str = "loss") -> None:
+        self.step, self.steps, self.value, self.what = step, steps, value, what
         advice = "lower the learning rate, clip the gradients or check the inputs"
-        super().__init__(f"the loss became {value} at step {step} of {steps}; {advice}")
+        super().__init__(f"the {what} became {value} at step {step} of {steps}; {advice}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.step, self.steps, self.value)
+        return type(self), (self.step, self.steps, self.value, self.what)
 
 
 class History:
@@ -66,6 +67,12 @@ class History:
             values = [self._scalar(name, part[name]) for part in parts]
             self._parts.append((step, name, values[0] if len(values) == 1 else torch.stack(values).mean()))
 
+    def add(self, step: int, name: str, value: float) -> None:
+        """Keep a number that is on the host, at once."""
+        at, column = self.columns.setdefault(name, ([], []))
+        at.append(step)
+        column.append(value)
+
     def _scalar(self, name: str, value: Tensor | float) -> Tensor:
         if isinstance(value, Tensor):
             if value.numel() != 1:
@@ -89,9 +96,7 @@ class History:
             if not math.isfinite(value):
                 raise Diverged(step, self._steps, value)
         for (step, name, _), value in zip(parts, values[len(losses) :], strict=True):
-            at, column = self.columns.setdefault(name, ([], []))
-            at.append(step)
-            column.append(value)
+            self.add(step, name, value)
 
     def state_dict(self) -> dict[str, Any]:
         """The columns; call `flush` first."""

@@ -23,6 +23,7 @@ from holdfast.data.batches import BatchSource
 from holdfast.devices import check_device
 from holdfast.errors import HoldfastError, InputError
 from holdfast.randomness import derived_seed, global_states, seeded, set_global_states
+from holdfast.training.best import Best, Kept
 from holdfast.training.checkpoint import Checkpoints
 from holdfast.training.distributed import all_minimum, share_state
 from holdfast.training.history import Columns, Diverged, History
@@ -44,12 +45,17 @@ class Trained:
     Attributes:
         learner: the learner with its last weights, in evaluation mode.
         averaged: the learner with averaged weights and statistics, in evaluation mode; `learner` if there is no EMA.
-        history: name -> (steps, values) of the parts, recorded every `log_every` steps and at the last.
+        history: name -> (steps, values) of the parts, recorded every `log_every` steps and at the last; and of the
+            evaluations, under the name that `keep` gives them.
+        best: the learner with the weights that `keep` found best, in evaluation mode; `averaged` if there is no `keep`.
+        best_step: steps that the weights of `best` were trained for.
     """
 
     learner: Learner
     averaged: Learner
     history: Columns
+    best: Learner
+    best_step: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class _Plan:
     accumulate: int
     precision: str
     checkpoints: Checkpoints | None
+    keep: Best | None
     on_step: Callable[[int, int], None] | None
     log_every: int
 
@@ -73,12 +80,14 @@ class _Plan:
         check_integer(self.seed, "seed")
         if self.clip is not None:
             check_positive(self.clip, "clip")
+        if self.keep is not None and not isinstance(self.keep, Best):
+            raise InputError("keep", "must be a Best or None", type(self.keep).__name__)
 
     def settings(self, processes: int) -> dict[str, Any]:
         """What must be the same for a run to be continued."""
         ema = None if self.ema is None else self.ema.decay
         same = {name: getattr(self, name) for name in ("steps", "seed", "clip", "accumulate", "precision")}
-        return {**same, "ema": ema, "processes": processes}
+        return {**same, "ema": ema, "processes": processes, "keep": self.keep and str(self.keep)}
 
 
 def fit(
@@ -96,6 +105,7 @@ def fit(
     devices: int = 1,
     strategy: str = "auto",
     checkpoints: Checkpoints | None = None,
+    keep: Best | None = None,
     on_step: Callable[[int, int], None] | None = None,
     log_every: int = 50,
 ) -> Trained:
@@ -122,24 +132,25 @@ def fit(
             launcher such as torchrun has started them; every process returns its own `Trained`. "auto": the same,
             and no process group where `devices` is 1.
         checkpoints: where and how often to save; each process saves its own. None = never.
+        keep: a metric to evaluate on the way, of which the best weights are kept. None = the last are the best.
         on_step: called with (steps done, steps) after every step, in the first process.
         log_every: steps between records of the history.
 
     Raises:
-        InputError: an argument breaks a rule.
-        Diverged: the loss became NaN or infinite; no checkpoint of that point is written.
+        InputError: an argument breaks a rule, or the metric of `keep` is no number.
+        Diverged: the loss became NaN or infinite, or weights did where they are evaluated; no checkpoint of that point
+            is written.
         HoldfastError: a checkpoint is damaged, or belongs to a run with other settings.
     """
     if not isinstance(learner, Learner):
         raise InputError("learner", "must be a Learner", type(learner).__name__)
     if not isinstance(batches, BatchSource):
         raise InputError("batches", "must be a BatchSource, such as Batches or LoaderBatches", type(batches).__name__)
-    plan = _Plan(steps, seed, schedule, ema, clip, accumulate, precision, checkpoints, on_step, log_every)
+    plan = _Plan(steps, seed, schedule, ema, clip, accumulate, precision, checkpoints, keep, on_step, log_every)
     if accumulate > 1 and type(learner).step is not Learner.step:
         raise InputError("accumulate", "must be 1 for a learner with a step of its own", accumulate)
     fabric = _fabric(device, devices, strategy, precision)
-    trained, averaged, history = fabric.launch(partial(_train, plan), learner, batches)
-    return Trained(trained, trained if averaged is None else averaged, history)
+    return fabric.launch(partial(_train, plan), learner, batches)
 
 
 def _fabric(device: str | torch.device, devices: int, strategy: str, precision: str) -> Fabric:
@@ -161,9 +172,7 @@ def _fabric(device: str | torch.device, devices: int, strategy: str, precision: 
     return Fabric(accelerator=place.type, devices=which, strategy=strategy, precision=precision)  # type: ignore[arg-type]
 
 
-def _train(
-    plan: _Plan, fabric: Fabric, learner: Learner, batches: BatchSource
-) -> tuple[Learner, Learner | None, Columns]:
+def _train(plan: _Plan, fabric: Fabric, learner: Learner, batches: BatchSource) -> Trained:
     """What every process runs."""
     fabric.strategy.precision.convert_module(learner)
     fabric.to_device(learner)
@@ -176,11 +185,11 @@ def _train(
             loop.run()
         finally:
             batches.close()
-    averaged = None if loop.average is None else loop.average.module
+    averaged = learner if loop.average is None else loop.average.module
     for module in (learner, averaged):
-        if module is not None:
-            module.eval().progress = 1.0
-    return learner, averaged, loop.history.columns
+        module.eval().progress = 1.0
+    best, best_step = (averaged, plan.steps) if loop.kept is None else loop.kept.best()
+    return Trained(learner, averaged, loop.history.columns, best, best_step)
 
 
 class _Loop:
@@ -190,6 +199,8 @@ class _Loop:
         self.fabric, self.learner, self.batches, self.plan = fabric, learner.train(), batches, plan
         self.done, self.epoch = 0, -1  # steps done; pass that `before_epoch` was called for
         self.average = Average(learner, plan.ema.over(plan.steps)) if plan.ema else None
+        result = learner if self.average is None else self.average.module
+        self.kept = Kept(plan.keep, result, plan.steps, plan.seed, fabric.device) if plan.keep else None
         self.optimizers = learner.optimizers()
         for group in self._groups():
             group.setdefault("initial_lr", float(group["lr"]))
@@ -203,17 +214,28 @@ class _Loop:
         show = plan.on_step if self.fabric.is_global_zero else None
         while self.done < plan.steps:
             parts = self._step()
-            last = self.done == plan.steps
-            save = self.checkpoints is not None and (last or self.done % self.checkpoints.every == 0)
-            if last or self.done % plan.log_every == 0:
+            if plan.keep is not None and plan.keep.name in parts[0]:
+                raise InputError("keep", "must have a name that no part of the loss has", plan.keep.name)
+            log = self._due(plan.log_every)
+            look = plan.keep is not None and self._due(plan.keep.every)
+            save = self.checkpoints is not None and self._due(self.checkpoints.every)
+            if log:
                 self.history.record(self.done, parts)
-                self.history.flush()
-            elif save:
-                self.history.flush()  # so that a run that has diverged is never saved
+            if log or look or save:
+                self.history.flush()  # so that a run that has diverged is neither evaluated nor saved
+            if look:
+                self._evaluate()
             if save:
                 self._save()
             if show is not None:
                 show(self.done, plan.steps)
+
+    def _due(self, every: int) -> bool:
+        return self.done == self.plan.steps or self.done % every == 0
+
+    def _evaluate(self) -> None:
+        assert self.kept is not None
+        self.history.add(self.done, self.kept.keep.name, self.kept.evaluate(self.done))
 
     def _step(self) -> list[Parts]:
         plan, learner, minimise = self.plan, self.learner, self.minimise
@@ -261,6 +283,7 @@ class _Loop:
             "epoch": self.epoch,
             "learner": self.learner.state_dict(),
             "average": self.average and self.average.module.state_dict(),
+            "kept": self.kept and self.kept.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "precision": self.fabric.strategy.precision.state_dict(),
             "batches": self.batches.state_dict(),
@@ -280,7 +303,7 @@ class _Loop:
             return
         state, path = self.checkpoints.read(step), self.checkpoints.path(step)
         for name, mine in self.plan.settings(self.fabric.world_size).items():
-            if (theirs := state["settings"][name]) != mine:
+            if (theirs := state["settings"].get(name)) != mine:
                 reason = f"belongs to a run with {name} = {theirs}, this one has {mine}"
                 raise HoldfastError(f"{path}: {reason}; use the same settings or another folder")
         try:
@@ -294,6 +317,8 @@ class _Loop:
         self.learner.load_state_dict(state["learner"])
         if self.average is not None:
             self.average.module.load_state_dict(state["average"])
+        if self.kept is not None:
+            self.kept.load_state_dict(state["kept"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.fabric.strategy.precision.load_state_dict(state["precision"])
@@ -304,4 +329,4 @@ class _Loop:
         self.epoch = state["epoch"]
 
 
-__all__ = ["EMA", "Checkpoints", "Diverged", "Learner", "Minimise", "Trained", "fit"]
+__all__ = ["EMA", "Best", "Checkpoints", "Diverged", "Learner", "Minimise", "Trained", "fit"]

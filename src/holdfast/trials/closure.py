@@ -7,7 +7,9 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,12 +17,16 @@ from holdfast.errors import InputError
 
 # What a trial is given, with the streams and stages behind it.
 MACHINERY = ("holdfast.experiment.run", "holdfast.trials.streams", "holdfast.trials.stages")
+DECIDED_LATER = "holdfast.experiment.claims"  # read records, and change none
 VERSIONED = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 @functools.cache
 def closure_hash(module: str) -> str:
-    """SHA-256 (first 16 hex digits) over the sources of the module's static import closure and of `Run`'s.
+    """SHA-256 (first 16 hex digits) over the code of the module's static import closure and of `Run`'s.
+
+    Comments, docstrings and blank lines are no code: they are cut out of the text before it is hashed. Claims are left
+    out as well: they are decided on records, whatever the code that left them.
 
     The closure holds the module, the `__init__` files above it, and whatever they import from holdfast or from the
     module's own top-level package, inside functions too. Not in it: imports for type checkers, which do not run, and
@@ -36,8 +42,57 @@ def closure_hash(module: str) -> str:
     sources = _closure(module) | _machinery()
     total = hashlib.sha256()
     for name in sorted(sources):
-        total.update(name.encode() + b"\0" + sources[name].read_bytes() + b"\0")
+        total.update(name.encode() + b"\0" + code_of(sources[name].read_bytes()).encode() + b"\0")
     return total.hexdigest()[:16]
+
+
+def code_of(source: bytes) -> str:
+    r"""The text of a module without comments, docstrings, blank lines and spaces at the ends of lines.
+
+    The text and not its syntax tree, whose printed form differs between versions of Python. Where the source cannot be
+    read as Python, it is taken as it is.
+
+    Example:
+        >>> code_of(b"'''What it is.'''\nx = 1  # one\n\n\ndef f():\n    'Says.'\n    return x\n")
+        'x = 1\ndef f():\n    return x'
+    """
+    try:
+        tree = ast.parse(source)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        lines = io.TextIOWrapper(io.BytesIO(source), encoding, newline=None).read().split("\n")
+        comments = [t.start for t in tokenize.tokenize(io.BytesIO(source).readline) if t.type == tokenize.COMMENT]
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        return source.decode("utf-8", "replace")
+    for row, column in comments:
+        lines[row - 1] = lines[row - 1][:column]
+    docstrings = [found for node in ast.walk(tree) if (found := _docstring(node)) is not None]
+    spoken = {id(statement.value) for statement in docstrings}
+    inside: set[int] = set()  # lines that end inside a text, of which spaces and blank lines are part
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in spoken:
+            inside.update(range(node.lineno - 1, (node.end_lineno or node.lineno) - 1))
+    for statement in docstrings:
+        _cut(lines, statement)
+    kept = [line if i in inside else line.rstrip() for i, line in enumerate(lines)]
+    return "\n".join(line for i, line in enumerate(kept) if line or i in inside)
+
+
+def _docstring(node: ast.AST) -> ast.Expr | None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            return first
+    return None
+
+
+def _cut(lines: list[str], node: ast.stmt) -> None:
+    """Cut a statement out of the lines; columns of the tree count bytes."""
+    first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+    before = lines[first].encode()[: node.col_offset].decode()
+    after = lines[last].encode()[node.end_col_offset :].decode()
+    for row in range(first, last + 1):
+        lines[row] = ""
+    lines[first] = before + after.removeprefix(";")
 
 
 @functools.cache
@@ -80,7 +135,7 @@ def _closure(module: str) -> dict[str, Path]:
     ] = {}  # packages on the way: importing a module runs them, but none of their functions
     while todo:
         name = todo.pop()
-        if name in whole:
+        if name in whole or name.startswith(DECIDED_LATER):
             continue
         path = whole[name] = _source(name)
         imported = list(_names(name, path)) if path is not None else []

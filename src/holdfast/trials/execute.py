@@ -180,9 +180,20 @@ def _list(values: Any) -> list[Any]:
     return list(values.tolist() if hasattr(values, "tolist") else values)
 
 
-def _with_gaps(values: Any) -> list[float | None]:
-    numbers = [float(v) for v in _list(values)]
-    return [n if math.isfinite(n) else None for n in numbers]  # strict JSON has no NaN
+def _with_gaps(values: Any) -> list[Any]:
+    """Numbers, or short lists of as many numbers each, None for those that are not finite: strict JSON has no NaN."""
+    found = _list(values)
+    if not any(isinstance(v, list | tuple) for v in found):
+        return [_or_gap(v) for v in found]
+    widths = {len(v) if isinstance(v, list | tuple) else 0 for v in found}
+    if len(widths) > 1:
+        raise InputError("PerUnit", "needs as many numbers in every case", sorted(widths))
+    return [[_or_gap(v) for v in case] for case in found]
+
+
+def _or_gap(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def _import_numerics(module: str) -> None:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from holdfast import catalogue
 from holdfast.canonical import canonical, digest
 from holdfast.errors import InputError
-from holdfast.experiment import NOTHING, Experiment, Scale
+from holdfast.experiment import NOTHING, Experiment, Interaction, Scale
+from holdfast.experiment.claims import Compound
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.closure import versions as versions
 
 if TYPE_CHECKING:
-    from holdfast.experiment.claims import Claim
+    from holdfast.experiment import Claim
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class ExperimentSource:
     Args:
         reference: id of a system, or "module:attribute" of an `Experiment`.
         own: the user's paths (`--on`), which replace the declared problems by one of their own.
+        columns: role -> name of a column of these files (`--column`), as pairs.
     """
 
     reference: str
     own: tuple[str, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def module(self) -> str:
@@ -49,17 +52,29 @@ class ExperimentSource:
 def _load(source: ExperimentSource) -> Experiment:
     attribute = source.reference.partition(":")[2] or "experiment"
     experiment = catalogue.imported_experiment(source.module, attribute)
-    return on_own_data(experiment, source.own) if source.own else experiment
+    return on_own_data(experiment, source.own, dict(source.columns)) if source.own else experiment
 
 
 OWN = "your data"
+NO_ROLES = "is not possible for this system: its files have no columns to choose from"
 
 
-def on_own_data(experiment: Experiment, paths: Sequence[str]) -> Experiment:
-    """The same arms and the claims about the headline's problem, on a problem made of the user's files."""
+def on_own_data(experiment: Experiment, paths: Sequence[str], columns: Mapping[str, str] = NOTHING) -> Experiment:
+    """The same arms and the claims about the headline's problem, on a problem made of the user's files.
+
+    Args:
+        columns: role -> name of a column.
+
+    Raises:
+        InputError: the task has no own data, or a role is none of those it knows.
+    """
     if experiment.own is None:
         raise InputError("--on", "is not possible for this system: its task has no data of one's own", " ".join(paths))
-    problem = experiment.own([Path(p) for p in paths])
+    for role in columns:
+        if role not in experiment.roles:
+            known = f"must name one of the roles {', '.join(experiment.roles)}" if experiment.roles else NO_ROLES
+            raise InputError("--column", known, role)
+    problem = experiment.own([Path(p) for p in paths], columns)
     if isinstance(problem, Experiment):
         return problem
     main = {name for claim in experiment.claims if claim.role == "headline" for name in claim.problems}
@@ -72,11 +87,17 @@ def on_own_data(experiment: Experiment, paths: Sequence[str]) -> Experiment:
     claims = [
         dataclasses.replace(claim.rebind((OWN,)), scope="")  # the scope in words is that of the declared problem
         for claim in experiment.claims
-        if _reads_only(claim, main, arms)
+        if claim.problems and _reads_only(claim, main, arms) and not _between_problems(claim)
     ]
     return dataclasses.replace(
         experiment, problems={OWN: problem}, arms=arms, scales=scales, claims=claims, tuning=None
     )
+
+
+def _between_problems(claim: Claim) -> bool:
+    """Whether the claim compares problems with each other: the user's data are one."""
+    parts = (*claim.preconditions, *(claim.parts if isinstance(claim, Compound) else ()))
+    return bool(isinstance(claim, Interaction) and claim.here.problem) or any(map(_between_problems, parts))
 
 
 def _for_arms(arms: Collection[str], scale: Scale) -> Scale:
@@ -161,12 +182,12 @@ def plan(
         }
         for arm_name, problem_name in (pairs if pairs is not None else applicable(experiment, scale))
     }
-    points = functools.cache(lambda name: _points(experiment.swept(scale, name)))
+    points = functools.cache(lambda arm, problem: _points(experiment.swept(scale, problem, (arm,))))
     trials: dict[str, Trial] = {}
     for replicate in replicates:
         for (arm_name, problem_name), identity in identities.items():
             number = None if experiment.runs_once(arm_name, problem_name) else replicate
-            for point in points(problem_name):
+            for point in points(arm_name, problem_name):
                 key = digest({**identity, "point": point, "replicate": number})
                 settings = dict(tuned_for(tuned, arm_name, problem_name))
                 trials[key] = Trial(key, arm_name, problem_name, point, number, settings)

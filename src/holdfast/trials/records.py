@@ -58,10 +58,15 @@ def _is_curve(value: Any) -> bool:
     )
 
 
+def _is_rectangle(value: Any) -> bool:
+    """Several numbers a case, as many in each."""
+    return _lists(_lists(_is_gap_or_number))(value) and len({len(case) for case in value}) == 1
+
+
 def _is_per_unit(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
-        and _lists(_is_gap_or_number)(value.get("values"))
+        and (_lists(_is_gap_or_number)(found := value.get("values")) or _is_rectangle(found))
         and _lists(lambda unit: _is_text(unit) or _is_whole(unit))(value.get("units"))
         and len(value["values"]) == len(value["units"])
     )

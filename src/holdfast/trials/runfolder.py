@@ -58,7 +58,7 @@ def keep(results: Results, source: ExperimentSource) -> None:
 
 def _described(results: Results, source: ExperimentSource) -> dict[str, Any]:
     return {
-        "source": [source.reference, list(source.own)],
+        "source": [source.reference, list(source.own), [list(pair) for pair in source.columns]],
         "scale": results.scale,
         "plan": dict(results.plan),
         "declaration": declaration(results.experiment, results.scale),
@@ -85,9 +85,9 @@ def read(folder: Path) -> Results:
         raise InputError("folder", "must be the folder of a run that `holdfast run` wrote", str(folder))
     content = read_json(path)
     try:
-        reference, own = content["source"]
+        reference, own, *columns = content["source"]
         system = catalogue.load(reference)
-        experiment = _experiment(ExperimentSource(reference, tuple(own)))
+        experiment = _experiment(ExperimentSource(reference, tuple(own), _pairs(columns)))
         experiment.scales[content["scale"]]  # raises unless it is the name of one
         records = _records(folder, content["keys"])
         return Results(
@@ -134,4 +134,10 @@ def _experiment(source: ExperimentSource) -> Experiment:
         if not source.own:
             raise
     declared = ExperimentSource(source.reference).load()
-    return on_own_data(dataclasses.replace(declared, own=lambda paths: Elsewhere(source.own)), source.own)
+    stand_in = dataclasses.replace(declared, own=lambda paths, columns: Elsewhere(source.own))
+    return on_own_data(stand_in, source.own, dict(source.columns))
+
+
+def _pairs(columns: Sequence[Any]) -> tuple[tuple[str, str], ...]:
+    """What `--column` said; runs from before it could are kept without."""
+    return tuple((str(role), str(name)) for role, name in (columns[0] if columns else ()))

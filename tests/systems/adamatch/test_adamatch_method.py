@@ -80,6 +80,12 @@ def test_relative_threshold_against_a_loop_and_its_bound(seed, ratio):
     assert float(FixedThreshold(ratio)(p)) == pytest.approx(ratio)
 
 
+def test_the_threshold_passes_no_gradient_to_the_predictions():
+    p = logits(0, 5).requires_grad_()
+    assert not relative_threshold(p).requires_grad
+    assert not RelativeThreshold()(p).requires_grad
+
+
 def test_schedules_at_their_landmarks():
     assert [mu_schedule(p) for p in (0, 0.25, 0.5, 0.7, 1)] == pytest.approx([0, 0.5, 1, 1, 1])
     assert [mu_schedule(p, final=3) for p in (0, 0.5, 0.75, 1)] == pytest.approx([0, 1, 2, 3])

@@ -63,6 +63,35 @@ def test_a_plan_takes_the_most_uncertain_rows(errors: list[float], budget: int) 
     assert 0 <= planner.covered(budget) <= 1 + 1e-9
 
 
+def test_the_largest_squared_distance_comes_first() -> None:
+    """Not the largest distance along the axes: 3 + 0 is less than 2 + 2, 9 + 0 more than 4 + 4."""
+    assert oracle_order(np.array([[5.0, 1.0], [5.0, 1.0]]), np.array([[3.0, 3.0], [8.0, 1.0]])).tolist() == [1, 0]
+
+
+def test_the_curve_is_measured_in_tenths_and_reaches_a_value_where_it_first_has_it() -> None:
+    x = np.arange(10.0)[:, None]
+    curve = backfill_curve(np.arange(10), x * 0, x * 0 + 1, lambda gallery: float(gallery.sum()))
+    assert curve.fractions.tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    assert curve.values.tolist() == list(range(11))
+    assert [curve.reaches(value) for value in (0, 3, 3.5, 10, 10.5)] == [0.0, 0.3, 0.4, 1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("budget", "count"),
+    [(0.5, 4), (0.3, 2), (0.32, 3), (0.01, 1), (0.99, 8), (1.0, 1), (3.0, 3), (1, 1), (np.int64(5), 5), (100, 8)],
+)
+def test_a_budget_is_a_share_below_1_or_a_number_of_rows(budget, count: int) -> None:
+    errors = [0.5, 8.0, 1.0, 0.25, 4.0, 2.0, 16.0, 0.0]
+    planner = BackfillPlanner(errors)
+    assert planner.count(budget) == len(planner.rows(budget)) == count
+    assert planner.plan(budget).tolist() == [6, 1, 4, 5, 2, 0, 3, 7][:count]
+    assert planner.covered(budget) == pytest.approx(sum(sorted(errors)[::-1][:count]) / sum(errors))
+
+
+def test_nothing_uncertain_is_covered_by_nothing() -> None:
+    assert BackfillPlanner([0.0, 0.0]).covered(1) == 0.0
+
+
 def test_equal_uncertainties_keep_their_order() -> None:
     assert uncertainty_order([1.0, 2.0, 1.0, 2.0]).tolist() == [1, 3, 0, 2]
 

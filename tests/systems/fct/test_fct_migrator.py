@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.fct import MLP, EmbeddingMigrator, FewPairs, Procrustes, ResidualNeighbours, Ridge
+from holdfast.systems.fct import MLP, EmbeddingMigrator, FewPairs, Procrustes, Ridge
 from holdfast.systems.fct.fitting import TransformTraining
 from holdfast.systems.fct.pairs import Pairs
 from holdfast.testing.estimator_checks import checks_for
@@ -60,31 +60,6 @@ def test_ridge_is_its_normal_equations(penalty: float) -> None:
     matrix = np.linalg.solve(x.T @ x / len(x) + penalty * np.eye(6), x.T @ y / len(x))
     wanted = x @ matrix + NEW.mean(0)
     assert np.abs(Ridge(penalty).fit(OLD, NEW)(tensor(OLD)).numpy() - wanted).max() < 1e-5
-
-
-def test_the_penalty_is_the_one_that_leaving_out_each_pair_in_turn_chooses() -> None:
-    from holdfast.systems.fct.maps import PENALTIES
-
-    rng = np.random.default_rng(3)
-    old = rng.normal(size=(14, 8))
-    new = old[:, :2] + rng.normal(size=(14, 2))
-    mean, scale = old.mean(0), old.std(0)  # the hat matrix takes the standardisation as given
-    x = (old - mean) / scale
-
-    def left_out(penalty: float) -> float:
-        errors = []
-        for i in range(14):
-            keep = np.arange(14) != i
-            a, b = x[keep], new[keep]
-            # The intercept is not penalised; the penalty is per pair of the full set.
-            design = np.c_[a, np.ones(13)]
-            gram = design.T @ design + np.diag([14 * penalty] * 8 + [0])
-            errors.append(np.square(np.r_[x[i], 1] @ np.linalg.solve(gram, design.T @ b) - new[i]).mean())
-        return float(np.mean(errors))
-
-    best = min(PENALTIES, key=left_out)
-    chosen, fixed = Ridge().fit(old, new), Ridge(best).fit(old, new)
-    assert torch.equal(chosen.weight, fixed.weight)
 
 
 def test_what_a_map_cannot_do_is_said() -> None:
@@ -198,14 +173,6 @@ def test_ids_must_allow_holding_out() -> None:
         EmbeddingMigrator("ridge").fit(OLD, NEW, ids=["doc"] * 300)
     with pytest.raises(InputError, match="ids: must have as many rows as old"):
         EmbeddingMigrator("ridge").fit(OLD, NEW, ids=np.arange(299))
-
-
-def test_neighbours_uncertainty_is_the_mean_of_the_nearest_residuals() -> None:
-    points, errors, x = OLD[:40], np.arange(40.0), OLD[40:50]
-    known = ResidualNeighbours.of(tensor(points), tensor(errors), k=4)
-    mean, scale = points.mean(0), points.std(0)
-    d = np.linalg.norm((x - mean)[:, None] / scale - (points - mean)[None] / scale, axis=2)
-    assert np.allclose(known(tensor(x)).numpy(), errors[np.argsort(d, 1)[:, :4]].mean(1))
 
 
 def test_uncertainty_is_worth_something_for_every_source() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -60,8 +61,8 @@ def test_views_differ_and_depend_on_the_generator_alone():
     one, same, other = (DIGIT_VIEWS(x, torch.Generator().manual_seed(s)) for s in (3, 3, 4))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
-    noise = Noise(0.5)(torch.zeros(200, 1, 12, 12), torch.Generator().manual_seed(0))
-    assert float(noise.std()) == pytest.approx(0.5, rel=0.02)
+    noisy = Noise(0.5)(x, torch.Generator().manual_seed(0))
+    assert torch.equal(noisy, x + 0.5 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))
 
 
 def images(rows=48):
@@ -90,10 +91,22 @@ def test_trainers_give_encoders_that_know_nothing_of_labels_but_tell_images_apar
 def test_principal_components_are_those_of_scikit_learn():
     from sklearn.decomposition import PCA
 
-    x = torch.randn(40, 2, 3, 3, generator=torch.Generator().manual_seed(5))
-    ours = PrincipalComponents.of(x, 4)(x).numpy()
-    theirs = PCA(4, svd_solver="full").fit_transform(x.flatten(1).double().numpy())
-    assert abs(ours) == pytest.approx(abs(theirs), abs=1e-5)
+    x = 3 + torch.randn(40, 2, 3, 3, generator=torch.Generator().manual_seed(5))
+    found, theirs = PrincipalComponents.of(x, 4), PCA(4, svd_solver="full").fit(x.flatten(1).double().numpy())
+    for ours, direction in zip(found.components.T.numpy(), theirs.components_, strict=True):
+        assert ours == pytest.approx(direction * np.sign(direction[abs(direction).argmax()]), abs=1e-5)
+    wanted = (x.flatten(1).double().numpy() - theirs.mean_) @ found.components.double().numpy()
+    assert found(x).numpy() == pytest.approx(wanted, abs=1e-5)
+    assert found.dim == 4
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(16, 3), (20, 2), (100, 1)])
+def test_an_epoch_is_every_whole_batch_and_one_at_least(batch, steps):
+    told, grey = [], images()
+    colour = ImageArray(grey.pixels.repeat(1, 3, 1, 1), grey.labels)
+    side = AutoencoderSide(epochs=2, batch=batch)
+    side.train(colour, lambda: ConvEncoder(3, 12, 6), on_step=lambda done, of: told.append((done, of)))
+    assert told[-1] == (2 * steps, 2 * steps)
 
 
 def test_too_many_components_and_too_few_images_are_refused():

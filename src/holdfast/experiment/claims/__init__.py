@@ -25,6 +25,8 @@ from holdfast.experiment.claims.comparisons import ShareOfGap as ShareOfGap
 from holdfast.experiment.claims.compounds import All as All
 from holdfast.experiment.claims.compounds import Any as Any
 from holdfast.experiment.claims.compounds import Ordered as Ordered
+from holdfast.experiment.claims.interactions import Interaction as Interaction
+from holdfast.experiment.claims.interactions import Place as Place
 from holdfast.experiment.claims.optima import GridPoint as GridPoint
 from holdfast.experiment.claims.optima import Optimum as Optimum
 from holdfast.experiment.claims.optima import Parabola as Parabola
@@ -38,6 +40,7 @@ from holdfast.experiment.claims.scales import Log2 as Log2
 from holdfast.experiment.claims.scales import LogRatio as LogRatio
 from holdfast.experiment.claims.sweeps import ShiftOfArgmin as ShiftOfArgmin
 from holdfast.experiment.claims.sweeps import Slope as Slope
+from holdfast.experiment.claims.untested import NotTestable as NotTestable
 
 __all__ = [
     "All",
@@ -51,15 +54,18 @@ __all__ = [
     "Differs",
     "Exact",
     "GridPoint",
+    "Interaction",
     "Linear",
     "Log2",
     "LogRatio",
     "Measured",
     "Near",
     "NoWorse",
+    "NotTestable",
     "Optimum",
     "Ordered",
     "Parabola",
+    "Place",
     "Region",
     "ShareOfGap",
     "ShiftOfArgmin",

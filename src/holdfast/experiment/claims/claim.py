@@ -76,7 +76,7 @@ class Claim(ABC):
         """Whether a scale that runs these (arm, problem) pairs leaves all that the claim reads."""
         if not all((arm, problem) in pairs for arm in self.arms for problem in self.problems):
             return False
-        swept = [experiment.swept(scale, problem) for problem in self.problems]
+        swept = [experiment.swept(scale, problem, self.arms) for problem in self.problems]
         return all(value in s[name] for s in swept for name, values in self.reads().items() for value in values)
 
     @property
@@ -171,6 +171,11 @@ class Measured(Claim):
         return tuple(self.on)
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics the claim reads, each once."""
+        return (self.metric,)
+
+    @property
     @abstractmethod
     def region(self) -> Region | Tolerance | Apart:
         """Where the mean of the statistic must lie."""
@@ -250,7 +255,7 @@ def over_cells(
     """
     cells = []
     for problem in claim.problems:
-        axes = {name: values for name, values in table.swept(problem).items() if name not in swept}
+        axes = {name: values for name, values in table.swept(problem, claim.arms).items() if name not in swept}
         axes = {name: (claim.at[name],) if name in claim.at else values for name, values in axes.items()}
         points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
         cells += [cell(problem, point) for point in points]

@@ -70,7 +70,7 @@ class ShiftOfArgmin(Measured):
         direction = sign(self, table)
 
         def optimum(problem: str, point: Mapping[str, Any], value: Any) -> dict[int, Any]:
-            places = sorted(table.swept(problem)[self.of])
+            places = sorted(table.swept(problem, self.arms)[self.of])
             if len(places) < 3:
                 return {}
             at = np.asarray(self.axis(np.asarray(places, float)))
@@ -148,7 +148,7 @@ class Slope(Measured):
         import numpy as np
 
         def cell(problem: str, point: Mapping[str, Any]) -> dict[int, Any]:
-            places = list(table.swept(problem)[self.against])
+            places = list(table.swept(problem, self.arms)[self.against])
             x = np.asarray(self.x(np.asarray(places, float)))
             weights = (x - x.mean()) / np.sum((x - x.mean()) ** 2)  # slope = sum of weights * y
             swept = [table.values(self.metric, self.arm, problem, {**point, self.against: place}) for place in places]

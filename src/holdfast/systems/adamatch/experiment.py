@@ -241,7 +241,7 @@ class _Watch:
 
 
 # -------------------------------------------------------------------------------------------------------- the claims
-def own(paths: Sequence[Path]) -> OwnDomains:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnDomains:
     """The user's source and target folders as a problem."""
     return OwnDomains.of(paths)
 

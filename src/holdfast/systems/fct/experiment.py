@@ -221,7 +221,7 @@ CLAIMS = (
 )
 
 
-def own(paths: Sequence[Path]) -> Experiment:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
     """The experiment on the user's own pairs of embeddings."""
     return on_own_pairs(experiment, paths)
 

@@ -191,7 +191,7 @@ def tested(run: Run, folds: Sequence[Fold]) -> Iterator[Measurement]:
         yield PerUnit("MAE", np.abs(errors).mean(axis=1).tolist(), cases)
 
 
-def own(paths: Sequence[Path]) -> OwnSeries:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSeries:
     """The user's series as a problem."""
     return OwnSeries.of(paths)
 

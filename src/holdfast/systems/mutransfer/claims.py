@@ -38,7 +38,7 @@ class _Transfer(Measured):
         import numpy as np
 
         direction = -sign(self, table)
-        places = sorted(table.swept(problem)[self.of])
+        places = sorted(table.swept(problem, self.arms)[self.of])
         swept = [table.values(self.metric, arm, problem, {**point, self.along: at, self.of: p}) for p in places]
         common = set(swept[0]).intersection(*swept[1:])
         return {r: direction * np.stack([np.asarray(LOG2(s[r])) for s in swept]) for r in common}

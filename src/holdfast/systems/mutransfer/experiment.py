@@ -12,7 +12,7 @@ that much larger).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -202,7 +202,7 @@ CLAIMS = (
 )
 
 
-def own(paths: Sequence[Path]) -> Experiment:
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
     """The experiment on the model that the user's JSON file names."""
     return on_own_model(experiment, paths)
 

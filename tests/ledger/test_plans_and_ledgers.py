@@ -16,6 +16,7 @@ from holdfast.files import begin, release
 from holdfast.ledger.freezing import Tuner, freeze
 from holdfast.trials.campaign import sole_use
 from holdfast.trials.plan import ExperimentSource
+from holdfast.trials.runfolder import read
 from toy_system import ToySystem
 
 
@@ -151,6 +152,8 @@ def test_a_change_after_freezing_is_refused(toy: ToySystem, old: str, new: str, 
 def test_only_the_implementation_changed(toy: ToySystem) -> None:
     decided(toy)
     toy.edit("def trial(run):", "def trial(run):\n    # another comment")
+    assert ledger.state(toy.system, "small") == "current", "a comment is no code"
+    toy.edit("def trial(run):", "def trial(run):\n    unused = 1")
     assert ledger.state(toy.system, "small") == "older code"
 
 
@@ -159,9 +162,10 @@ def test_a_record_edited_by_hand_is_noticed(toy: ToySystem, seal: bool) -> None:
     decided(toy)
 
     def better(content: dict[str, Any]) -> None:
+        good, score = content["names"]["arms"].index("good"), content["names"]["scalars"].index("score")
         for row in content["records"]:
-            if row["arm"] == "good":
-                row["scalars"]["score"] += 2
+            if row[0] == good:
+                row[4][score] += 2
 
     rewrite(ledger.ledger_path(toy.system, "small"), better, seal=seal)
     assert ledger.state(toy.system, "small") == "edited"
@@ -198,7 +202,7 @@ def test_replicates_of_pilots_in_a_ledger_are_noticed(toy: ToySystem) -> None:
 
     def renumber(content: dict[str, Any]) -> None:
         for row in content["records"]:
-            row["replicate"] -= 1000
+            row[3] -= 1000
 
     rewrite(ledger.ledger_path(toy.system, "small"), renumber, seal=True)
     assert ledger.state(toy.system, "small") == "edited"
@@ -291,3 +295,28 @@ def test_without_git(toy: ToySystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(HoldfastError, match="git is not installed"):
         ledger.ready(toy.system, "small")
+
+
+def plain_run(toy: ToySystem) -> set[int | None]:
+    """The replicates that a run without --ledger shows."""
+    out = toy.root / "runs" / "plain"
+    assert run_system(Request(toy.name, "small", jobs=0, out=out, quiet=True)) == 0
+    return {record.replicate for record in read(out).records}
+
+
+def test_final_replicates_are_not_looked_at_before_the_ledger_is_written(
+    toy: ToySystem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen(toy)
+    assert max(r or 0 for r in plain_run(toy)) < 100
+    assert "plan 1 is not decided yet, so this run explores, on pilots; --ledger decides it" in capsys.readouterr().out
+    assert run_for_ledger(toy) == 0
+    assert min(r or 0 for r in plain_run(toy)) == 1000, "afterwards anyone may repeat them"
+
+
+def test_a_plan_that_is_replaced_undecided_leaves_a_trace(toy: ToySystem, capsys: pytest.CaptureFixture[str]) -> None:
+    frozen(toy)
+    frozen(toy, why="a better margin")
+    capsys.readouterr()
+    assert show_verdicts(toy.name, check=True) == 0
+    assert "plan 1 was replaced before it was decided" in capsys.readouterr().out
