@@ -134,7 +134,7 @@ def test_swapped_suffixes_missing_files_and_unknown_suffixes(tmp_path):
     with pytest.raises(InputError, match="folder"):
         read_npy(tmp_path)
     with pytest.raises(InputError, match="must end in"):
-        read_arrays(tmp_path / "a.txt")
+        read_arrays(tmp_path / "a.dat")
 
 
 def test_suggestions():

@@ -1,4 +1,4 @@
-"""Arrays from files: npy, npz, and (through `holdfast.data.readers.tables`) csv and parquet."""
+"""Arrays from files: npy, npz, and (through `holdfast.data.readers.features`) tables of every usual format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.readers.features import read_features
 from holdfast.data.readers.names import suggest
-from holdfast.data.readers.tables import TABLES, read_table
+from holdfast.data.readers.tables import SUFFIXES, is_table
 from holdfast.errors import InputError
 from holdfast.unpacking import DAMAGED, check_archive
 from holdfast.validation import check_array
@@ -29,7 +30,7 @@ def read_arrays(
     |---|---|---|
     | .npz | array `x`, else the first | array `y`, else the second if there is one |
     | .npy | the array | none |
-    | .csv .tsv .parquet .pq | all other columns | column `label` or `y` if there is one |
+    | tables (.csv .tsv .parquet ...) | all other columns | column `label` or `y` if there is one |
 
     Args:
         path: the file.
@@ -43,6 +44,8 @@ def read_arrays(
         InputError: missing, damaged or empty file, unknown suffix or name, NaN, text or objects for numbers, labels
             that are no whole numbers, lengths that differ. The message starts with the file.
 
+    What was decided in reading a table (percent signs, money, ...) is told by `read_features`, which this calls.
+
     Example:
         >>> import tempfile, numpy as np; from pathlib import Path
         >>> file = Path(tempfile.mkdtemp()) / "points.npz"
@@ -51,9 +54,10 @@ def read_arrays(
         >>> x.shape, y.tolist()
         ((3, 2), [0, 1, 0])
     """
+    if is_table(path):
+        found = read_features(path, features=[x] if isinstance(x, str) else x, label=y)
+        return found.x, found.y
     suffix = Path(path).suffix.lower()
-    if suffix in TABLES:
-        return read_table(path, features=[x] if isinstance(x, str) else x, label=y)
     if suffix == ".npz":
         if x is not None and not isinstance(x, str):
             raise InputError("x", "must be the name of one array for an npz file", repr(x))
@@ -62,7 +66,7 @@ def read_arrays(
         if x is not None or y is not None:
             raise InputError("x, y", "must not be given for an npy file, which holds one array without a name", (x, y))
         return read_npy(path), None
-    raise InputError(str(path), f"must end in one of .npy .npz {' '.join(sorted(TABLES))}", suffix or "no suffix")
+    raise InputError(str(path), f"must end in one of .npy .npz {' '.join(SUFFIXES)}", suffix or "no suffix")
 
 
 def read_npy(path: str | Path, *, empty: bool = False) -> np.ndarray:
