@@ -301,7 +301,8 @@ def make_digest(out: Path) -> None:
     """Write the digest of the whole catalogue and say where it is."""
     found = catalogue.find()
     page = write_digest(found, out.absolute())
-    print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}: {_short(page)}")
+    drafts = f", {len(found.drafts)} not shown as drafts" if found.drafts else ""
+    print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}{drafts}: {_short(page)}")
     for name, why in found.broken.items():
         print(clean_line(f"cannot be used: {name}: {why}"), file=sys.stderr)
 
