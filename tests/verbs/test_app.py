@@ -129,6 +129,13 @@ def test_a_received_value_is_not_shown_where_there_is_none() -> None:
     assert str(in_options(InputError("a", "must be given"), {"a": "--a"})) == "--a: must be given"
 
 
+def test_rules_that_mention_other_arguments() -> None:
+    names = {"delta_width": "--delta", "base_width": "--base", "rate": "--rate", "kind": "--kind"}
+    error = InputError("delta_width", "must differ from base_width, at any rate, with kind='a-b' and no_such", 64)
+    wanted = "--delta: must differ from --base, at any rate, with --kind a-b and no_such; received 64"
+    assert str(in_options(error, names)) == wanted
+
+
 def test_warnings_are_one_line_and_show_is_given_back() -> None:
     before = warnings.showwarning
     with warnings.catch_warnings():
