@@ -25,6 +25,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputRegressor
 from threadpoolctl import threadpool_limits
 
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.windows import window_ends
 from holdfast.systems.gbrt_forecasting import (
     HistTrees,
     LightGBMTrees,
@@ -34,8 +36,6 @@ from holdfast.systems.gbrt_forecasting import (
     window_rows,
 )
 from holdfast.systems.gbrt_forecasting.design import Origins
-from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.windows import window_ends
 
 LOOKBACK, HORIZON = 24, 12
 TREES, DEPTH = 50, 6

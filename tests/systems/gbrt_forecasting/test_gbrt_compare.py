@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import compare as module
 from holdfast.systems.gbrt_forecasting import contenders as part_module
@@ -22,9 +24,6 @@ from holdfast.systems.gbrt_forecasting.compare_cli import print_table
 from holdfast.systems.gbrt_forecasting.compare_page import cells, render
 from holdfast.systems.gbrt_forecasting.contenders import Repeat
 from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, latest, steps_within
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.tables import as_series_table, with_target
 
 STEPS = {"DLinear": 5, "LSTM": 5}
 
@@ -316,15 +315,3 @@ def test_the_verb_says_what_is_wrong(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["compare", str(path), "--horizon", "12"])
     assert isinstance(result.exception, InputError)
     assert str(result.exception).startswith(f"{path}: must have")
-
-
-def test_columns_of_any_name_are_recognised():
-    days = ["2024-01-01", "2024-01-02"] * 2
-    long = pd.DataFrame({"shop": ["a", "a", "b", "b"], "day": days, "sales": [1.0, 2.0, 3.0, 4.0]})
-    found = with_target(as_series_table(long))
-    assert sorted(found.columns) == ["ds", "unique_id", "y"]
-    assert found["ds"].tolist() == days
-    wide = pd.DataFrame({"day": days[:2], "a": [1.0, 2.0], "b": [3.0, 4.0]})
-    assert with_target(as_series_table(wide)).index.tolist() == days[:2]
-    with pytest.raises(InputError, match="--target"):
-        with_target(as_series_table(long.assign(visitors=1)))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.data.series.long_wide import read_panel
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import HistTrees, SplitConformal, WindowForecaster, conformal_offsets
-from holdfast.systems.gbrt_forecasting.series import read_panel
 
 
 # -------------------------------------------------------------------------------------------------------------- ranks

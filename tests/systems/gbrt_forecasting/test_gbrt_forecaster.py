@@ -447,3 +447,23 @@ def test_importances_need_a_regressor_that_can_tell() -> None:
     assert forest.feature_importances_.sum() == pytest.approx(1)
     with pytest.raises(InputError, match="KNeighborsRegressor"):
         _ = WindowForecaster(4, 2, KNeighborsRegressor()).fit(series()).feature_importances_
+
+
+def test_local_time_makes_the_calendar() -> None:
+    """A load that follows the clock on the wall follows it through the change to summer time."""
+    times = pd.date_range("2024-01-01", periods=24 * 140, freq="h", tz="Europe/Berlin")
+    y = (times.hour == 8).astype(float)
+    found = WindowForecaster(1, 1, calendar=("hour",)).fit(pd.Series(y, index=times))
+    for hour, wanted in ((6, 0), (7, 1), (8, 0)):
+        end = pd.Timestamp("2024-06-01", tz="Europe/Berlin") + pd.Timedelta(hours=hour)
+        window = pd.DataFrame({"ds": [end], "y": [0.0]})
+        assert found.predict(y=window)["yhat"][0] == pytest.approx(wanted, abs=0.2)
+
+
+def test_series_that_are_too_short_are_counted() -> None:
+    lengths = {"long": 40, "short": 9, "tiny": 3}
+    y = pd.concat(
+        [pd.DataFrame({"unique_id": k, "ds": range(n), "y": np.arange(float(n))}) for k, n in lengths.items()]
+    )
+    with pytest.raises(InputError, match=r"y, unique_id 'short': .*6 \+ 4 = 10 steps; received 9 steps \(2 of 3"):
+        WindowForecaster(6, 4).fit(y)

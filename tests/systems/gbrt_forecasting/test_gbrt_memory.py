@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.relative import SeriesScale
+from holdfast.data.series.windows import window_ends
 from holdfast.systems.gbrt_forecasting import WindowForecaster
 from holdfast.systems.gbrt_forecasting.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.design import Origins
 from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
-from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.transforms import SeriesScale
-from holdfast.systems.gbrt_forecasting.windows import window_ends
 
 COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
 
@@ -34,7 +34,7 @@ def peak_of(work: Callable[[], Any]) -> tuple[int, Any]:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.windows.BLOCK", 1 << 16)
+    monkeypatch.setattr("holdfast.data.series.windows.BLOCK", 1 << 16)
 
 
 @pytest.mark.parametrize("changes", [{}, {"difference": "last", "scaling": "window-mean"}])

@@ -2,7 +2,6 @@ from .backtest import Backtest as Backtest
 from .boosters import HistTrees as HistTrees
 from .boosters import LightGBMTrees as LightGBMTrees
 from .boosters import XGBoostTrees as XGBoostTrees
-from .calendar_features import calendar_features as calendar_features
 from .compare import Comparison as Comparison
 from .compare import compare_forecasters as compare_forecasters
 from .conformal import SplitConformal as SplitConformal
@@ -15,6 +14,7 @@ from .metrics import pinball as pinball
 from .metrics import rmse as rmse
 from .metrics import smape as smape
 from .metrics import wape as wape
+from .parts import calendar_features as calendar_features
 from .published import preset as preset
 from .strategies import Direct as Direct
 from .strategies import MultiOutput as MultiOutput

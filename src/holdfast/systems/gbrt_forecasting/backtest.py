@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import metrics
-from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:

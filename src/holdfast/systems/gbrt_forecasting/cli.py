@@ -81,8 +81,8 @@ def fit_(
 
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
+    from holdfast.data.series.panel import describe
     from holdfast.estimator import modelfolder, sklearn_models
-    from holdfast.systems.gbrt_forecasting.panel import describe
 
     modelfolder.check_replaceable(out)  # now, not after the fit
     if estimator == "hist":
@@ -140,7 +140,7 @@ def predict(
     write(found, out)
     say(f"{out}: {len(found):,} forecasts of {found['unique_id'].nunique():,} series")
     if figure:
-        from holdfast.systems.gbrt_forecasting.series import is_long, read_panel
+        from holdfast.data.series.long_wide import is_long, read_panel
 
         history = forecaster.history_.frame()
         if actual is not None:

@@ -17,8 +17,8 @@ def read_data(
     path: Path, time: str | None, target: str | None, series: str | None, past: list[str], known: list[str]
 ) -> tuple[pd.DataFrame, list[str] | None, list[str] | None, list[str]]:
     """(y, X, X_future) of the forecaster from a table, and the columns that nobody named, which are left out."""
-    from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, extra_columns, is_long
-    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table, with_target
+    from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long
+    from holdfast.data.series.tables import as_series_table, read_table, with_target
 
     frame = with_target(as_series_table(read_table(path), time, target, series))
     for option, names in (("--past", past), ("--known", known)):
@@ -42,8 +42,8 @@ def tell_unused(names: list[str], options: str = "--past or --known") -> None:
 
 def read_known(path: Path, time: str | None, series: str | None, names: tuple[str, ...]) -> pd.DataFrame:
     """Known-future covariates from a table."""
-    from holdfast.systems.gbrt_forecasting.series import ID, TIME
-    from holdfast.systems.gbrt_forecasting.tables import as_series_table, read_table
+    from holdfast.data.series.long_wide import ID, TIME
+    from holdfast.data.series.tables import as_series_table, read_table
 
     frame = as_series_table(read_table(path), time, None, series)
     keys = [c for c in (ID, TIME) if c in frame.columns]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.panel import Panel
+from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
 from holdfast.systems.gbrt_forecasting.contenders import (
@@ -23,8 +25,6 @@ from holdfast.systems.gbrt_forecasting.contenders import (
     networks,
 )
 from holdfast.systems.gbrt_forecasting.local_models import MODELS, compiled, local_backtest, local_forecasts
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.seasons import season_of
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:

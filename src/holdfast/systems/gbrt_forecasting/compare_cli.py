@@ -19,8 +19,8 @@ from holdfast.systems.gbrt_forecasting.cli_files import CSV_FLOAT, read_data, te
 from holdfast.systems.gbrt_forecasting.console import said, say
 
 if TYPE_CHECKING:
+    from holdfast.data.series.panel import Panel
     from holdfast.systems.gbrt_forecasting.compare import Comparison
-    from holdfast.systems.gbrt_forecasting.panel import Panel
 
 OPTIONS = {"most_series": "--series"} | {
     name: f"--{name}" for name in ("horizon", "lookback", "season", "cutoffs", "steps", "seed")
@@ -86,7 +86,7 @@ def _panel(
     data: Path, time: str | None, target: str | None, series: str | None, past: str, freq: str | None, fill: str | None
 ) -> tuple[Panel, list[str]]:
     """The series of the table, with the covariates that were asked for, and the columns that were left out."""
-    from holdfast.systems.gbrt_forecasting.inputs import read_training
+    from holdfast.data.series.arguments import read_training
 
     columns = [part.strip() for part in past.split(",") if part.strip()]
     with said(data, time, target, series):

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.panel import describe
 from holdfast.files import write_text
 from holdfast.report import wording
 from holdfast.report.html import render_page
 from holdfast.systems.gbrt_forecasting.compare import Comparison
 from holdfast.systems.gbrt_forecasting.compare_figures import drawings
 from holdfast.systems.gbrt_forecasting.contenders import TREES
-from holdfast.systems.gbrt_forecasting.panel import describe
 
 PACKAGE = "holdfast.systems.gbrt_forecasting"
 NOMINAL = 0.8

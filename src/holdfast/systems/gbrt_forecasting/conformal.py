@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.series.panel import Panel
+from holdfast.data.series.windows import window_ends
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.windows import window_ends
 from holdfast.validation import check_fraction
 
 

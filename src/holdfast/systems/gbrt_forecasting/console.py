@@ -32,11 +32,12 @@ OPTIONS = {
     "train_size": "--train-size",
     "n_jobs": "--jobs",
     "random_state": "--seed",
+    "series": "--id",
     **{
         name: f"--{name}"
         for name in (
             *("lookback", "horizon", "estimator", "strategy", "scaling", "calendar", "quantiles"),
-            *("freq", "fill", "step", "gap"),
+            *("freq", "fill", "step", "gap", "time", "target"),
         )
     },
 }

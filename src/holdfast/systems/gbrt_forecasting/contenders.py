@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.series.panel import Panel
 from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Regressor
 from holdfast.systems.gbrt_forecasting.conformal import SplitConformal
 from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
 from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, steps_within
-from holdfast.systems.gbrt_forecasting.panel import Panel
 
 QUANTILES = (0.1, 0.9)
 FEWEST_CALIBRATE = 9  # windows that these quantiles need
@@ -74,7 +74,7 @@ def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
     """Bands from the last fifth of the series, or from more of them where that has too few windows.
 
     Example:
-        >>> from holdfast.systems.gbrt_forecasting.series import read_panel
+        >>> from holdfast.data.series.long_wide import read_panel
         >>> [calibration(read_panel(np.zeros(n)), 10, 3).fraction for n in (80, 34)]
         [0.2, 0.3]
     """

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.systems.gbrt_forecasting.calendar_features import CalendarTable
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.transforms import Relative, SeriesScale
-from holdfast.systems.gbrt_forecasting.windows import blocks, gather_windows
+from holdfast.data.series.calendar_features import CalendarTable
+from holdfast.data.series.panel import Panel
+from holdfast.data.series.relative import Relative, SeriesScale
+from holdfast.data.series.windows import blocks, gather_windows
 
 COVARIATES = ("last", "all", "none")
 

@@ -8,28 +8,35 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.arguments import read_other, read_training
+from holdfast.data.series.calendar_features import choose_features
+from holdfast.data.series.covariates import known_ahead
+from holdfast.data.series.panel import Panel
+from holdfast.data.series.relative import Relative, SeriesScale
+from holdfast.data.series.windows import window_ends
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
 from holdfast.systems.gbrt_forecasting.boosters import HistTrees, as_regressor
-from holdfast.systems.gbrt_forecasting.calendar_features import choose_features
 from holdfast.systems.gbrt_forecasting.conformal import (
     SplitConformal,
     check_quantiles,
     conformal_offsets,
     quantile_name,
 )
-from holdfast.systems.gbrt_forecasting.covariates import known_ahead
 from holdfast.systems.gbrt_forecasting.design import COVARIATES, Layout, Origins
-from holdfast.systems.gbrt_forecasting.inputs import read_other, read_training
-from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.systems.gbrt_forecasting.regressors import Regressor
 from holdfast.systems.gbrt_forecasting.strategies import Fitting, Strategy, as_strategy
-from holdfast.systems.gbrt_forecasting.transforms import Relative, SeriesScale
-from holdfast.systems.gbrt_forecasting.windows import window_ends
 from holdfast.validation import check_choice, check_integer
 
 Progress = Callable[[int, int], None]
+ROOM = "holdfast.systems.gbrt_forecasting"
+# What models saved before hold -> where it is now
+MOVED = {
+    f"{ROOM}.panel:Panel": "holdfast.data.series.panel:Panel",
+    f"{ROOM}.clock:Clock": "holdfast.data.series.clock:Clock",
+    f"{ROOM}.transforms:SeriesScale": "holdfast.data.series.relative:SeriesScale",
+}
 
 
 class WindowForecaster(Estimator):
@@ -94,6 +101,8 @@ class WindowForecaster(Estimator):
         "sklearn._loss.loss.HalfSquaredError",
         "sklearn._loss._loss.CyHalfSquaredError",
     )
+
+    moved = MOVED
 
     def __init__(
         self,

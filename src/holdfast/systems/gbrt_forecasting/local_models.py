@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.panel import Panel
 from holdfast.errors import MissingExtra
 from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin
-from holdfast.systems.gbrt_forecasting.panel import Panel
 
 MODELS = ("AutoETS", "AutoTheta")
 LONGEST_SEASON = 24  # that statsforecast's ETS can hold

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting.problems import Draw, Forecasting
-from holdfast.systems.gbrt_forecasting.seasons import season_of
 from holdfast.systems.gbrt_forecasting.splits import OneSeries
 
 if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.panel import Panel
+    from holdfast.data.series.panel import Panel
 
 MOST_ROWS = 20_000  # windows fitted on; more series are thinned to about as many
 FORECASTS = 12  # in the test part at least, so that verdicts can be bootstrapped in blocks of two
@@ -72,7 +72,7 @@ class OwnSeries(Forecasting):
         return _fingerprint(self.path)
 
     def panel(self, draw: Draw) -> Sequence[OneSeries]:
-        from holdfast.systems.gbrt_forecasting.calendar_features import calendar_features, choose_features
+        from holdfast.data.series.calendar_features import calendar_features, choose_features
 
         panel = _panel(self.path, self.fingerprint())
         names = choose_features("auto", panel.clock)
@@ -98,7 +98,7 @@ def _fingerprint(path: str) -> str:
 @functools.lru_cache(maxsize=1)
 def _panel(path: str, fingerprint: str) -> Panel:
     """Read once per process, and again when the file changes."""
-    from holdfast.systems.gbrt_forecasting.tables import read_series
+    from holdfast.data.series.tables import read_series
 
     return read_series(Path(path))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.systems.gbrt_forecasting.clock import DAY_US, Clock
+from holdfast.data.series.clock import DAY_US, Clock
 
 CALENDAR = {"W": 52, "M": 12, "Q": 4, "B": 5, "Y": 1}  # first letter of frequencies that are no fixed time
 
@@ -14,7 +14,7 @@ def season_of(clock: Clock) -> int:
 
     Example:
         >>> import numpy as np, pandas as pd
-        >>> from holdfast.systems.gbrt_forecasting.clock import make_clock
+        >>> from holdfast.data.series.clock import make_clock
         >>> [
         ...     season_of(make_clock(pd.date_range("2024-01-01", periods=9, freq=f), np.zeros(9, int), None))
         ...     for f in ("15min", "h", "D", "W", "MS")

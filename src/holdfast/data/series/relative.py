@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.systems.gbrt_forecasting.panel import Panel
+from holdfast.data.series.panel import Panel
 from holdfast.validation import check_choice
 
 DIFFERENCES = (None, "last")

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.clock import Clock, make_clock
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.clock import Clock, make_clock
-from holdfast.systems.gbrt_forecasting.panel import Panel
 from holdfast.validation import as_array, check_array, check_choice, is_tensor
 
 ID, TIME, VALUE = "unique_id", "ds", "y"

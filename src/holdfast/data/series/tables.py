@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.data.series.arguments import read_training
+from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.inputs import read_training
-from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, extra_columns, is_long
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from holdfast.systems.gbrt_forecasting.panel import Panel
+    from holdfast.data.series.panel import Panel
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 
@@ -58,9 +58,9 @@ def as_series_table(
     Raises:
         InputError: a column that is named is not there.
     """
-    for option, name in (("--time", time), ("--target", target), ("--id", series)):
+    for argument, name in (("time", time), ("target", target), ("series", series)):
         if name is not None and name not in frame.columns:
-            raise InputError(option, f"must be one of {', '.join(map(str, frame.columns))}", name)
+            raise InputError(argument, f"must be one of {', '.join(map(str, frame.columns))}", name)
     renamed = {given: name for given, name in ((time, TIME), (target, VALUE), (series, ID)) if given is not None}
     # A column that is called ds, y or unique_id and was not asked for makes room for the one that was.
     crowded = [c for c in renamed.values() if c in frame.columns and c not in renamed]
@@ -95,7 +95,7 @@ def with_target(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     values = [c for c in frame.select_dtypes("number").columns if c != ID]
     if len(values) != 1:
-        raise InputError("--target", "must name one of several columns", ", ".join(map(str, values)) or "none")
+        raise InputError("target", "must name one of several columns", ", ".join(map(str, values)) or "none")
     frame = frame.rename(columns={values[0]: VALUE})
     return frame if TIME in frame.columns else frame.reset_index()
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from holdfast.data.series.covariates import join
+from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long, read_panel
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.covariates import join
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.series import ID, TIME, VALUE, extra_columns, is_long, read_panel
 
 
 def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | None, fill: str | None) -> Panel:

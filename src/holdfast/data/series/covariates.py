@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.long_wide import ID, TIME, numbers, read_times
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.panel import Panel
-from holdfast.systems.gbrt_forecasting.series import ID, TIME, numbers, read_times
 from holdfast.validation import check_array, is_tensor
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from holdfast.systems.gbrt_forecasting.clock import Clock
+from holdfast.data.series.clock import Clock
 
 
 @dataclass(frozen=True)

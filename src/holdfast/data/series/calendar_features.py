@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.clock import DAY_US, Clock
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.clock import DAY_US, Clock
 from holdfast.validation import check_choice
 
 FEATURES: dict[str, tuple[Callable[[pd.DatetimeIndex], Any], int, int]] = {

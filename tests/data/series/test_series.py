@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.data.series.arguments import read_training
+from holdfast.data.series.calendar_features import calendar_features, choose_features
+from holdfast.data.series.clock import make_clock
+from holdfast.data.series.covariates import join, known_ahead
+from holdfast.data.series.long_wide import read_panel
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting import WindowForecaster, calendar_features
-from holdfast.systems.gbrt_forecasting.calendar_features import choose_features
-from holdfast.systems.gbrt_forecasting.clock import make_clock
-from holdfast.systems.gbrt_forecasting.covariates import join, known_ahead
-from holdfast.systems.gbrt_forecasting.series import read_panel
 
 
 def table(**series: int) -> pd.DataFrame:
@@ -100,17 +100,6 @@ def test_automatic_features_suit_the_frequency() -> None:
     assert (chosen("W"), chosen("MS"), chosen("QS"), chosen("YS")) == (("week",), ("month",), ("quarter",), ())
 
 
-def test_local_time_makes_the_calendar() -> None:
-    """A load that follows the clock on the wall follows it through the change to summer time."""
-    times = pd.date_range("2024-01-01", periods=24 * 140, freq="h", tz="Europe/Berlin")
-    y = (times.hour == 8).astype(float)
-    found = WindowForecaster(1, 1, calendar=("hour",)).fit(pd.Series(y, index=times))
-    for hour, wanted in ((6, 0), (7, 1), (8, 0)):
-        end = pd.Timestamp("2024-06-01", tz="Europe/Berlin") + pd.Timedelta(hours=hour)
-        window = pd.DataFrame({"ds": [end], "y": [0.0]})
-        assert found.predict(y=window)["yhat"][0] == pytest.approx(wanted, abs=0.2)
-
-
 # --------------------------------------------------------------------------------------------------------- wrong input
 def frame(**changes: object) -> pd.DataFrame:
     ds = pd.date_range("2024-01-01", periods=40)
@@ -132,7 +121,6 @@ def with_value(value: float, at: int = 7) -> pd.DataFrame:
 ZONES = pd.Series([*pd.date_range("2024-01-01", periods=39, tz="UTC").astype(str), "2024-02-09 00:00:00+05:00"])
 DAYS = [str(day.date()) for day in pd.date_range("2024-01-01", periods=40)]
 WRONG = {
-    "too short": (table(long=40, short=9, tiny=3), "y, unique_id 'short'", "6 + 4 = 10 steps", "9 steps (2 of 3"),
     "empty table": (frame().iloc[:0], "y", "must not be empty", "without rows"),
     "empty array": (np.empty(0), "y", "must not be empty", "shape (0,)"),
     "empty wide table": (pd.DataFrame(index=range(40)), "y", "must not be empty", "(40, 0)"),
@@ -213,7 +201,7 @@ WRONG = {
 def test_wrong_series_are_named(case: str) -> None:
     y, argument, rule, received = WRONG[case]
     with pytest.raises(InputError) as caught:
-        WindowForecaster(6, 4).fit(y)
+        read_training(y, None, None, freq=None, fill=None)
     assert caught.value.argument == argument
     assert rule in caught.value.rule
     assert received in str(caught.value)
@@ -257,7 +245,7 @@ COVARIATES = {
 def test_wrong_covariates_are_named(case: str) -> None:
     given, argument, rule = COVARIATES[case]
     with pytest.raises(InputError) as caught:
-        WindowForecaster(6, 4).fit(frame(), **given)
+        read_training(frame(), **{"X": None, "X_future": None, **given}, freq=None, fill=None)
     assert caught.value.argument == argument
     assert rule in caught.value.rule
 
