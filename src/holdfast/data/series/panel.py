@@ -94,6 +94,13 @@ class Panel:
         values = self.future[np.minimum(wanted, len(self.y) - 1)]
         return np.where(inside[:, :, None], values, np.float32(np.nan))
 
+    def mean_step(self) -> np.ndarray:
+        """(S,) mean absolute difference from one step to the next: the error of the last value one step ahead."""
+        steps = np.abs(np.diff(self.y, prepend=self.y[:1]))
+        steps[self.offsets] = 0
+        series = np.repeat(np.arange(self.count), self.lengths)
+        return np.bincount(series, steps, self.count) / np.maximum(self.lengths - 1, 1)
+
     def frame(self) -> pd.DataFrame:
         """The series as a long table: unique_id, ds, y."""
         series = np.repeat(np.arange(self.count), self.lengths)
