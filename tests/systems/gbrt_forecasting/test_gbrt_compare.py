@@ -11,19 +11,18 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from holdfast.baselines.forecasting import networks as nets
+from holdfast.baselines.forecasting.network_regressor import NetworkRegressor
 from holdfast.data.series.long_wide import read_panel
 from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
+from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting import compare as module
 from holdfast.systems.gbrt_forecasting import contenders as part_module
-from holdfast.systems.gbrt_forecasting import nets
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.cli import app
 from holdfast.systems.gbrt_forecasting.compare import Comparison, compare_forecasters, forecast_ahead
 from holdfast.systems.gbrt_forecasting.compare_cli import print_table
 from holdfast.systems.gbrt_forecasting.compare_page import cells, render
-from holdfast.systems.gbrt_forecasting.contenders import Repeat
-from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, latest, steps_within
 
 STEPS = {"DLinear": 5, "LSTM": 5}
 
@@ -180,23 +179,6 @@ def test_the_page_holds_every_number_and_nothing_foreign(small: Comparison) -> N
 
 
 # -------------------------------------------------------------------------------------------------------------- parts
-def test_repeat_goes_round() -> None:
-    part = Repeat(season=3, lookback=4)
-    rows = np.array([[9.0, 1.0, 2.0, 3.0, 0.5]])
-    assert part.predict(part.fit_joint(rows, np.zeros((1, 7)), 0, 1), rows).tolist() == [[1, 2, 3, 1, 2, 3, 1]]
-
-
-def test_the_network_learns_a_line_and_takes_missing_covariates() -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(500, 6)).astype(np.float32)
-    targets = rows[:, :4].sum(1, keepdims=True) * np.array([[1.0, 2.0]], np.float32)
-    rows[::5, 5] = np.nan
-    part = NetworkRegressor(nets.DLinear, 4, steps=150, lr=5e-2)
-    found = part.predict(part.fit_joint(rows, targets, 0, 1), rows)
-    assert np.abs(found - targets).mean() < 0.1 * targets.std()
-    brief = NetworkRegressor(nets.DLinear, 4, steps=10)
-    once, again = (brief.predict(brief.fit_joint(rows, targets, 0, 1), rows) for _ in range(2))
-    np.testing.assert_array_equal(once, again)
 
 
 def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +190,7 @@ def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatc
         return 0.01 if self.net is nets.LSTM else 0.001
 
     monkeypatch.setattr(NetworkRegressor, "seconds_per_step", cost)
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.network_regressor.FEWEST", 1)
+    monkeypatch.setattr("holdfast.baselines.forecasting.network_regressor.FEWEST", 1)
     found = compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2)
     took = next(e.fit_seconds for e in found.entries if e.name == "GBRT")
     assert found.steps == {"DLinear": int(took / 2 / 0.001), "LSTM": int(took / 2 / 0.01)}
@@ -218,57 +200,11 @@ def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatc
     pd.testing.assert_frame_equal(found.table()[numbers], again.table()[numbers])
 
 
-def test_the_cost_of_a_step_is_that_of_training() -> None:
-    cheap = NetworkRegressor(nets.DLinear, 8).seconds_per_step(2, 3)
-    assert 1e-5 < cheap < 0.1
-    assert steps_within(1.0, 0.001) == 1000
-
-
 @pytest.mark.parametrize("steps", [{"DLinear": 5}, {"DLinear": 5, "LSTM": 5, "MLP": 5}, {"DLinear": 5, "LSTM": 0}])
 def test_steps_that_cannot_be(steps: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "contenders", None)  # refused before anything is fitted
     with pytest.raises(InputError, match="steps"):
         compare_forecasters(panel(90, 1), 2, lookback=8, cutoffs=2, steps=steps)
-
-
-def test_weights_are_chosen_on_the_latest_windows_whose_targets_nobody_trains_on() -> None:
-    when = np.tile(np.arange(100), 3)  # three series
-    trains, checks = latest(when, 5)
-    assert checks is not None
-    assert when[checks].min() > when[trains].max() + 5 - 1
-    assert set(when[checks]) == set(range(90, 100))
-    trains, checks = latest(np.arange(20), 15)  # nothing would be left to train on
-    assert checks is None
-    assert np.array_equal(when[trains], when)
-
-
-def test_long_training_is_undone_where_it_harms() -> None:
-    """On pure noise every step after the first few only learns the noise by heart."""
-    rng = np.random.default_rng(1)
-    rows, targets = rng.normal(size=(150, 12)).astype(np.float32), rng.normal(size=(150, 2)).astype(np.float32)
-    unseen = rng.normal(size=(2000, 12)).astype(np.float32)
-    part = NetworkRegressor(nets.MLP, 12, steps=150, lr=2e-2)
-    chosen = part.predict(part.fit_joint(rows, targets, 0, 1, when=np.arange(150)), unseen)
-    last = part.predict(part.fit_joint(rows, targets, 0, 1), unseen)
-    assert np.square(chosen).mean() < 0.5 * np.square(last).mean()  # the best forecast is 0
-
-
-def test_statistical_models_forecast_every_cutoff() -> None:
-    pytest.importorskip("statsforecast")
-    from holdfast.systems.gbrt_forecasting.backtest import Origin
-    from holdfast.systems.gbrt_forecasting.local_models import local_backtest, local_forecasts, local_model
-
-    data, origin = panel(70), Origin(2, 4)
-    found = local_backtest("AutoTheta", data, origin, 4, 7, lambda done, of: None)
-    assert len(found.frame) == 2 * 2 * 4
-    table = wide(70)
-    row = found.frame[(found.frame["unique_id"] == "shop <1>") & (found.frame["step"] == 4)].iloc[0]
-    past = table.loc[: row["cutoff"], "shop <1>"].to_numpy()
-    expected = local_model("AutoTheta", 7).forecast(y=past, h=4, level=[80])
-    assert (row["yhat"], row["q10"]) == pytest.approx((expected["mean"][3], expected["lo-80"][3]))
-    assert row["y"] == table.loc[row["ds"], "shop <1>"]
-    ahead = local_forecasts("AutoTheta", data, 4, 7)
-    assert ahead["ds"].min() == table.index[-1] + pd.Timedelta(days=1)
 
 
 # --------------------------------------------------------------------------------------------------------------- verb

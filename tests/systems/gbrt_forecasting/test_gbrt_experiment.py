@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.baselines.forecasting import networks as nets
 from holdfast.errors import InputError
 from holdfast.experiment import Scale
-from holdfast.systems.gbrt_forecasting import nets
 from holdfast.systems.gbrt_forecasting.arms import (
     BoostedTrees,
     ForecastArm,
@@ -149,7 +149,7 @@ def test_ridge_is_the_closed_form(relative: bool) -> None:
 def test_trees_are_scikit_learns_on_the_columns_they_are_given(columns: str, kept: range) -> None:
     from sklearn.multioutput import MultiOutputRegressor
 
-    from holdfast.systems.gbrt_forecasting.boosters import HistTrees
+    from holdfast.regressors.boosters import HistTrees
 
     train, test = part(200, seed=3), part(9, seed=4)
     arm = BoostedTrees(columns=columns, trees=5, depth=3)  # type: ignore[arg-type]

@@ -10,10 +10,10 @@ import pytest
 from holdfast.data.series.long_wide import read_panel
 from holdfast.data.series.relative import SeriesScale
 from holdfast.data.series.windows import window_ends
+from holdfast.regressors.base import Progress, Regressor, RowSource
+from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting import WindowForecaster
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.design import Origins
-from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
 
 COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
 
@@ -76,10 +76,3 @@ def test_a_bounded_fit_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch) -
     peak, _ = peak_of(lambda: model._fit(series))
     assert streaming.seen == rows
     assert peak < bound
-
-
-def test_rows_asked_for_one_by_one_are_those_of_the_blocks() -> None:
-    table = np.random.default_rng(0).normal(size=(23, 3))
-    source = RowSource(23, 5, lambda part: table[part], lambda k: table[:, k])
-    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), table)
-    np.testing.assert_array_equal(np.stack([source.row(k) for k in (22, 3, 4, 5, 0)]), table[[22, 3, 4, 5, 0]])

@@ -10,19 +10,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from holdfast.data.batches import Batches
+from holdfast.baselines.forecasting.naive import repeated
+from holdfast.baselines.forecasting.networks import Forecast
+from holdfast.baselines.forecasting.scaling import WindowScaling
+from holdfast.baselines.forecasting.training import train_network
 from holdfast.errors import InputError
-from holdfast.randomness import seeded
-from holdfast.systems.gbrt_forecasting import nets
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Trees, XGBoostTrees
+from holdfast.regressors.boosters import HistTrees, Trees, XGBoostTrees
 from holdfast.systems.gbrt_forecasting.splits import Part
-from holdfast.training import fit
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -74,8 +73,7 @@ class SeasonalNaive(ForecastArm):
     """Every step ahead is the value one season before it, or as many seasons as it takes to have been seen."""
 
     def fit(self, train: Part, job: Job) -> Predict:
-        steps = np.arange(train.targets.shape[1]) % job.season
-        return lambda rows: rows[:, job.lookback - job.season + steps]
+        return lambda rows: repeated(rows, job.lookback, job.season, train.targets.shape[1])
 
 
 @dataclass(frozen=True)
@@ -85,45 +83,6 @@ class Mean(ForecastArm):
     def fit(self, train: Part, job: Job) -> Predict:
         mean = train.targets.mean(dtype=np.float64)
         return lambda rows: np.full((len(rows), train.targets.shape[1]), mean)
-
-
-# ------------------------------------------------------------------------------------------------------------- scaling
-class _Scaling:
-    """Rows and targets in the units a linear model or a network likes, and forecasts back.
-
-    Windows and targets share one mean and one spread, covariates have their own. With `relative`, windows and targets
-    are differences to the window's last value.
-    """
-
-    def __init__(self, train: Part, lookback: int, relative: bool) -> None:
-        self._w, self._relative = lookback, relative
-        window = self._centred(train.rows)
-        self._mean = 0.0 if relative else float(window.mean())
-        self._spread = float(window.std()) or 1.0
-        covariates = train.rows[:, lookback:].astype(np.float64)
-        self._x_mean, spread = covariates.mean(0), covariates.std(0)
-        self._x_spread = np.where(spread > 0, spread, 1.0)
-
-    def _centred(self, rows: np.ndarray) -> np.ndarray:
-        window = rows[:, : self._w].astype(np.float64)
-        return window - window[:, -1:] if self._relative else window
-
-    def inputs(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(windows (n, w), covariates (n, M)) float32."""
-        window = (self._centred(rows) - self._mean) / self._spread
-        covariates = (rows[:, self._w :] - self._x_mean) / self._x_spread
-        return window.astype(np.float32), covariates.astype(np.float32)
-
-    def targets(self, part: Part) -> np.ndarray:
-        """(n, h) float32."""
-        return ((part.targets - self._base(part.rows)) / self._spread).astype(np.float32)
-
-    def back(self, forecasts: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """(n, h) in the units of the series."""
-        return forecasts * self._spread + self._base(rows)
-
-    def _base(self, rows: np.ndarray) -> np.ndarray | float:
-        return rows[:, self._w - 1 : self._w].astype(np.float64) if self._relative else self._mean
 
 
 # ---------------------------------------------------------------------------------------------------------- regression
@@ -142,15 +101,15 @@ class RidgeDirect(ForecastArm):
     def fit(self, train: Part, job: Job) -> Predict:
         from sklearn.linear_model import Ridge
 
-        scaling = _Scaling(train, job.lookback, self.relative)
+        scaling = WindowScaling(train.rows, job.lookback, self.relative)
         model = Ridge(alpha=self.alpha * len(train.rows))
-        model.fit(np.concatenate(scaling.inputs(train.rows), axis=1), scaling.targets(train))
+        model.fit(np.concatenate(scaling.inputs(train.rows), axis=1), scaling.targets(train.rows, train.targets))
         return lambda rows: scaling.back(model.predict(np.concatenate(scaling.inputs(rows), axis=1)), rows)
 
 
 @dataclass(frozen=True)
 class Network(ForecastArm):
-    """A network of `nets`, trained on the squared error with AdamW and a rate that falls to zero as half a cosine.
+    """A network of `baselines.forecasting.networks`, trained as `baselines.forecasting.training` says.
 
     Attributes:
         net: its class.
@@ -159,7 +118,7 @@ class Network(ForecastArm):
         relative: windows and targets relative to the last value.
     """
 
-    net: type[nets.Forecast]
+    net: type[Forecast]
     steps: int = 1500
     batch: int = 64
     lr: float = 3e-3
@@ -167,39 +126,28 @@ class Network(ForecastArm):
     relative: bool = False
 
     def fit(self, train: Part, job: Job) -> Predict:
-        scaling = _Scaling(train, job.lookback, self.relative)
-        window, covariates = (torch.from_numpy(part) for part in scaling.inputs(train.rows))
-        with seeded(job.seed("init")):
-            make: Callable[..., nets.Forecast] = self.net
-            net = make(window.shape[1], covariates.shape[1], train.targets.shape[1])
-        tensors = {"window": window, "covariates": covariates, "target": torch.from_numpy(scaling.targets(train))}
-        steps = self.steps if job.steps is None else min(self.steps, job.steps)
-        trained = fit(
-            nets.Regression(net, self.lr, self.weight_decay),
-            Batches(tensors, min(self.batch, len(window)), job.seed("batches")),
-            steps=steps,
-            seed=job.seed("augment"),
-            schedule=half_cosine,
-            clip=1.0,
+        scaling = WindowScaling(train.rows, job.lookback, self.relative)
+        parts = (*scaling.inputs(train.rows), scaling.targets(train.rows, train.targets))
+        trained = train_network(
+            self.net,
+            dict(zip(("window", "covariates", "target"), map(torch.from_numpy, parts), strict=True)),
+            steps=self.steps if job.steps is None else min(self.steps, job.steps),
+            batch=self.batch,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            seed=job.seed,
             device=job.device,
             on_step=job.on_step,
-            log_every=max(1, steps // 10),
         )
-        made = trained.learner.net
-        assert isinstance(made, nets.Forecast)
+        net: Any = trained.learner.net
 
         def predict(rows: np.ndarray) -> np.ndarray:
             with torch.no_grad():
                 window, covariates = (torch.from_numpy(part).to(job.device) for part in scaling.inputs(rows))
-                forecasts: Tensor = made(window, covariates)
+                forecasts = net(window, covariates)
             return scaling.back(forecasts.cpu().numpy().astype(np.float64), rows)
 
         return predict
-
-
-def half_cosine(progress: float) -> float:
-    """1 at the start, 0 at the end."""
-    return float(0.5 + 0.5 * np.cos(np.pi * progress))
 
 
 Columns = Literal["all", "window", "point"]
@@ -277,5 +225,4 @@ __all__ = [
     "PublishedTrees",
     "RidgeDirect",
     "SeasonalNaive",
-    "half_cosine",
 ]

@@ -241,7 +241,7 @@ def _forecaster(
     jobs: int,
     seed: int,
 ) -> WindowForecaster:
-    from holdfast.systems.gbrt_forecasting.boosters import NAMES
+    from holdfast.regressors.boosters import NAMES
     from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
 
     if estimator not in NAMES:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from holdfast.baselines.forecasting.statistical import MODELS, compiled, local_backtest, local_forecasts
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError, MissingExtra
-from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
+from holdfast.metrics.backtests import Backtest, Origin
+from holdfast.systems.gbrt_forecasting.backtest import run_backtest
 from holdfast.systems.gbrt_forecasting.contenders import (
     NETWORKS,
     TREES,
@@ -24,7 +26,6 @@ from holdfast.systems.gbrt_forecasting.contenders import (
     contenders,
     networks,
 )
-from holdfast.systems.gbrt_forecasting.local_models import MODELS, compiled, local_backtest, local_forecasts
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:

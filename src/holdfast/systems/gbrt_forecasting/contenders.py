@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from holdfast.baselines.forecasting.naive import Repeat
+from holdfast.baselines.forecasting.network_regressor import NetworkRegressor, steps_within
 from holdfast.data.series.panel import Panel
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees, Regressor
-from holdfast.systems.gbrt_forecasting.conformal import SplitConformal
+from holdfast.metrics.conformal import SplitConformal
+from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
-from holdfast.systems.gbrt_forecasting.network_regressor import NetworkRegressor, steps_within
 
 QUANTILES = (0.1, 0.9)
 FEWEST_CALIBRATE = 9  # windows that these quantiles need
@@ -27,32 +26,6 @@ NETWORKS = ("DLinear", "LSTM")
 FITS = 2  # of a forecaster with bands
 JOINT = "multi_output"
 RELATIVE = {"difference": "last", "scaling": "window-mean"}
-
-
-@dataclass(frozen=True)
-class Repeat(Regressor):
-    """The last `season` values of the window, over and over: the last value for 1, else the seasonal naive forecast.
-
-    Example:
-        >>> import numpy as np
-        >>> part = Repeat(season=2, lookback=3)
-        >>> part.predict(part.fit_joint(None, np.zeros((1, 5)), 0, 1), np.array([[1.0, 2.0, 3.0]])).tolist()
-        [[2.0, 3.0, 2.0, 3.0, 2.0]]
-    """
-
-    season: int
-    lookback: int
-
-    def check_joint(self) -> None:
-        """It forecasts all steps at once."""
-
-    def fit_joint(
-        self, rows: np.ndarray, targets: np.ndarray, seed: int, threads: int, when: np.ndarray | None = None
-    ) -> Any:
-        return targets.shape[1]
-
-    def predict(self, model: Any, rows: np.ndarray) -> np.ndarray:
-        return rows[:, self.lookback - self.season + np.arange(model) % self.season].astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -148,11 +121,11 @@ def networks(
         >>> [c.about for c in networks(12, 6, {"DLinear": 900, "LSTM": 400})]
         ['two linear maps, trained as a network for 900 steps', 'a recurrent network, 32 wide, trained for 400 steps']
     """
-    from holdfast.systems.gbrt_forecasting import nets
+    from holdfast.baselines.forecasting.networks import LSTM, DLinear, Forecast
 
-    kinds: dict[str, tuple[str, type[nets.Forecast]]] = {
-        "DLinear": ("two linear maps, trained as a network", nets.DLinear),
-        "LSTM": ("a recurrent network, 32 wide, trained", nets.LSTM),
+    kinds: dict[str, tuple[str, type[Forecast]]] = {
+        "DLinear": ("two linear maps, trained as a network", DLinear),
+        "LSTM": ("a recurrent network, 32 wide, trained", LSTM),
     }
     found = []
     for name in NETWORKS:

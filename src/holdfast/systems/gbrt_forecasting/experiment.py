@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from holdfast.baselines.forecasting import networks as nets
 from holdfast.experiment import (
     Arm,
     Cost,
@@ -35,7 +36,6 @@ from holdfast.experiment import (
     Tuning,
 )
 from holdfast.experiment.run import Run
-from holdfast.systems.gbrt_forecasting import nets
 from holdfast.systems.gbrt_forecasting.arms import (
     BoostedTrees,
     ForecastArm,

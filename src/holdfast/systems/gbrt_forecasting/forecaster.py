@@ -16,16 +16,17 @@ from holdfast.data.series.relative import Relative, SeriesScale
 from holdfast.data.series.windows import window_ends
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
-from holdfast.systems.gbrt_forecasting.backtest import Backtest, Origin, run_backtest
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees, as_regressor
-from holdfast.systems.gbrt_forecasting.conformal import (
+from holdfast.metrics.backtests import Backtest, Origin
+from holdfast.metrics.conformal import (
     SplitConformal,
     check_quantiles,
     conformal_offsets,
     quantile_name,
 )
+from holdfast.regressors.base import Regressor
+from holdfast.regressors.boosters import HistTrees, as_regressor
+from holdfast.systems.gbrt_forecasting.backtest import run_backtest
 from holdfast.systems.gbrt_forecasting.design import COVARIATES, Layout, Origins
-from holdfast.systems.gbrt_forecasting.regressors import Regressor
 from holdfast.systems.gbrt_forecasting.strategies import Fitting, Strategy, as_strategy
 from holdfast.validation import check_choice, check_integer
 
@@ -33,6 +34,12 @@ Progress = Callable[[int, int], None]
 ROOM = "holdfast.systems.gbrt_forecasting"
 # What models saved before hold -> where it is now
 MOVED = {
+    **{
+        f"{ROOM}.boosters:{name}": f"holdfast.regressors.boosters:{name}"
+        for name in ("HistTrees", "XGBoostTrees", "LightGBMTrees")
+    },
+    f"{ROOM}.conformal:SplitConformal": "holdfast.metrics.conformal:SplitConformal",
+    f"{ROOM}.contenders:Repeat": "holdfast.baselines.forecasting.naive:Repeat",
     f"{ROOM}.panel:Panel": "holdfast.data.series.panel:Panel",
     f"{ROOM}.clock:Clock": "holdfast.data.series.clock:Clock",
     f"{ROOM}.transforms:SeriesScale": "holdfast.data.series.relative:SeriesScale",

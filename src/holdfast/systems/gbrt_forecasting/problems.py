@@ -17,7 +17,7 @@ from holdfast.data.location import data_folder
 from holdfast.data.series.calendar_features import calendar_features
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
-from holdfast.systems.gbrt_forecasting.boosters import XGBoostTrees
+from holdfast.regressors.boosters import XGBoostTrees
 from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries
 
 Draw = Callable[[str], np.random.Generator]

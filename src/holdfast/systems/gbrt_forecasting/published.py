@@ -13,7 +13,7 @@ import numpy as np
 from holdfast.data.series.calendar_features import calendar_features
 from holdfast.data.series.datasets import read_matrix, read_nasdaq100, read_sml2010, target_from
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.boosters import XGBoostTrees
+from holdfast.regressors.boosters import XGBoostTrees
 from holdfast.systems.gbrt_forecasting.problems import SeriesFile
 from holdfast.systems.gbrt_forecasting.splits import OneSeries
 

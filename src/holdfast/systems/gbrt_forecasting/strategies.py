@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.regressors.base import Progress, Regressor, RowSource
 from holdfast.systems.gbrt_forecasting.design import Layout, Origins
-from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
 from holdfast.validation import check_choice
 
 PREDICTED = 1 << 26  # bytes of rows that are predicted at a time
@@ -163,7 +163,10 @@ class MultiOutput(Strategy):
         return horizon
 
     def check_regressor(self, regressor: Regressor) -> None:
-        regressor.check_joint()
+        if not regressor.several():
+            rule = "must be 'direct' or 'recursive' with this estimator, which predicts one number at a time"
+            other = "'multi_output' needs 'xgboost' or a scikit-learn regressor of several"
+            raise InputError("strategy", f"{rule}; {other}", "multi_output")
 
     def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
         fitting.refuse_beyond(origins, fitting.horizon, "with strategy 'multi_output'")
