@@ -35,7 +35,7 @@ from holdfast.systems.gbrt_forecasting import (
     rmse,
     window_rows,
 )
-from holdfast.systems.gbrt_forecasting.design import Origins
+from holdfast.systems.gbrt_forecasting.method import Origins
 
 LOOKBACK, HORIZON = 24, 12
 TREES, DEPTH = 50, 6

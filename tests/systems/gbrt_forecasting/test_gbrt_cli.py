@@ -12,7 +12,7 @@ from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import WindowForecaster, forecast_figure
 from holdfast.systems.gbrt_forecasting.cli import app
 from holdfast.systems.gbrt_forecasting.cli_files import write
-from holdfast.systems.gbrt_forecasting.figures import step_figure
+from holdfast.systems.gbrt_forecasting.tool.figures import step_figure
 
 NAMES = ["--time", "date", "--target", "sold", "--id", "shop"]
 FAST = ["--horizon", "3", "--lookback", "7", "--trees", "3"]

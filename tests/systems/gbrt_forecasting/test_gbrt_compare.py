@@ -17,12 +17,12 @@ from holdfast.data.series.long_wide import read_panel
 from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.regressors.boosters import HistTrees
-from holdfast.systems.gbrt_forecasting import compare as module
-from holdfast.systems.gbrt_forecasting import contenders as part_module
 from holdfast.systems.gbrt_forecasting.cli import app
-from holdfast.systems.gbrt_forecasting.compare import Comparison, compare_forecasters, forecast_ahead
 from holdfast.systems.gbrt_forecasting.compare_cli import print_table
-from holdfast.systems.gbrt_forecasting.compare_page import cells, render
+from holdfast.systems.gbrt_forecasting.tool import comparison as module
+from holdfast.systems.gbrt_forecasting.tool import contenders as part_module
+from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, compare_forecasters, forecast_ahead
+from holdfast.systems.gbrt_forecasting.tool.comparison_page import cells, render
 
 STEPS = {"DLinear": 5, "LSTM": 5}
 

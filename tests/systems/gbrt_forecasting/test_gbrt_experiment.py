@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.baselines.forecasting import networks as nets
+from holdfast.data.series.cuts import Cuts, OneSeries, Part, errors_by_case, in_turn
 from holdfast.errors import InputError
 from holdfast.experiment import Scale
-from holdfast.systems.gbrt_forecasting.arms import (
+from holdfast.systems.gbrt_forecasting.experiment import experiment
+from holdfast.systems.gbrt_forecasting.experiment.arms import (
     BoostedTrees,
     ForecastArm,
     Job,
@@ -26,11 +28,9 @@ from holdfast.systems.gbrt_forecasting.arms import (
     RidgeDirect,
     SeasonalNaive,
 )
-from holdfast.systems.gbrt_forecasting.claims import times
-from holdfast.systems.gbrt_forecasting.experiment import experiment
-from holdfast.systems.gbrt_forecasting.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.experiment.claims import times
+from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
 from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
-from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries, Part, errors_by_case, in_turn
 from holdfast.trials.plan import ExperimentSource, applicable
 from holdfast.trials.streams import Streams
 

@@ -23,7 +23,7 @@ from holdfast.systems.gbrt_forecasting import (
     rmse,
     window_rows,
 )
-from holdfast.systems.gbrt_forecasting.design import Origins
+from holdfast.systems.gbrt_forecasting.method import Origins
 
 SMALL = HistTrees(trees=5, depth=3, min_leaf=3)
 KINDS = [HistTrees(trees=8, min_leaf=2), XGBoostTrees(trees=8, min_leaf=2), LightGBMTrees(trees=8, min_leaf=2)]
@@ -342,7 +342,7 @@ def test_fitting_in_blocks_is_fitting_at_once(trees: HistTrees, monkeypatch: pyt
     needs(trees)
     table = long({"a": series(120, 1), "b": series(90, 2)})
     whole = WindowForecaster(6, 3, trees, difference="last").fit(table)
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.strategies.FEWEST", 16)
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.tool.fitting.FEWEST", 16)
     monkeypatch.setattr(Origins, "table", None)  # the table of all rows is never built
     with pytest.raises(InputError, match=r"max_bytes: must be at least .* the estimator itself holds") as refused:
         whole.clone().set_params(max_bytes=1).fit(table)

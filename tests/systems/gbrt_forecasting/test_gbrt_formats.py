@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.published import PRESETS, PUBLISHED, MatrixFile, Nasdaq100, preset
-from holdfast.systems.gbrt_forecasting.published import SML2010 as Sml
+from holdfast.systems.gbrt_forecasting.experiment.published import PUBLISHED, MatrixFile, Nasdaq100
+from holdfast.systems.gbrt_forecasting.experiment.published import SML2010 as Sml
+from holdfast.systems.gbrt_forecasting.tool.presets import PRESETS, preset
 
 SML = "# 1:Date 2:Time 3:Temperature_Comedor_Sensor 4:Temperature_Habitacion_Sensor\n"
 

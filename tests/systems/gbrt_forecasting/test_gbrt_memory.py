@@ -13,7 +13,7 @@ from holdfast.data.series.windows import window_ends
 from holdfast.regressors.base import Progress, Regressor, RowSource
 from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting import WindowForecaster
-from holdfast.systems.gbrt_forecasting.design import Origins
+from holdfast.systems.gbrt_forecasting.method import Origins
 
 COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
 
@@ -67,7 +67,7 @@ class Streaming(Regressor):
 
 
 def test_a_bounded_fit_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.strategies.FEWEST", 256)
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.tool.fitting.FEWEST", 256)
     series = panel()
     rows = COUNT * (STEPS - LOOKBACK - HORIZON + 1)
     streaming = Streaming()

@@ -15,7 +15,7 @@ from holdfast.systems.gbrt_forecasting.compare_cli import compare_
 from holdfast.systems.gbrt_forecasting.console import plain, print_scores, said, say, tell_importances
 
 if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -119,8 +119,8 @@ def predict(
 
     Example: `holdfast gbrt_forecasting predict model/ --out forecasts.csv --figure`
     """
-    from holdfast.systems.gbrt_forecasting.figures import forecast_figure
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure
 
     check_table(out)
     forecaster = WindowForecaster.load(model)
@@ -188,7 +188,7 @@ def backtest(
 
     Example: `holdfast gbrt_forecasting backtest sales.csv --time date --target sold --id shop --horizon 28`
     """
-    from holdfast.systems.gbrt_forecasting.figures import forecast_figure, step_figure
+    from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure, step_figure
 
     target_file = out or Path("backtest.csv")
     check_table(target_file)
@@ -242,7 +242,7 @@ def _forecaster(
     seed: int,
 ) -> WindowForecaster:
     from holdfast.regressors.boosters import NAMES
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
     if estimator not in NAMES:
         raise InputError("--estimator", f"must be one of {', '.join(NAMES)}", estimator)

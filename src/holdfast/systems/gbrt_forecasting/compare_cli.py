@@ -20,7 +20,7 @@ from holdfast.systems.gbrt_forecasting.console import said, say
 
 if TYPE_CHECKING:
     from holdfast.data.series.panel import Panel
-    from holdfast.systems.gbrt_forecasting.compare import Comparison
+    from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison
 
 OPTIONS = {"most_series": "--series"} | {
     name: f"--{name}" for name in ("horizon", "lookback", "season", "cutoffs", "steps", "seed")
@@ -56,7 +56,7 @@ def compare_(
     """
     from threadpoolctl import threadpool_limits
 
-    from holdfast.systems.gbrt_forecasting.compare import compare_forecasters, forecast_ahead
+    from holdfast.systems.gbrt_forecasting.tool.comparison import compare_forecasters, forecast_ahead
 
     if threads < 1:
         raise InputError("--threads", "must be at least 1", threads)
@@ -120,8 +120,8 @@ def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
 
     from holdfast.files import replacing, write_text
     from holdfast.report.svg import LIGHT
-    from holdfast.systems.gbrt_forecasting.compare_figures import drawings
-    from holdfast.systems.gbrt_forecasting.compare_page import write_page
+    from holdfast.systems.gbrt_forecasting.tool.comparison_figures import drawings
+    from holdfast.systems.gbrt_forecasting.tool.comparison_page import write_page
 
     out.mkdir(parents=True, exist_ok=True)
     write_page(found, out / "comparison.html", source, _again(found))
@@ -136,7 +136,7 @@ def _write(found: Comparison, ahead: Any, source: str, out: Path) -> None:
 
 def _again(found: Comparison) -> str:
     """The command that gives the same numbers on any machine: this one, with the steps that the networks took."""
-    from holdfast.systems.gbrt_forecasting.compare_page import steps_text
+    from holdfast.systems.gbrt_forecasting.tool.comparison_page import steps_text
 
     given = sys.argv[1:]
     return f"holdfast {shlex.join(given if '--steps' in given else [*given, '--steps', steps_text(found)])}"
@@ -162,7 +162,7 @@ def print_table(found: Comparison) -> None:
     """The table, with as many columns as the terminal has room for."""
     from rich.console import Console
 
-    from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS
+    from holdfast.systems.gbrt_forecasting.tool.comparison_page import COLUMNS
 
     console = Console()
     wide = console.options.update(width=1000)  # a measure is cut at the width that it is given
@@ -180,7 +180,7 @@ def _terminal_table(found: Comparison, shown: list[str]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    from holdfast.systems.gbrt_forecasting.compare_page import COLUMNS, cells
+    from holdfast.systems.gbrt_forecasting.tool.comparison_page import COLUMNS, cells
 
     table = Table(title=clean_line(f"{found.horizon} steps ahead, best first"), title_justify="left")
     table.add_column("forecaster", no_wrap=True)

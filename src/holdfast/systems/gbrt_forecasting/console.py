@@ -16,7 +16,7 @@ from holdfast.printable import clean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 SHOWN = ("rmse", "mae", "wape", "mase", "coverage", "n")  # of the scores, on a terminal of 80 columns
 # What the forecaster calls its arguments, and the options they come from here.

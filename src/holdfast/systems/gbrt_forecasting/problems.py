@@ -15,10 +15,10 @@ import numpy as np
 
 from holdfast.data.location import data_folder
 from holdfast.data.series.calendar_features import calendar_features
+from holdfast.data.series.cuts import Cuts, OneSeries
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.regressors.boosters import XGBoostTrees
-from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries
 
 Draw = Callable[[str], np.random.Generator]
 PAPERS_CALENDAR = ("month", "day", "hour", "dayofweek", "dayofyear", "week")

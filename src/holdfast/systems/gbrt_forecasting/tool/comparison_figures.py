@@ -24,7 +24,7 @@ from holdfast.report.canvas import (
 )
 from holdfast.report.lettering import fitted
 from holdfast.report.svg import THEMED, Palette
-from holdfast.systems.gbrt_forecasting.compare import Comparison, Entry
+from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, Entry
 
 MOST_SERIES = 4  # with figures of their own
 SHOWN = 3  # forecasters per series

@@ -14,7 +14,7 @@ from holdfast.errors import InputError
 from holdfast.metrics.backtests import Backtest, Origin
 
 if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 Progress = Callable[[int, int], None]
 

@@ -16,8 +16,8 @@ from holdfast.data.series.panel import Panel
 from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError, MissingExtra
 from holdfast.metrics.backtests import Backtest, Origin
-from holdfast.systems.gbrt_forecasting.backtest import run_backtest
-from holdfast.systems.gbrt_forecasting.contenders import (
+from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
+from holdfast.systems.gbrt_forecasting.tool.contenders import (
     NETWORKS,
     TREES,
     Contender,
@@ -29,7 +29,7 @@ from holdfast.systems.gbrt_forecasting.contenders import (
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 Progress = Callable[[str, int, int], None]
 MOST_WINDOWS = 30_000  # windows that are fitted on: beyond it, only the latest steps of the series are

@@ -25,9 +25,9 @@ from holdfast.metrics.conformal import (
 )
 from holdfast.regressors.base import Regressor
 from holdfast.regressors.boosters import HistTrees, as_regressor
-from holdfast.systems.gbrt_forecasting.backtest import run_backtest
-from holdfast.systems.gbrt_forecasting.design import COVARIATES, Layout, Origins
-from holdfast.systems.gbrt_forecasting.strategies import Fitting, Strategy, as_strategy
+from holdfast.systems.gbrt_forecasting.method import Fitting, Layout, Origins, Strategy
+from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
+from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy, check_layout, check_regressor, fit_within
 from holdfast.validation import check_choice, check_integer
 
 Progress = Callable[[int, int], None]
@@ -38,6 +38,8 @@ MOVED = {
         f"{ROOM}.boosters:{name}": f"holdfast.regressors.boosters:{name}"
         for name in ("HistTrees", "XGBoostTrees", "LightGBMTrees")
     },
+    **{f"{ROOM}.strategies:{name}": f"{ROOM}.method:{name}" for name in ("Direct", "MultiOutput", "Recursive")},
+    f"{ROOM}.forecaster:WindowForecaster": f"{ROOM}.estimator:WindowForecaster",
     f"{ROOM}.conformal:SplitConformal": "holdfast.metrics.conformal:SplitConformal",
     f"{ROOM}.contenders:Repeat": "holdfast.baselines.forecasting.naive:Repeat",
     f"{ROOM}.panel:Panel": "holdfast.data.series.panel:Panel",
@@ -165,16 +167,16 @@ class WindowForecaster(Estimator):
             raise InputError(f"y, unique_id {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps{more}")
         regressor, strategy = as_regressor(self.estimator), as_strategy(self.strategy)
         layout = self._layout(panel)
-        strategy.check(layout)
+        check_layout(strategy, layout)
         quantiles = check_quantiles(self.quantiles)
-        fitting = Fitting(regressor, h, self.random_state, self.n_jobs, self.max_bytes, progress or _silent)
+        fitting = Fitting(regressor, h, self.random_state, self.n_jobs, progress or _silent)
         known = SeriesScale.of(panel) if self.scaling else None
         offsets, scale, models = None, None, None
         if quantiles:
             offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
         if models is None:
             origins = Origins(panel, layout, window_ends(panel.lengths, w, strategy.trained(h)), known)
-            models = strategy.fit(origins, fitting)
+            models = fit_within(strategy, origins, fitting, self.max_bytes)
         self._forget()
         self.models_, self.series_scale_ = models, known
         self.offsets_, self.residual_scale_ = offsets, scale
@@ -191,7 +193,7 @@ class WindowForecaster(Estimator):
         conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
         known = SeriesScale.of(past).for_(panel) if self.scaling else None
-        models = strategy.fit(Origins(panel, layout, trains, known), fitting)
+        models = fit_within(strategy, Origins(panel, layout, trains, known), fitting, self.max_bytes)
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
         came = panel.y[calibrates[:, None] + np.arange(1, self.horizon + 1)]
@@ -217,9 +219,9 @@ class WindowForecaster(Estimator):
     def _check_settings(self) -> None:
         check_integer(self.horizon, "horizon", low=1)  # first: the lookback may follow from it
         check_integer(self.lookback, "lookback", low=1)
-        check_choice(self.covariates, COVARIATES, "covariates")
+        check_choice(self.covariates, ("last", "all", "none"), "covariates")
         Relative(self.difference, self.scaling)
-        as_strategy(self.strategy).check_regressor(as_regressor(self.estimator))
+        check_regressor(as_strategy(self.strategy), as_regressor(self.estimator))
         check_quantiles(self.quantiles)
         if self.conformal is not None and not isinstance(self.conformal, SplitConformal):
             raise InputError("conformal", "must be a SplitConformal or None", self.conformal)

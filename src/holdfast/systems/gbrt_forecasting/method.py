@@ -1,9 +1,28 @@
-"""The regression table of many series: which columns it has, and its rows, built a block at a time."""
+"""Window-based gradient-boosted trees: windows of the past as rows of a table, and models of the steps ahead.
+
+Elsayed, Thyssens, Rashed, Jomaa, Schmidt-Thieme, "Do We Really Need Deep Learning Models for Time Series Forecasting?",
+2021, arXiv 2101.02118, section 3. Reference code: Daniela-Shereen/GBRT-for-TSF (no licence; nothing copied).
+
+Symbols: y series, x covariates, w lookback, h horizon, t the last observed step of a window.
+    φ_t = [y_{t-w+1}, …, y_t, x_t]     an instance: all w values of the window, the covariates of its last step alone
+    targets (y_{t+1}, …, y_{t+h})      a series of T steps has T - w - h + 1 instances; those of all series are pooled
+    f_k(φ_t) ≈ y_{t+k}, k = 1, …, h    a boosted-tree regressor for each step ahead, on the same rows, squared error
+
+`Origins` builds the rows, `Direct` is the paper's strategy; `window_rows` in `data.series.windows` gives the windows of
+one series as arrays.
+
+Beyond the paper: covariates of all steps of the window or known for the steps ahead; lags and targets relative to a
+level and in units of a scale (`data.series.relative`), as trees do not extrapolate; one model for all steps ahead
+(`MultiOutput`), or one of the next step that is applied to its own forecasts (`Recursive`).
+Differences from the reference code: its exchange script loses windows where w != h and its PeMS script loses the last h
+of them; ours follows the definition. `scale_pos_weight`, which it sets, means nothing in regression.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,10 +30,12 @@ from holdfast.data.series.calendar_features import CalendarTable
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.relative import Relative, SeriesScale
 from holdfast.data.series.windows import blocks, gather_windows
+from holdfast.regressors.base import Progress, Regressor
 
-COVARIATES = ("last", "all", "none")
+PREDICTED = 1 << 26  # bytes of rows that are predicted at a time
 
 
+# ---------------------------------------------------------------------------------------------------------------- rows
 @dataclass(frozen=True)
 class Layout:
     """The columns of a row: lags, past covariates, calendar, known-future covariates.
@@ -182,4 +203,136 @@ def _relative(values: np.ndarray, level: np.ndarray, scale: np.ndarray, relative
         return values.astype(np.float32)
 
 
-__all__ = ["COVARIATES", "Layout", "Origins"]
+# ---------------------------------------------------------------------------------------------------------- strategies
+@dataclass(frozen=True)
+class Fitting:
+    """What all strategies need besides the data.
+
+    Attributes:
+        regressor: the kind of model.
+        horizon: h.
+        seed, threads: of the models.
+        progress: called with (models done, models).
+    """
+
+    regressor: Regressor
+    horizon: int
+    seed: int
+    threads: int
+    progress: Progress
+
+
+class Strategy:
+    """How h steps are forecast."""
+
+    name: ClassVar[str]
+    unbounded: ClassVar[bool] = False  # forecasts go beyond the horizon that was trained
+
+    def ahead(self, horizon: int) -> int:
+        """Steps ahead of which a row holds the known-future covariates."""
+        return 1
+
+    def trained(self, horizon: int) -> int:
+        """Steps after a window that training needs to know."""
+        return horizon
+
+    def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
+        """The models."""
+        raise NotImplementedError
+
+    def predict(self, models: list[Any], origins: Origins, regressor: Regressor, horizon: int) -> np.ndarray:
+        """(n, horizon) float64."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Direct(Strategy):
+    """A model for every step ahead, all with the same rows: the paper's.
+
+    With known-future covariates, the model of step k sees those of that step.
+    """
+
+    name: ClassVar[str] = "direct"
+
+    def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
+        regressor, h = fitting.regressor, fitting.horizon
+        rows, targets = origins.table(h, regressor.dtype)
+        if not origins.layout.future_names:
+            return regressor.fit_each(rows, targets, fitting.seed, fitting.threads, fitting.progress)
+        models = []
+        for k in range(h):
+            for part in origins.blocks():
+                origins.fill_future(part, rows[part], k + 1)
+            models.append(regressor.fit(rows, targets[:, k], fitting.seed, fitting.threads))
+            fitting.progress(k + 1, h)
+        return models
+
+    def predict(self, models: list[Any], origins: Origins, regressor: Regressor, horizon: int) -> np.ndarray:
+        out = np.empty((len(origins), horizon))
+        for part in origins.blocks(PREDICTED):
+            rows, level, scale = origins.inputs(part, regressor.dtype)
+            for k in range(horizon):
+                if k:
+                    origins.fill_future(part, rows, k + 1)
+                out[part, k] = level + scale * regressor.predict(models[k], rows)
+        return out
+
+
+@dataclass(frozen=True)
+class MultiOutput(Strategy):
+    """One model whose leaves hold all h steps: XGBoost, or a scikit-learn regressor with several outputs.
+
+    Rows hold the known-future covariates of all steps.
+    """
+
+    name: ClassVar[str] = "multi_output"
+
+    def ahead(self, horizon: int) -> int:
+        return horizon
+
+    def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
+        rows, targets = origins.table(fitting.horizon, fitting.regressor.dtype)
+        when = origins.panel.positions(origins.index, origins.series)
+        model = fitting.regressor.fit_joint(rows, targets, fitting.seed, fitting.threads, when)
+        fitting.progress(1, 1)
+        return [model]
+
+    def predict(self, models: list[Any], origins: Origins, regressor: Regressor, horizon: int) -> np.ndarray:
+        out = np.empty((len(origins), horizon))
+        for part in origins.blocks(PREDICTED):
+            rows, level, scale = origins.inputs(part, regressor.dtype)
+            found = regressor.predict(models[0], rows).reshape(len(rows), -1)
+            out[part] = level[:, None] + scale[:, None] * found[:, :horizon]
+        return out
+
+
+@dataclass(frozen=True)
+class Recursive(Strategy):
+    """A model of the next step, applied to its own forecasts; any number of steps ahead.
+
+    Past covariates are refused, since nobody knows them at the steps in between.
+    """
+
+    name: ClassVar[str] = "recursive"
+    unbounded: ClassVar[bool] = True
+
+    def trained(self, horizon: int) -> int:
+        return 1
+
+    def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
+        rows, targets = origins.table(1, fitting.regressor.dtype)
+        return fitting.regressor.fit_each(rows, targets, fitting.seed, fitting.threads, fitting.progress)
+
+    def predict(self, models: list[Any], origins: Origins, regressor: Regressor, horizon: int) -> np.ndarray:
+        out = np.empty((len(origins), horizon))
+        for part in origins.blocks(PREDICTED):
+            lags = origins.lags(part)
+            for k in range(horizon):
+                rows: np.ndarray = np.empty((len(lags), origins.layout.width), regressor.dtype)
+                level, scale = origins.fill(part, lags, rows, k)
+                out[part, k] = level + scale * regressor.predict(models[0], rows).reshape(-1)
+                lags = np.concatenate([lags[:, 1:], out[part, k : k + 1]], 1)
+        return out
+
+
+__all__ = ["Direct", "Fitting", "Layout", "MultiOutput", "Origins", "Recursive", "Strategy"]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from holdfast.data.series.cuts import OneSeries
 from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting.problems import Draw, Forecasting
-from holdfast.systems.gbrt_forecasting.splits import OneSeries
 
 if TYPE_CHECKING:
     from holdfast.data.series.panel import Panel

@@ -19,9 +19,9 @@ from holdfast.baselines.forecasting.naive import repeated
 from holdfast.baselines.forecasting.networks import Forecast
 from holdfast.baselines.forecasting.scaling import WindowScaling
 from holdfast.baselines.forecasting.training import train_network
+from holdfast.data.series.cuts import Part
 from holdfast.errors import InputError
 from holdfast.regressors.boosters import HistTrees, Trees, XGBoostTrees
-from holdfast.systems.gbrt_forecasting.splits import Part
 
 Predict = Callable[[np.ndarray], np.ndarray]
 

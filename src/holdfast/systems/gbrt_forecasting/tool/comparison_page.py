@@ -12,11 +12,11 @@ from holdfast.data.series.panel import describe
 from holdfast.files import write_text
 from holdfast.report import wording
 from holdfast.report.html import render_page
-from holdfast.systems.gbrt_forecasting.compare import Comparison
-from holdfast.systems.gbrt_forecasting.compare_figures import drawings
-from holdfast.systems.gbrt_forecasting.contenders import TREES
+from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison
+from holdfast.systems.gbrt_forecasting.tool.comparison_figures import drawings
+from holdfast.systems.gbrt_forecasting.tool.contenders import TREES
 
-PACKAGE = "holdfast.systems.gbrt_forecasting"
+PACKAGE = "holdfast.systems.gbrt_forecasting.tool"
 NOMINAL = 0.8
 # key, heading, what it is, whether smaller values come first when sorted
 COLUMNS = (
@@ -96,8 +96,8 @@ def render(comparison: Comparison, source: str, command: str = "") -> str:
         command: that makes the page again.
     """
     return render_page(
-        f"{PACKAGE}:compare.html.j2",
-        style=("theme.css", "page.css", f"{PACKAGE}:compare.css"),
+        f"{PACKAGE}:comparison.html.j2",
+        style=("theme.css", "page.css", f"{PACKAGE}:comparison.css"),
         script="page.js",
         source=source,
         verdict=comparison.verdict(),

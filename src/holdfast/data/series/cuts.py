@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from holdfast.data.series.windows import window_rows
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.windows import window_rows
 
 
 @dataclass(frozen=True)

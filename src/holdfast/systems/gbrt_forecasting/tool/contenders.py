@@ -17,7 +17,7 @@ from holdfast.baselines.forecasting.network_regressor import NetworkRegressor, s
 from holdfast.data.series.panel import Panel
 from holdfast.metrics.conformal import SplitConformal
 from holdfast.regressors.boosters import HistTrees
-from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 QUANTILES = (0.1, 0.9)
 FEWEST_CALIBRATE = 9  # windows that these quantiles need

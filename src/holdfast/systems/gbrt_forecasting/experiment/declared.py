@@ -17,11 +17,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from holdfast.baselines.forecasting import networks as nets
+from holdfast.baselines.forecasting.networks import LSTM, MLP, DLinear, Forecast, NHiTS
+from holdfast.data.series.cuts import Fold, Part, errors_by_case, in_turn
 from holdfast.experiment import (
     Arm,
     Cost,
@@ -31,12 +32,12 @@ from holdfast.experiment import (
     Metric,
     PerUnit,
     RootMeanSquare,
+    Run,
     Scalar,
     Scale,
     Tuning,
 )
-from holdfast.experiment.run import Run
-from holdfast.systems.gbrt_forecasting.arms import (
+from holdfast.systems.gbrt_forecasting.experiment.arms import (
     BoostedTrees,
     ForecastArm,
     Job,
@@ -47,8 +48,9 @@ from holdfast.systems.gbrt_forecasting.arms import (
     RidgeDirect,
     SeasonalNaive,
 )
-from holdfast.systems.gbrt_forecasting.claims import CLAIMS, CO2, DEEP, EXCHANGE, HOURLY, HUFL, NOISE, OT
-from holdfast.systems.gbrt_forecasting.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.experiment.claims import CLAIMS, CO2, DEEP, EXCHANGE, HOURLY, HUFL, NOISE, OT
+from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.experiment.published import PUBLISHED
 from holdfast.systems.gbrt_forecasting.problems import (
     ETTh1,
     ExchangeRates,
@@ -57,8 +59,6 @@ from holdfast.systems.gbrt_forecasting.problems import (
     WeeklyCO2,
     WhiteNoise,
 )
-from holdfast.systems.gbrt_forecasting.published import PUBLISHED
-from holdfast.systems.gbrt_forecasting.splits import Fold, Part, errors_by_case, in_turn
 
 # ------------------------------------------------------------------------------------------------------------- arms
 TREE_SPACE: Mapping[str, Sequence[Any]] = {"trees": (80, 160), "lr": (0.07, 0.15), "depth": (3, 4, 6)}
@@ -73,7 +73,7 @@ MAIN = (HOURLY, HUFL, OT)  # problems that every arm but the mean applies to
 FULL = tuple(PUBLISHED)
 
 
-def _network(net: type[nets.Forecast], about: str) -> Arm:
+def _network(net: type[Forecast], about: str) -> Arm:
     return Arm(Network(net), space=NET_SPACE, problems=(*MAIN, EXCHANGE, *FULL), about=about)
 
 
@@ -96,10 +96,10 @@ ARMS = {
         deterministic=True,
         about="linear regression of every step on the row",
     ),
-    "DLinear": _network(nets.DLinear, "two linear maps, of the moving average and of the rest"),
-    "LSTM": _network(nets.LSTM, "one recurrent layer of 32"),
-    "MLP": _network(nets.MLP, "two hidden layers of 64"),
-    "N-HiTS": _network(nets.NHiTS, "three blocks at three resolutions, 64 wide"),
+    "DLinear": _network(DLinear, "two linear maps, of the moving average and of the rest"),
+    "LSTM": _network(LSTM, "one recurrent layer of 32"),
+    "MLP": _network(MLP, "two hidden layers of 64"),
+    "N-HiTS": _network(NHiTS, "three blocks at three resolutions, 64 wide"),
     "GBRT": _trees("the paper's method: window and covariates of the last step", NOISE, CO2, EXCHANGE, *FULL),
     "GBRT - covariates": _trees("the window alone", columns="window"),
     "GBRT, point-wise": _trees("the last value and covariates: no window", columns="point"),
@@ -108,7 +108,7 @@ ARMS = {
         PublishedTrees(), problems=FULL, deterministic=True, about="XGBoost as the paper set it for each data set"
     ),
     "MLP, other seeds": Arm(
-        Network(nets.MLP),
+        Network(MLP),
         tuned_as="MLP",
         problems=(HOURLY,),
         reseed=1,
@@ -135,22 +135,24 @@ class Work(Scale):
     measured: tuple[str, ...] = ("test",)
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+ForecastRun = Run[ForecastArm, Forecasting, Work]
+
+
+def trial(run: ForecastRun) -> Iterator[Measurement]:
     """Fit the arm on the problem's past and measure its forecasts."""
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
-    problem, scale = cast(Forecasting, run.problem), cast(Work, run.scale)
-    panel = problem.panel(run.rng)
-    if "validation" in scale.measured:
-        forecasts, part, _ = forecast(run, [problem.cuts.choosing(panel)])
+    panel, cuts = run.problem.panel(run.rng), run.problem.cuts
+    if "validation" in run.scale.measured:
+        forecasts, part, _ = forecast(run, [cuts.choosing(panel)])
         yield Scalar("validation RMSE", float(np.sqrt(np.mean(errors_by_case(forecasts, part) ** 2))))
-    if "test" in scale.measured:
-        yield from tested(run, problem.cuts.testing(panel))
+    if "test" in run.scale.measured:
+        yield from tested(run, cuts.testing(panel))
 
 
-def forecast(run: Run, folds: Sequence[Fold]) -> tuple[np.ndarray, Part, float]:
+def forecast(run: ForecastRun, folds: Sequence[Fold]) -> tuple[np.ndarray, Part, float]:
     """Forecasts of all folds by the arm, fitted anew for each; what they are of; and the CPU seconds."""
-    problem, scale, arm = cast(Forecasting, run.problem), cast(Work, run.scale), cast(ForecastArm, run.arm)
+    problem, scale = run.problem, run.scale
     start, made = time.process_time(), []
     for number, fold in enumerate(folds):
         job = Job(
@@ -163,19 +165,19 @@ def forecast(run: Run, folds: Sequence[Fold]) -> tuple[np.ndarray, Part, float]:
             published=problem.published,
             on_step=functools.partial(_step, run, number, len(folds)),
         )
-        made.append(arm.fit(fold.train.thinned(scale.rows), job)(fold.test.rows))
+        made.append(run.arm.fit(fold.train.thinned(scale.rows), job)(fold.test.rows))
     return np.concatenate(made), in_turn([fold.test for fold in folds]), time.process_time() - start
 
 
-def _seed(run: Run, fold: int, name: str) -> int:
+def _seed(run: ForecastRun, fold: int, name: str) -> int:
     return run.seed(f"{name}, fold {fold}" if fold else name)
 
 
-def _step(run: Run, fold: int, folds: int, done: int, total: int) -> None:
+def _step(run: ForecastRun, fold: int, folds: int, done: int, total: int) -> None:
     run.step(fold * total + done, folds * total)
 
 
-def tested(run: Run, folds: Sequence[Fold]) -> Iterator[Measurement]:
+def tested(run: ForecastRun, folds: Sequence[Fold]) -> Iterator[Measurement]:
     """Errors of the arm on what is tested."""
     forecasts, part, seconds = forecast(run, folds)
     yield Cost("cpu_seconds", seconds)

@@ -1,6 +1,8 @@
 """Shared parts of forecasting that this system's users find under its name, too."""
 
 from holdfast.data.series.calendar_features import calendar_features as calendar_features
+from holdfast.data.series.windows import Windows as Windows
+from holdfast.data.series.windows import window_rows as window_rows
 from holdfast.metrics.backtests import Backtest as Backtest
 from holdfast.metrics.conformal import SplitConformal as SplitConformal
 from holdfast.metrics.conformal import conformal_offsets as conformal_offsets
