@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,10 @@ from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.cli import app
-from holdfast.systems.gbrt_forecasting.compare_cli import print_table
 from holdfast.systems.gbrt_forecasting.tool import comparison as module
 from holdfast.systems.gbrt_forecasting.tool import contenders as part_module
 from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, compare_forecasters, forecast_ahead
-from holdfast.systems.gbrt_forecasting.tool.comparison_page import cells, render
+from holdfast.systems.gbrt_forecasting.tool.comparison_page import cells, render, show_comparison
 
 STEPS = {"DLinear": 5, "LSTM": 5}
 
@@ -44,14 +45,14 @@ def panel(length: int = 130, series: int = 2) -> Panel:
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model that compiles, and few trees."""
     monkeypatch.setattr(module, "MODELS", ())
-    monkeypatch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=10))
+    monkeypatch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=4))
 
 
 @pytest.fixture(scope="module")
 def small() -> Comparison:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MODELS", ())
-        patch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=10))
+        patch.setattr(part_module, "HistTrees", functools.partial(HistTrees, trees=4))
         return compare_forecasters(panel(), 4, lookback=10, cutoffs=4, steps=STEPS)
 
 
@@ -178,9 +179,6 @@ def test_the_page_holds_every_number_and_nothing_foreign(small: Comparison) -> N
     assert page.count("<svg") == 2 + 2 * 3
 
 
-# -------------------------------------------------------------------------------------------------------------- parts
-
-
 def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their steps follow from the trees' time and the cost of a step, and the same steps give the same numbers."""
     asked = []
@@ -227,7 +225,7 @@ def test_the_verb_writes_page_tables_and_figures(tmp_path: Path) -> None:
 
 
 def test_the_terminal_shows_every_forecaster(small: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(small)
+    show_comparison(small)
     shown = capsys.readouterr().out
     assert all(row["name"] in shown and row["mase"]["text"] in shown for row in cells(small))
 
@@ -237,8 +235,10 @@ def test_the_terminal_shows_each_forecaster_in_one_line(
     width: int, small: Comparison, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    print_table(small)
-    lines = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_comparison(small)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    lines = shown.removesuffix(f"{small.verdict()}\n").splitlines()
     assert max(map(len, lines)) <= width
     for row in cells(small):
         assert sum(row["name"] in line and row["worse"]["text"] in line for line in lines) == 1

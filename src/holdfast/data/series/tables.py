@@ -45,7 +45,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def as_series_table(
-    frame: pd.DataFrame, time: str | None = None, target: str | None = None, series: str | None = None
+    frame: pd.DataFrame, time: str | None = None, target: str | None = None, id_: str | None = None
 ) -> pd.DataFrame:
     """A long table (unique_id, ds, y, ...) or a wide one (times in the index), from columns of any name.
 
@@ -53,15 +53,15 @@ def as_series_table(
         frame: as read.
         time: column of the time stamps; None = `ds`, or else the first column that is no number and holds times.
         target: column of the values; None = `y` in a long table, all columns of a wide one; see `with_target`.
-        series: column of the names of series; None = `unique_id`, or the one other column of text where times repeat.
+        id_: column of the names of series; None = `unique_id`, or the one other column of text where times repeat.
 
     Raises:
         InputError: a column that is named is not there.
     """
-    for argument, name in (("time", time), ("target", target), ("series", series)):
+    for argument, name in (("time", time), ("target", target), ("id", id_)):
         if name is not None and name not in frame.columns:
             raise InputError(argument, f"must be one of {', '.join(map(str, frame.columns))}", name)
-    renamed = {given: name for given, name in ((time, TIME), (target, VALUE), (series, ID)) if given is not None}
+    renamed = {given: name for given, name in ((time, TIME), (target, VALUE), (id_, ID)) if given is not None}
     # A column that is called ds, y or unique_id and was not asked for makes room for the one that was.
     crowded = [c for c in renamed.values() if c in frame.columns and c not in renamed]
     frame = frame.drop(columns=crowded).rename(columns=renamed)

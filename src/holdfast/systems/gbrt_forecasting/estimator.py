@@ -69,7 +69,7 @@ class WindowForecaster(Estimator):
         quantiles: to forecast besides the mean, (0.1, 0.9) for example; calibrated on windows left out of training.
         conformal: how; None = the defaults of `SplitConformal`.
         freq: frequency of the series as pandas names it; None = found from the time stamps.
-        fill: "forward" or "zero" fills gaps; None refuses them.
+        fill: how gaps are filled: "forward" or "zero"; None = they are refused.
         max_bytes: bound on what a fit adds to memory: the table of windows and what the booster holds, by measured
             formulas. Where both do not fit, "xgboost" and "lightgbm" are fitted on blocks of rows, others refuse, as
             all do where not even that fits. Of other regressors only the table is counted; y itself and the calibration
@@ -154,7 +154,7 @@ class WindowForecaster(Estimator):
             InputError: an argument breaks a rule; the message names the series, the column and how many.
             MissingExtra: the estimator's library is not installed.
         """
-        self._check_settings()
+        self.check_settings()
         panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
         return self._fit(panel, progress)
 
@@ -216,7 +216,8 @@ class WindowForecaster(Estimator):
         relative = Relative(self.difference, self.scaling)
         return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
+        """Raise an InputError for settings that break a rule: before data are read, for example."""
         check_integer(self.horizon, "horizon", low=1)  # first: the lookback may follow from it
         check_integer(self.lookback, "lookback", low=1)
         check_choice(self.covariates, ("last", "all", "none"), "covariates")
@@ -253,7 +254,7 @@ class WindowForecaster(Estimator):
         steps = self._steps(h)
         panel = self.history_
         if y is not None:
-            panel = read_other(y, X, like=self.history_, lookback=self.lookback, freq=self.freq, fill=self.fill)
+            panel = self.panel_of(y, X)
         if y is None and X is not None:
             raise InputError("X", "must be given together with y", "X alone")
         ahead = known_ahead(panel, X_future, steps, self.future_names_) if self.future_names_ else None
@@ -263,6 +264,10 @@ class WindowForecaster(Estimator):
         ds = panel.clock.times(positions.reshape(-1))
         columns = {name: values.reshape(-1) for name, values in found.items()}
         return pd.DataFrame({"unique_id": panel.ids[series], "ds": ds, **columns})
+
+    def panel_of(self, y: Any, X: Any = None) -> Panel:
+        """Series to forecast instead of those of `fit`, as a panel; see `predict`."""
+        return read_other(y, X, like=self.history_, lookback=self.lookback, freq=self.freq, fill=self.fill)
 
     def _steps(self, h: int | None) -> int:
         steps = self.horizon if h is None else check_integer(h, "h", low=1)
@@ -329,7 +334,7 @@ class WindowForecaster(Estimator):
         Raises:
             InputError: as in `fit`; too few steps for so many windows.
         """
-        self._check_settings()
+        self.check_settings()
         panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
         origin = Origin(n_windows, self.horizon if step is None else step, gap, train_size, refit)
         return run_backtest(self, panel, origin, progress or _silent)

@@ -187,11 +187,12 @@ def compare_forecasters(
     Args:
         panel: the series, as `read_panel` makes them.
         horizon: h, steps to forecast.
-        lookback: w; None = the larger of 24, the horizon and a season, or less for short series.
+        lookback: steps of the past that a forecast sees; None = the larger of 24, the horizon and a season, or less for
+            short series.
         season: steps after which series repeat; None = what the frequency suggests.
         cutoffs: forecasts per series, one horizon apart, the last at the end; None = as many as fit into the last
             quarter of the longest series, at most 40 forecasts in all.
-        most_series: so many evenly spaced ones are compared.
+        most_series: series that are compared at most, evenly spaced.
         seed: of what is random.
         threads: of each forecaster.
         steps: network -> steps to train it for; None = by the trees' time.
@@ -279,7 +280,7 @@ def _check_steps(steps: Mapping[str, int]) -> None:
     if set(steps) != set(NETWORKS):
         raise InputError("steps", f"must be given for {_and(list(NETWORKS))}", ", ".join(map(str, steps)) or "none")
     for name in NETWORKS:
-        check_integer(steps[name], f"steps of {name}", low=1)
+        check_integer(steps[name], f"steps[{name}]", low=1)
 
 
 def _some(panel: Panel, most: int) -> Panel:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from holdfast import verbs
 from holdfast.data.series.panel import describe
 from holdfast.files import write_text
 from holdfast.report import wording
 from holdfast.report.html import render_page
+from holdfast.report.svg import LIGHT
 from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison
 from holdfast.systems.gbrt_forecasting.tool.comparison_figures import drawings
 from holdfast.systems.gbrt_forecasting.tool.contenders import TREES
@@ -120,4 +124,48 @@ def write_page(comparison: Comparison, path: Path, source: str, command: str = "
     return path
 
 
-__all__ = ["COLUMNS", "cells", "facts", "render", "steps_text", "write_page"]
+def write_all(found: Comparison, ahead: pd.DataFrame, source: str, out: Path) -> None:
+    """Page, tables and figures of a comparison in a folder; each whole or not at all.
+
+    Args:
+        ahead: forecasts of the future, by the best.
+        source: what the data are called.
+        out: the folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    write_page(found, out / "comparison.html", source, _again(found))
+    past = pd.concat([entry.backtest.frame.assign(model=entry.name) for entry in found.entries], ignore_index=True)
+    for name, frame in {"table": found.table().reset_index(), "backtest": past, "forecast": ahead}.items():
+        verbs.write_table(out / f"{name}.csv", frame)
+    for drawing in drawings(found, LIGHT):
+        write_text(out / "figures" / f"{drawing.name}.svg", drawing.svg(standalone=True))
+
+
+def _again(found: Comparison) -> str:
+    """The command that gives the same numbers on any machine: this one, with the steps that the networks took."""
+    given = sys.argv[1:]
+    return f"holdfast {shlex.join(given if '--steps' in given else [*given, '--steps', steps_text(found)])}"
+
+
+def as_json_has_it(found: Comparison) -> dict[str, Any]:
+    """The comparison for JSON."""
+    facts = {name: getattr(found, name) for name in ("horizon", "lookback", "season", "cutoffs", "steps", "notes")}
+    rows = found.table().reset_index().to_dict("records")
+    return {"verdict": found.verdict(), "series": found.panel.count, **facts, "forecasters": rows}
+
+
+def show_comparison(found: Comparison) -> None:
+    """The table, with as many columns as the terminal has room for, and the verdict."""
+    shown = {key: heading for key, heading, _ in COLUMNS}
+    rows = cells(found)
+    for drop in ("", "cpu_seconds", "width", "wins", "wape", "rmse", "mae", "coverage"):
+        shown.pop(drop, None)
+        heads = ["forecaster", *shown.values()]
+        table = [[row["name"], *(row[key]["text"] for key in shown)] for row in rows]
+        if verbs.fits(heads, table):
+            break
+    verbs.show_table(heads, table, f"{found.horizon} steps ahead, best first")
+    verbs.show(found.verdict())
+
+
+__all__ = ["COLUMNS", "as_json_has_it", "cells", "facts", "render", "show_comparison", "write_all", "write_page"]
