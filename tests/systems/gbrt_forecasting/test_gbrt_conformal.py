@@ -22,7 +22,7 @@ def simulated(seed: int, steps: int = 1300, spread: float = 1.0) -> np.ndarray:
 def test_coverage_at_every_step_ahead(refit: bool) -> None:
     """Independent noise around a season; 80 % intervals, a new stretch of the series to judge them."""
     model = WindowForecaster(
-        12, 3, HistTrees(trees=30, depth=3), quantiles=(0.1, 0.9), conformal=SplitConformal(0.4, refit=refit)
+        12, 3, HistTrees(trees=10, depth=3), quantiles=(0.1, 0.9), conformal=SplitConformal(0.4, refit=refit)
     )
     found = model.backtest(simulated(0), n_windows=150, step=3, refit=False).scores(by="step")
     width = 4 * math.sqrt(0.16 / 340 + 0.16 / 150)
@@ -32,7 +32,7 @@ def test_coverage_at_every_step_ahead(refit: bool) -> None:
 
 def test_a_large_series_does_not_decide_about_a_small_one() -> None:
     wide = pd.DataFrame({"small": simulated(0, 400), "large": 1000 * simulated(1, 400)})
-    model = WindowForecaster(12, 2, HistTrees(trees=20), calendar=None, scaling="standard", quantiles=(0.1, 0.9))
+    model = WindowForecaster(12, 2, HistTrees(trees=6), calendar=None, scaling="standard", quantiles=(0.1, 0.9))
     found = model.fit(wide).predict()
     width = (found["q90"] - found["q10"]).to_numpy().reshape(2, 2).mean(1)
     assert 300 < width[1] / width[0] < 3000
@@ -65,6 +65,6 @@ def test_too_few_windows_are_refused_before_anything_is_fitted() -> None:
 
 def test_quantiles_of_a_random_walk_widen() -> None:
     y = np.random.default_rng(5).normal(size=600).cumsum()
-    model = WindowForecaster(4, 8, HistTrees(trees=20), difference="last", quantiles=(0.1, 0.9)).fit(y)
+    model = WindowForecaster(4, 8, HistTrees(trees=6), difference="last", quantiles=(0.1, 0.9)).fit(y)
     width = (model.predict()["q90"] - model.predict()["q10"]).to_numpy()
     assert width[-1] > 1.5 * width[0]

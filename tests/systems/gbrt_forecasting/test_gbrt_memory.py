@@ -41,7 +41,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_building_the_table_takes_little_besides_it(changes: dict[str, str]) -> None:
     series = panel()
     model = WindowForecaster(LOOKBACK, HORIZON, HistTrees(), **changes)
-    layout, known = model._layout(series), SeriesScale.of(series) if changes else None
+    layout, known = model.layout_of(series), SeriesScale.of(series) if changes else None
     peak, (rows, targets) = peak_of(
         lambda: Origins(series, layout, window_ends(series.lengths, LOOKBACK, HORIZON), known).table(HORIZON)
     )
@@ -73,6 +73,6 @@ def test_a_bounded_fit_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch) -
     streaming = Streaming()
     bound = streaming.held(rows, LOOKBACK) + rows * (LOOKBACK + HORIZON) * 4 // 4  # a quarter of the table
     model = WindowForecaster(LOOKBACK, HORIZON, streaming, max_bytes=bound)
-    peak, _ = peak_of(lambda: model._fit(series))
+    peak, _ = peak_of(lambda: model.fit_panel(series))
     assert streaming.seen == rows
     assert peak < bound

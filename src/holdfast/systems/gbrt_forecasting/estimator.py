@@ -156,9 +156,10 @@ class WindowForecaster(Estimator):
         """
         self.check_settings()
         panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
-        return self._fit(panel, progress)
+        return self.fit_panel(panel, progress)
 
-    def _fit(self, panel: Panel, progress: Progress | None = None) -> Self:
+    def fit_panel(self, panel: Panel, progress: Progress | None = None) -> Self:
+        """Learn from series that are a panel with covariates already; see `fit`."""
         w, h = self.lookback, self.horizon
         if (short := panel.lengths < w + h).any():
             k = int(short.argmax())
@@ -166,7 +167,7 @@ class WindowForecaster(Estimator):
             more = f" ({int(short.sum())} of {panel.count:,} series are too short)" if short.sum() > 1 else ""
             raise InputError(f"y, unique_id {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps{more}")
         regressor, strategy = as_regressor(self.estimator), as_strategy(self.strategy)
-        layout = self._layout(panel)
+        layout = self.layout_of(panel)
         check_layout(strategy, layout)
         quantiles = check_quantiles(self.quantiles)
         fitting = Fitting(regressor, h, self.random_state, self.n_jobs, progress or _silent)
@@ -204,7 +205,8 @@ class WindowForecaster(Estimator):
         residuals = (came - forecasts) / scale[origins.series, None]
         return conformal_offsets(residuals, quantiles), scale, None if conformal.refit else models
 
-    def _layout(self, panel: Panel) -> Layout:
+    def layout_of(self, panel: Panel) -> Layout:
+        """The columns that rows of a panel have."""
         return self._columns(choose_features(self.calendar, panel.clock), panel.x_names, panel.future_names)
 
     def _layout_of_fit(self) -> Layout:
@@ -258,7 +260,7 @@ class WindowForecaster(Estimator):
         if y is None and X is not None:
             raise InputError("X", "must be given together with y", "X alone")
         ahead = known_ahead(panel, X_future, steps, self.future_names_) if self.future_names_ else None
-        found = self._forecast(panel, panel.ends, steps, ahead)
+        found = self.forecast_windows(panel, panel.ends, steps, ahead)
         series = np.repeat(np.arange(panel.count), steps)
         positions = panel.positions(panel.ends, np.arange(panel.count))[:, None] + np.arange(1, steps + 1)
         ds = panel.clock.times(positions.reshape(-1))
@@ -278,7 +280,7 @@ class WindowForecaster(Estimator):
             raise InputError("h", f"must be at most {self.horizon}, for which quantiles were calibrated", steps)
         return steps
 
-    def _forecast(
+    def forecast_windows(
         self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """yhat and quantiles, (n, steps) each, of windows that end at rows of a panel."""

@@ -29,7 +29,7 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
         past = panel.until(cutoff)
         if model is None or origin.refit:
             trained, start = _trained_on(past, origin, w + h, done, cutoffs), time.process_time()
-            model = forecaster.clone()._fit(trained)
+            model = forecaster.clone().fit_panel(trained)
             fit_seconds += time.process_time() - start
         part, missed = _judge(model, panel, past, cutoff, origin)
         parts.append(part)
@@ -65,7 +65,7 @@ def _judge(model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, orig
         return pd.DataFrame(), int(some_future.sum())
     known = _known_until(panel, past, chosen, cutoff)
     ahead = panel.ahead(index, h) if panel.future_names else None
-    found = model._forecast(known, known.ends, h, ahead)
+    found = model.forecast_windows(known, known.ends, h, ahead)
     steps = np.arange(1, h + 1)
     there = (steps > origin.gap) & (cutoff + steps <= series_end[chosen, None])
     row = np.nonzero(there)[0]

@@ -255,7 +255,7 @@ def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -
     made = contenders(w, h, comparison.season, seed=seed, threads=threads, conformal=bands)
     made += networks(w, h, comparison.steps, seed=seed, threads=threads, conformal=bands)
     chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
-    return chosen._fit(panel).predict().assign(model=name)
+    return chosen.fit_panel(panel).predict().assign(model=name)
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts

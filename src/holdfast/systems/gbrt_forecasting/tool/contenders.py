@@ -147,7 +147,7 @@ def affordable_steps(panel: Panel, lookback: int, horizon: int, seconds: float, 
     """
     found = {}
     for contender in networks(lookback, horizon, dict.fromkeys(NETWORKS, 1), threads=threads):
-        regressor, layout = contender.forecaster.estimator, contender.forecaster._layout(panel)
+        regressor, layout = contender.forecaster.estimator, contender.forecaster.layout_of(panel)
         cost = regressor.seconds_per_step(layout.width - lookback, horizon, threads)
         found[contender.name] = steps_within(seconds / FITS, cost)
     return found
