@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.systems.binder.exemplars import load_calls, load_programs
-from holdfast.systems.binder.retrieval import WEIGHTS, bleu, retrieve, similarity, words
+from holdfast.systems.binder.shots import WEIGHTS, bleu, retrieve, similarity, words
 from holdfast.systems.binder.stemming import stem
 
 # From the examples in the paper's rules.
