@@ -36,20 +36,20 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=3)
-@given(seed=st.integers(0, 10**6), at=st.integers(0, 7))
+@settings(max_examples=2)
+@given(seed=st.integers(0, 10**6), at=st.integers(0, 3))
 def test_changing_the_future_changes_no_forecast(name: str, seed: int, at: int) -> None:
     """Everything after a cutoff is replaced by noise, covariates included; that cutoff's forecasts stay bit for bit."""
     rng = np.random.default_rng(seed)
     y, X = wide(), pd.DataFrame({"x": rng.normal(size=80)}, index=wide().index)
-    model = WindowForecaster(6, 4, SMALL, **MODELS[name])
-    cut = len(y) - 4 - 4  # the first of two cutoffs
+    model = WindowForecaster(6, 2, SMALL, **MODELS[name])
+    cut = len(y) - 2 - 2  # the first of two cutoffs
     changed, other = y.copy(), X.copy()
     changed.iloc[cut + at :] = rng.normal(size=(80 - cut - at, 2)) * 100
     other.iloc[cut + at :] = np.nan
     found, again = (model.backtest(*given, n_windows=2).frame for given in ((y, X), (changed, other)))
     first = found["cutoff"] == y.index[cut - 1]
-    assert first.sum() == 8
+    assert first.sum() == 4
     later = y.index[max(cut + at - 1, 0)]
     same = found["cutoff"] <= later
     keep = [c for c in found.columns if c != "y"]

@@ -97,7 +97,7 @@ def test_noise_free_autoregression_is_learned(trees: HistTrees) -> None:
     needs(trees)
     y = 10 * 0.97 ** np.arange(80)
     rows, targets, _ = window_rows(y, None, 1, 1)
-    deep = type(trees)(trees=400, depth=8, min_leaf=1, learning_rate=0.3)
+    deep = type(trees)(trees=200, depth=8, min_leaf=1, learning_rate=0.4)
     model = WindowForecaster(1, 1, deep).fit(y)
     frame = pd.DataFrame({"unique_id": np.arange(len(rows)), "ds": 0, "y": rows[:, 0].astype(float)})
     found = model.predict(y=frame)["yhat"]
@@ -115,7 +115,7 @@ def test_a_constant_series_is_forecast_exactly(trees: HistTrees, changes: dict[s
 
 
 @each_kind
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**6), size=st.sampled_from([1e-3, 1.0, 1e4]))
 def test_forecasts_stay_within_the_range_of_training(trees: HistTrees, seed: int, size: float) -> None:
     needs(trees)
@@ -127,7 +127,7 @@ def test_forecasts_stay_within_the_range_of_training(trees: HistTrees, seed: int
 
 
 @each_kind
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**6), shift=st.integers(-(10**6), 10**6))
 def test_differences_follow_every_shift_of_the_series(trees: HistTrees, seed: int, shift: int) -> None:
     needs(trees)
@@ -148,7 +148,7 @@ def test_windows_that_hardly_move_do_not_decide_about_all_others() -> None:
     assert np.abs(found - y[380:386]).max() < 1.0
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**6), power=st.integers(-8, 8), difference=st.sampled_from([None, "last"]))
 def test_window_means_follow_every_change_of_unit(seed: int, power: int, difference: str | None) -> None:
     y = np.random.default_rng(seed).integers(1, 100, size=60).astype(float)
