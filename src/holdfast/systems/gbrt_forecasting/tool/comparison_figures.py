@@ -25,6 +25,7 @@ from holdfast.report.canvas import (
 from holdfast.report.lettering import fitted
 from holdfast.report.svg import THEMED, Palette
 from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, Entry
+from holdfast.systems.gbrt_forecasting.tool.figures import time_axis
 
 MOST_SERIES = 4  # with figures of their own
 SHOWN = 3  # forecasters per series
@@ -133,24 +134,12 @@ def _forecasts(
         entries += [(line, entry.name, ""), (band, "80 % band", "")]
         values = pd.concat([came["y"], frame["yhat"], frame["q10"], frame["q90"]]).dropna()
         axes.set(xlim=(came["ds"].iloc[0], came["ds"].iloc[-1]), ylim=limits(list(values)))
-        _dates(axes, came["ds"])
+        time_axis(axes, came["ds"], SMALL)
+        axes.xaxis.get_offset_text().set(color=THEMED.muted)
         legend(axes, palette, entries, bold=[entry.name])
     inside = float(((frame["q10"] <= frame["y"]) & (frame["y"] <= frame["q90"])).mean())
     title = f"{entry.name}: {inside:.0%} of these steps inside the 80 % band"
     return Drawing(figure_name, title, f"forecasts of {name} by {entry.name} over what came", figure)
-
-
-def _dates(axes: Any, times: pd.Series) -> None:
-    """Few, short labels of a time axis."""
-    if isinstance(times.iloc[0], pd.Timestamp):
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        places = AutoDateLocator(minticks=3, maxticks=6)
-        axes.xaxis.set_major_locator(places)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
-        axes.xaxis.get_offset_text().set(fontsize=SMALL, color=THEMED.muted)
-    else:
-        axes.locator_params(axis="x", nbins=6)
 
 
 def _row(figure: Any, axes: Any) -> Any:

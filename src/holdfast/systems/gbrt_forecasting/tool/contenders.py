@@ -47,6 +47,7 @@ def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
     """Bands from the last fifth of the series, or from more of them where that has too few windows.
 
     Example:
+        >>> import numpy as np
         >>> from holdfast.data.series.long_wide import read_panel
         >>> [calibration(read_panel(np.zeros(n)), 10, 3).fraction for n in (80, 34)]
         [0.2, 0.3]

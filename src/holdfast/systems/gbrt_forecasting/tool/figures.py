@@ -80,15 +80,16 @@ def _draw(axis: Any, came: pd.DataFrame, part: pd.DataFrame, history: int | None
             axis.fill_between(group["ds"], group[low], group[high], color=FORECAST, alpha=0.22, linewidth=0, label=text)
     axis.grid(color=GRID, alpha=0.2)
     axis.tick_params(labelsize=7)
-    if pd.api.types.is_numeric_dtype(part["ds"]):
-        axis.xaxis.set_major_locator(_numbers())
-    else:
-        _dates(axis)
+    time_axis(axis, part["ds"], 7)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
 
 
-def _dates(axis: Any) -> None:
+def time_axis(axis: Any, times: pd.Series, size: float) -> None:
+    """Few, short labels of the times on the x axis of matplotlib axes; `size` points where one names the year."""
+    if pd.api.types.is_numeric_dtype(times):
+        axis.xaxis.set_major_locator(_numbers())
+        return
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=3, maxticks=6)
@@ -102,7 +103,7 @@ def _dates(axis: Any) -> None:
             offset_formats=["", "", "%Y", "%Y", "%Y", "%Y"],
         )
     )
-    axis.xaxis.get_offset_text().set_fontsize(7)
+    axis.xaxis.get_offset_text().set_fontsize(size)
 
 
 def _numbers() -> Any:
@@ -146,4 +147,4 @@ def step_figure(scores: pd.DataFrame) -> Any:
     return figure
 
 
-__all__ = ["forecast_figure", "outermost", "step_figure"]
+__all__ = ["forecast_figure", "outermost", "step_figure", "time_axis"]
