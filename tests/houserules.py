@@ -50,7 +50,7 @@ EXCEPTIONS = {
     "fct": replace(HOUSE, lines=4500, verbs=6, why=FIRST_ROOMS),
     "gbrt_forecasting": replace(HOUSE, lines=3650, ledger_seconds=4500, why=FIRST_ROOMS),
     "mutransfer": replace(HOUSE, lines=3650, loose_files=19, ledger_seconds=8300, why=FIRST_ROOMS),
-    "nonstationary_meta": replace(HOUSE, lines=6000, loose_files=28, words=3200, why=FIRST_ROOMS),
+    "nonstationary_meta": replace(HOUSE, lines=6000, loose_files=29, words=3200, why=FIRST_ROOMS),
 }
 # Rooms in which the paper has no method module yet.
 WITHOUT_METHOD = dict.fromkeys(("binder", "nonstationary_meta"), FIRST_ROOMS)
