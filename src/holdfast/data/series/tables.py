@@ -12,36 +12,37 @@ from holdfast.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from holdfast.data.readers.tables import TableOptions
     from holdfast.data.series.panel import Panel
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
 
+def read_table(path: Path, options: TableOptions | None = None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """(a table of any format that `data.readers.tables` reads, notes on what was decided about it).
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A csv, tsv (either may be compressed) or parquet file.
+    Times of parquet files keep their zone; others that came with offsets are in UTC.
 
     Raises:
         InputError: missing, of another kind, empty or damaged.
     """
-    import pandas as pd
+    from holdfast.data.readers.tables import read_table
 
-    plain = path.with_suffix("") if path.suffix == ".gz" else path
-    if plain.suffix.lower() not in SUFFIXES:
-        raise InputError(str(path), f"must end in {', '.join(SUFFIXES)}", plain.suffix or "no ending")
-    if not path.is_file():
-        raise InputError(str(path), "must be a file", "a folder" if path.is_dir() else "no such file")
-    try:
-        if plain.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, sep="\t" if plain.suffix.lower() == ".tsv" else ",")
-    except pd.errors.EmptyDataError as error:
-        raise InputError(str(path), "must have rows", "an empty file") from error
-    except (ValueError, OSError, EOFError, ArithmeticError) as error:
-        raise InputError(str(path), "must be a table that can be read", " ".join(str(error).split())[:200]) from error
+    table = read_table(path, options=options)
+    frame, zones = table.frame(), _zones(path)
+    for column in table.columns:
+        if column.kind == "time" and column.unit == "UTC":
+            frame[column.name] = frame[column.name].dt.tz_localize("UTC").dt.tz_convert(zones.get(column.name, "UTC"))
     if not len(frame):
         raise InputError(str(path), "must have rows", "an empty table")
-    return frame
+    return frame, table.notes
+
+
+def _zones(path: Path) -> dict[str, str]:
+    """Time zones of a parquet file's columns, which decide what hour of the day it is."""
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return {}
+    import pyarrow.parquet
+
+    return {f.name: f.type.tz for f in pyarrow.parquet.read_schema(path) if getattr(f.type, "tz", None)}
 
 
 def as_series_table(
@@ -117,7 +118,7 @@ def read_series(path: Path) -> Panel:
     Raises:
         InputError: see `read_table`, `as_series_table` and `series.read_panel`.
     """
-    frame = with_target(as_series_table(read_table(path)))
+    frame = with_target(as_series_table(read_table(path)[0]))
     return read_training(frame, extra_columns(frame) or None, None, freq=None, fill=None)
 
 

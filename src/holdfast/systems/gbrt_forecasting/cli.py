@@ -27,7 +27,7 @@ SETTINGS = FORECASTER.options("strategy", "scaling", "freq", "fill", jobs="n_job
 # What the forecaster calls its data, and what they come from here.
 NAMED = {"y": "data", "X": "--past", "X_future": "--known", "conformal": "--quantiles", "n_windows": "--windows"}
 
-Data = Annotated[Path, typer.Argument(help="A csv, tsv or parquet table: a row per time (and series).")]
+Data = Annotated[Path, typer.Argument(help="A table (csv, tsv, parquet, xlsx, ...): a row per time (and series).")]
 Past = Annotated[str, typer.Option(help="Columns known up to the present, comma-separated: sensors, sales of others.")]
 Known = Annotated[str, typer.Option(help="Columns known beforehand, comma-separated: prices, holidays, plans.")]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast.")]
@@ -75,6 +75,7 @@ def fit_(
     out: Annotated[Path, verbs.model_out()],
     model: Model,
     columns: Columns,
+    reading: verbs.Reading,
     trees: Annotated[dict[str, Any], TREES],
     settings: Annotated[dict[str, Any], SETTINGS],
     horizon: Horizon = 24,
@@ -87,16 +88,16 @@ def fit_(
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
     from holdfast.estimator.sklearn_models import check_available
-    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, tell_importances, tell_unused
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, tell_importances
 
     if model.estimator == "hist":
         check_available()  # now, not after the fit
     forecaster = model.forecaster(horizon, trees, settings)
     with columns.in_words(), verbs.progress("Fitting", quiet) as show:
-        given = read_data(data, columns, words(past), words(known))
+        given = read_data(data, columns, words(past), words(known), reading)
         forecaster.fit(*given[:3], progress=show)
         forecaster.save(out)
-    tell_unused(given.unused)
+    given.tell()
     history = forecaster.history_
     verbs.say(f"{out}: forecasts of {history.count:,} series, {horizon} steps ahead (freq {history.clock})")
     tell_importances(forecaster)
@@ -106,6 +107,7 @@ def fit_(
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder written by fit.")],
     columns: Columns,
+    reading: verbs.Reading,
     data: Annotated[Path | None, typer.Argument(help="Series to forecast instead of those of fit.")] = None,
     ahead: Annotated[
         Path | None, typer.Option(help="Table with the known columns at the steps to forecast, if fit had --known.")
@@ -120,15 +122,16 @@ def predict(
     """
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
     from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure
-    from holdfast.systems.gbrt_forecasting.tool.tables import read_ahead, read_data, tell_unused
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_ahead, read_data
 
     forecaster = WindowForecaster.load(model)
     with columns.in_words():
-        given = None if data is None else read_data(data, columns, list(forecaster.x_names_), [])
-        known = read_ahead(ahead, columns, forecaster.future_names_)
+        given = None if data is None else read_data(data, columns, list(forecaster.x_names_), [], reading)
+        known = read_ahead(ahead, columns, forecaster.future_names_, reading)
         others = {} if given is None else {"y": given.y, "X": given.X}
         found = forecaster.predict(horizon, known, **others)
-    tell_unused([] if given is None else given.unused, "fit's --past or --known")
+    if given is not None:
+        given.tell("fit's --past or --known")
     verbs.write_table(out, found)
     verbs.say(f"{out}: {len(found):,} forecasts of {found['unique_id'].nunique():,} series")
     if figure:
@@ -142,6 +145,7 @@ def backtest(
     data: Data,
     model: Model,
     columns: Columns,
+    reading: verbs.Reading,
     trees: Annotated[dict[str, Any], TREES],
     settings: Annotated[dict[str, Any], SETTINGS],
     origin: Annotated[dict[str, Any], ORIGIN],
@@ -160,13 +164,13 @@ def backtest(
     Example: `holdfast gbrt_forecasting backtest sales.csv --time date --target sold --id shop --horizon 28`
     """
     from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure, step_figure
-    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, score_records, show_scores, tell_unused
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, score_records, show_scores
 
     forecaster = model.forecaster(horizon, trees, settings)
     with columns.in_words(), verbs.progress("Backtesting", quiet) as show:
-        given = read_data(data, columns, words(past), words(known))
+        given = read_data(data, columns, words(past), words(known), reading)
         result = forecaster.backtest(*given[:3], n_windows=windows, step=step, **origin, progress=show)
-    tell_unused(given.unused)
+    given.tell()
     if out is not None:
         verbs.write_table(out, result.frame)
         verbs.say(f"{out}: {len(result.frame):,} forecasts beside what came")
@@ -193,6 +197,7 @@ def backtest(
 def compare(
     data: Data,
     columns: Columns,
+    reading: verbs.Reading,
     settings: Annotated[
         dict[str, Any],
         COMPARISON.options("lookback", "season", "cutoffs", "seed", "threads", series="most_series"),
@@ -218,7 +223,7 @@ def compare(
     from holdfast.data.series.arguments import read_training
     from holdfast.systems.gbrt_forecasting.tool.comparison import compare_forecasters, forecast_ahead
     from holdfast.systems.gbrt_forecasting.tool.comparison_page import as_json_has_it, show_comparison, write_all
-    from holdfast.systems.gbrt_forecasting.tool.tables import counts, frequency, read_data, tell_unused
+    from holdfast.systems.gbrt_forecasting.tool.tables import counts, frequency, read_data
     from holdfast.validation import check_integer
 
     threads = check_integer(settings["threads"], "threads", low=1)
@@ -226,13 +231,13 @@ def compare(
         raise InputError("out", "must be a folder", str(out))
     chosen = counts(steps, "steps")
     with columns.in_words():
-        given = read_data(data, columns, words(past), [])
+        given = read_data(data, columns, words(past), [], reading)
         panel = read_training(given.y, given.X, None, freq=frequency(table["freq"]), fill=table["fill"])
         with threadpool_limits(threads), verbs.progresses(quiet) as show:
             found = compare_forecasters(panel, horizon, **settings, steps=chosen, progress=show)
             ahead = forecast_ahead(found, seed=settings["seed"], threads=threads)
     write_all(found, ahead, data.name, out)
-    tell_unused(given.unused, "--past")
+    given.tell("--past")
     if as_json:
         verbs.show_json(as_json_has_it(found))
     else:

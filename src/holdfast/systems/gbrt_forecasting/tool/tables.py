@@ -17,6 +17,7 @@ from holdfast.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from holdfast.data.readers.tables import TableOptions
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 SHOWN = ("rmse", "mae", "wape", "mase", "coverage", "n")  # of the scores, on a terminal of 80 columns
@@ -60,14 +61,25 @@ class Given(NamedTuple):
     X: list[str] | None
     X_future: list[str] | None
     unused: list[str]
+    notes: tuple[str, ...]
+
+    def tell(self, options: str = "--past or --known") -> None:
+        """Say what was decided and left out, once all went well: an error has one line."""
+        for note in self.notes:
+            verbs.say(note)
+        if self.unused:
+            verbs.say(f"not used: {', '.join(self.unused)} ({options} would)")
 
 
-def read_data(path: Path, columns: Columns, past: list[str], known: list[str]) -> Given:
+def read_data(
+    path: Path, columns: Columns, past: list[str], known: list[str], reading: TableOptions | None = None
+) -> Given:
     """The series of a table, with columns of covariates; those that nobody names are left out."""
     from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long
     from holdfast.data.series.tables import as_series_table, read_table, with_target
 
-    frame = with_target(as_series_table(read_table(path), columns.time, columns.target, columns.id))
+    frame, notes = read_table(path, reading)
+    frame = with_target(as_series_table(frame, columns.time, columns.target, columns.id))
     for argument, names in (("past", past), ("known", known)):
         if missing := [n for n in names if n not in frame.columns]:
             others = ", ".join(extra_columns(frame)) or "there are no others than the series'"
@@ -75,13 +87,15 @@ def read_data(path: Path, columns: Columns, past: list[str], known: list[str]) -
     if not is_long(frame):
         if past or known:
             raise InputError("--past, --known", "must not be given for a wide table; name the target with --target")
-        return Given(frame, None, None, [])
+        return Given(frame, None, None, [], notes)
     keys = [c for c in (ID, TIME, VALUE) if c in frame.columns]
     unused = [c for c in extra_columns(frame) if c not in (*past, *known)]
-    return Given(frame[[*keys, *past, *known]], past or None, known or None, unused)
+    return Given(frame[[*keys, *past, *known]], past or None, known or None, unused, notes)
 
 
-def read_ahead(path: Path | None, columns: Columns, names: tuple[str, ...]) -> pd.DataFrame | None:
+def read_ahead(
+    path: Path | None, columns: Columns, names: tuple[str, ...], reading: TableOptions | None = None
+) -> pd.DataFrame | None:
     """Known-future covariates of the steps to forecast, from a table."""
     from holdfast.data.series.long_wide import ID, TIME
     from holdfast.data.series.tables import as_series_table, read_table
@@ -91,7 +105,7 @@ def read_ahead(path: Path | None, columns: Columns, names: tuple[str, ...]) -> p
             rule = f"must be given: a table with {', '.join(names)} at the steps to forecast"
             raise InputError("ahead", rule, "nothing")
         return None
-    frame = as_series_table(read_table(path), columns.time, None, columns.id)
+    frame = as_series_table(read_table(path, reading)[0], columns.time, None, columns.id)
     if missing := [n for n in names if n not in frame.columns]:
         raise InputError("ahead", f"must have the columns {', '.join(names)}", f"no {', '.join(missing)}")
     return frame[[*(c for c in (ID, TIME) if c in frame.columns), *names]]
@@ -121,12 +135,6 @@ def counts(text: str, argument: str) -> dict[str, int] | None:
 def frequency(text: str | None) -> str | int | None:
     """A number of steps where it is one."""
     return int(text) if text is not None and text.isdigit() else text
-
-
-def tell_unused(names: list[str], options: str = "--past or --known") -> None:
-    """Name columns that were left out, once all went well: an error has one line."""
-    if names:
-        verbs.say(f"not used: {', '.join(names)} ({options} would)")
 
 
 def tell_importances(model: WindowForecaster) -> None:
@@ -164,6 +172,5 @@ __all__ = [
     "score_records",
     "show_scores",
     "tell_importances",
-    "tell_unused",
     "words",
 ]
