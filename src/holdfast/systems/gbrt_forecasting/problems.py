@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,10 +12,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.series.calendar_features import calendar_features
 from holdfast.data.series.cuts import Cuts, OneSeries
-from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.regressors.boosters import XGBoostTrees
 
@@ -168,7 +167,7 @@ def _co2() -> tuple[np.ndarray, np.ndarray]:
 
 # -------------------------------------------------------------------------------------------------------------- files
 @dataclass(frozen=True)
-class SeriesFile(Forecasting):
+class SeriesFile(FileProblem, Forecasting):
     """Series in a file of the data folder.
 
     Attributes:
@@ -176,26 +175,14 @@ class SeriesFile(Forecasting):
     """
 
     file: str = ""
-    source: ClassVar[Literal["file"]] = "file"
     fixed_test: ClassVar[bool] = True
 
-    def path(self) -> Path:
-        """Where the file is looked for."""
-        return data_folder(self.file)
-
-    def available(self) -> bool:
-        return self.path().is_file()
-
-    def fingerprint(self) -> str:
-        if not self.available():
-            return ""
-        with self.path().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (data_folder(self.file),)
 
     def panel(self, draw: Draw) -> Sequence[OneSeries]:
-        if not self.available():
-            raise InputError("HOLDFAST_DATA", f"must hold {self.file}: {self.how_to_get}", str(self.path()))
-        return self.read(self.path())
+        return self.read(self.found()[0])
 
     @abstractmethod
     def read(self, path: Path) -> Sequence[OneSeries]:

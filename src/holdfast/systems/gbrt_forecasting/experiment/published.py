@@ -73,8 +73,9 @@ class SML2010(SeriesFile):
     def published(self) -> XGBoostTrees:
         return PRESETS["sml2010"].booster
 
-    def available(self) -> bool:
-        return super().available() and (self.path().parent / Path(self.second).name).is_file()
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (*super().paths, super().paths[0].parent / Path(self.second).name)
 
     def read(self, path: Path) -> Sequence[OneSeries]:
         y, x = target_from(read_sml2010((path, path.parent / Path(self.second).name)), self.target)
