@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.data.readers.tables import SUFFIXES, TableOptions, is_table, open_table, read_table
 from holdfast.errors import InputError
+from holdfast.verbs.tables import write_table
 
 
 @pytest.fixture
@@ -518,3 +519,22 @@ def test_reading_a_table_loads_no_torch(tmp_path):
         f"read_table({str(tmp_path / 'a.csv')!r}); print([m for m in ('torch', 'PIL') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_what_the_commands_write_is_read_back(tmp_path):
+    columns = {
+        "name": ["=1+1", "NA", "a,b"],
+        "n": np.array([1, -2, 2**53 + 1]),
+        "x": np.array([0.1, np.nan, -1e-300]),
+        "when": np.array(["2024-05-01", "NaT", "2024-05-02"], "datetime64[D]"),
+    }
+    for suffix, name in (
+        (".csv", "'=1+1"),
+        (".parquet", "=1+1"),
+    ):  # texts that a spreadsheet would run get an apostrophe
+        write_table(tmp_path / f"a{suffix}", columns)
+        table = read_table(tmp_path / f"a{suffix}", kinds={"name": "text"})
+        assert cells(table)["name"] == [name, "NA", "a,b"]
+        assert cells(table)["n"] == [1, -2, 2**53 + 1]
+        assert cells(table)["x"] == [0.1, None, -1e-300]
+        assert np.datetime_as_string(table.column("when").values, "D").tolist() == ["2024-05-01", "NaT", "2024-05-02"]
