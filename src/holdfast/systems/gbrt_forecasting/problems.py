@@ -14,11 +14,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from holdfast.data.location import data_folder
+from holdfast.data.series.calendar_features import calendar_features
+from holdfast.data.series.cuts import Cuts, OneSeries
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
-from holdfast.systems.gbrt_forecasting.boosters import XGBoostTrees
-from holdfast.systems.gbrt_forecasting.calendar_features import calendar_features
-from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries
+from holdfast.regressors.boosters import XGBoostTrees
 
 Draw = Callable[[str], np.random.Generator]
 PAPERS_CALENDAR = ("month", "day", "hour", "dayofweek", "dayofyear", "week")
@@ -224,7 +224,7 @@ class ETTh1(SeriesFile):
     )
 
     def read(self, path: Path) -> Sequence[OneSeries]:
-        from holdfast.systems.gbrt_forecasting.formats import read_ett, target_from
+        from holdfast.data.series.datasets import read_ett, target_from
 
         stamps, channels = read_ett(path)
         y, others = target_from(channels, self.target)
@@ -253,7 +253,7 @@ class ExchangeRates(SeriesFile):
     )
 
     def read(self, path: Path) -> Sequence[OneSeries]:
-        from holdfast.systems.gbrt_forecasting.formats import read_matrix
+        from holdfast.data.series.datasets import read_matrix
 
         values = read_matrix(path)
         none = np.empty((len(values), 0))

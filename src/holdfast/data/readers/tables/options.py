@@ -23,8 +23,8 @@ class TableOptions:
     Attributes:
         decimal: "." or ",": the sign before the fraction of a number. The other one may then group thousands.
         encoding: of text files, as Python names it ("utf-8", "cp1252", "utf-16", "shift_jis").
-        header: number of the row with the columns' names, counted from 1 as a spreadsheet does; rows above it are
-            passed over. 0: there are no names, and columns are called column_1, column_2, ...
+        header: number of the row with the columns' names, counted from 1 as a spreadsheet does (rows above it are
+            passed over); 0: there are no names, and columns are called column_1, column_2, ...
         day_first: whether 03/04/2024 is the 3rd of April (True) or March 4th (False).
         null: the words that mean "no value", instead of the usual ones ("n/a", "-", "null", ...); an empty cell always
             is none. Small and capital letters are the same. They also count in columns of text, but for those that
