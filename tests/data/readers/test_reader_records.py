@@ -97,6 +97,16 @@ def test_the_nearest_name_is_suggested_for_a_role_that_is_missing(tmp_path):
         read_records(tmp_path / "a.csv", ROLES)
 
 
+def test_roles_may_be_mapped_to_columns_in_python(reviews):
+    found = read_records(reviews, ROLES, {"text": "review", "metadata": ["id", "country"]})
+    assert found["text"].tolist() == ["good", "bad"]
+    assert list(found.columns["metadata"]) == ["id", "country"]
+    with pytest.raises(InputError, match=r"one of the roles .* \(did you mean 'label'\?\); received lable=class"):
+        parse_columns({"lable": "class"}, ROLES)
+    with pytest.raises(InputError, match="one column only for text"):
+        parse_columns({"text": ["a", "b"]}, ROLES)
+
+
 def test_a_column_name_may_hold_an_equals_sign():
     assert parse_columns(["text = a=b "], ROLES) == {"text": ["a=b"]}
 

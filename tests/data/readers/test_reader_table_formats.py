@@ -13,16 +13,9 @@ import pytest
 
 from holdfast.data.readers.tables import TableOptions, read_table
 from holdfast.errors import InputError, MissingExtra
+from table_words import cells, kinds
 
 NOON = dt.datetime(2024, 5, 1, 12)
-
-
-def cells(table):
-    return {column.name: column.tolist() for column in table.columns}
-
-
-def kinds(table):
-    return {column.name: column.kind for column in table.columns}
 
 
 # ---------------------------------------------------------------------------------------------------------- workbooks

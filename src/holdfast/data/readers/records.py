@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.data.readers.roles import Role, assign, parse_columns
+from holdfast.data.readers.roles import Mapped, Role, assign, parse_columns
 from holdfast.data.readers.tables.bounds import Bounds
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.reading import open_table
@@ -76,7 +76,7 @@ class Records:
 def read_records(
     paths: str | Path | Sequence[str | Path],
     roles: Sequence[Role],
-    columns: Sequence[str] = (),
+    columns: Mapped = (),
     options: TableOptions | None = None,
     bounds: Bounds | None = None,
     *,
@@ -87,7 +87,7 @@ def read_records(
     Args:
         paths: of the files, of any format that `read_table` reads.
         roles: those that the caller knows.
-        columns: what the user maps, each as `role=column`.
+        columns: what the user maps, each as `role=column`, or as a mapping of roles to columns.
         options: what the user said about the tables.
         bounds: the most that each file may hold.
         option: that the user maps columns with, for messages.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,11 +42,14 @@ class Role:
     also: tuple[str, ...] = ()
 
 
-def parse_columns(given: Sequence[str], roles: Sequence[Role], option: str = "--column") -> dict[str, list[str]]:
-    """What the user mapped: the columns of each role, from `role=column`.
+Mapped = Sequence[str] | Mapping[str, str | Sequence[str]]
+
+
+def parse_columns(given: Mapped, roles: Sequence[Role], option: str = "--column") -> dict[str, list[str]]:
+    """What the user mapped: the columns of each role.
 
     Args:
-        given: as the user wrote them.
+        given: as the user wrote them, each `role=column`; or a mapping of roles to columns.
         roles: those that the caller knows.
         option: that they were given to, for messages.
 
@@ -59,17 +62,26 @@ def parse_columns(given: Sequence[str], roles: Sequence[Role], option: str = "--
     """
     known = {role.name: role for role in roles}
     found: dict[str, list[str]] = {}
-    for text in given:
-        name, equals, column = text.partition("=")
-        name, column = name.strip(), column.strip()
-        if not equals or not name or not column:
-            raise InputError(option, f"must be role=column, with a role out of {', '.join(known)}", repr(text))
+    for name, column in _pairs(given, known, option):
         if name not in known:
-            raise InputError(option, f"must begin with one of the roles {', '.join(known)}{suggest(name, known)}", text)
+            rule = f"must begin with one of the roles {', '.join(known)}{suggest(name, known)}"
+            raise InputError(option, rule, f"{name}={column}")
         if name in found and not (known[name].several or known[name].rest):
             raise InputError(option, f"must name one column only for {name}", f"{found[name][0]} and {column}")
         found.setdefault(name, []).append(column)
     return found
+
+
+def _pairs(given: Mapped, known: Mapping[str, Role], option: str) -> Iterator[tuple[str, str]]:
+    if isinstance(given, Mapping):
+        for name, columns in given.items():
+            yield from ((name, column) for column in ([columns] if isinstance(columns, str) else columns))
+        return
+    for text in given:
+        name, equals, column = (part.strip() for part in text.partition("="))
+        if not equals or not name or not column:
+            raise InputError(option, f"must be role=column, with a role out of {', '.join(known)}", repr(text))
+        yield name, column
 
 
 def assign(
@@ -141,4 +153,4 @@ def _check_kinds(found: Mapping[str, Sequence[str]], roles: Sequence[Role], opti
                 raise InputError(option, rule, column)
 
 
-__all__ = ["Role", "RoleKind", "assign", "parse_columns"]
+__all__ = ["Mapped", "Role", "RoleKind", "assign", "parse_columns"]
