@@ -115,7 +115,7 @@ def test_bad_arrays_are_refused_in_words(tmp_path, name):
     arrays, message = broken(name)
     np.savez(tmp_path / "p.npz", **arrays)
     with pytest.raises(InputError, match=message):
-        own([tmp_path / "p.npz"])
+        own([tmp_path / "p.npz"], {})
 
 
 def test_bad_files_are_refused_in_words(tmp_path):
@@ -125,22 +125,22 @@ def test_bad_files_are_refused_in_words(tmp_path):
     for name, column, message in (("ragged", ragged, "one length.*row 5"), ("holes", holes, "missing values.*row 9")):
         pq.write_table(pa.table({"old": column, "new": lists(good["new"])}), tmp_path / f"{name}.parquet")
         with pytest.raises(InputError, match=message):
-            own([tmp_path / f"{name}.parquet"])
+            own([tmp_path / f"{name}.parquet"], {})
     np.savez(tmp_path / "objects.npz", old=np.array([object()] * 80), new=good["new"])
     (tmp_path / "x.parquet").write_bytes(b"PAR1 no")
     (tmp_path / "x.npz").write_bytes(b"PK no")
     (tmp_path / "x.csv").write_text("old,new\n1,2\n")
     for file in ("objects.npz", "x.parquet", "x.npz", "x.csv", "missing.npz"):
         with pytest.raises(InputError):
-            own([tmp_path / file])
+            own([tmp_path / file], {})
     with pytest.raises(InputError, match="one parquet or npz file"):
-        own([tmp_path / "x.npz", tmp_path / "x.npz"])
+        own([tmp_path / "x.npz", tmp_path / "x.npz"], {})
 
 
 def test_what_is_compared_follows_from_what_there_is(tmp_path):
     np.savez(tmp_path / "plain.npz", **pairs())
     np.savez(tmp_path / "all.npz", **pairs(old=5, side=3), label=np.arange(80) % 4)
-    plain, everything = own([tmp_path / "plain.npz"]), own([tmp_path / "all.npz"])
+    plain, everything = own([tmp_path / "plain.npz"], {}), own([tmp_path / "all.npz"], {})
     assert list(plain.arms) == ["old/old", "ridge", "mlp"]
     assert set(everything.arms) == {*plain.arms, "raw new/old", "procrustes", "ridge + side", "mlp + side"}
     assert "mAP" not in plain.metrics
@@ -153,7 +153,7 @@ def test_what_is_compared_follows_from_what_there_is(tmp_path):
 def test_a_linear_migration_is_found_by_the_linear_map(tmp_path):
     np.savez(tmp_path / "p.npz", **pairs(old=5, side=3), label=np.arange(80) % 4)
     source = ExperimentSource("fct", (str(tmp_path / "p.npz"),))
-    results = Campaign(source, "smoke", tmp_path / "run", first=0).run(title="fct", card=None)
+    results = Campaign(source, "smoke", tmp_path / "run", first=0).run()
     assert [record.error for record in results.failed] == []
     recall = {record.arm: record.scalars["recall@10"] for record in results.finished}
     assert recall["ridge"] > 90
