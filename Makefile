@@ -58,7 +58,7 @@ faults: $(VENV)/.dev
 	$(if $(FAULTS),,$(RUN) -m tests.fuzz)
 	$(if $(FAULTS),,$(RUN) -m tests.security)
 
-# make mutants SYSTEM=fct SEED=1 COUNT=40 MODULES="maps.py mlp.py"; MUTANTS=--list only names them, MUTANTS="--jobs 4".
+# make mutants SYSTEM=fct SEED=1 COUNT=40 MODULES="method.py tool/maps.py"; MUTANTS=--list only names them, MUTANTS="--jobs 4".
 mutants: $(if $(SYSTEM),$(VENV)/.dev)
 	@test -n "$(SYSTEM)" || { echo "mutants: of which system? For instance: make mutants SYSTEM=adamatch"; exit 2; }
 	@$(RUN) -m tests.mutants "$(SYSTEM)" $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \

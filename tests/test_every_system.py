@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
+import itertools
+import json
+import os
 import random
 import re
+import resource
+import shlex
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import typer
 
 from holdfast import catalogue, ledger
 from holdfast.canonical import canonical
 from holdfast.catalogue import System
 from holdfast.estimator import Estimator
 from holdfast.experiment import Experiment, Record, declaration
+from holdfast.experiment.claims import Claim
 from holdfast.experiment.claims import check as check_claim
 from holdfast.ledger.freezing import configurations
 from holdfast.report.overview import SCALE, refreshed
@@ -27,10 +38,23 @@ from holdfast.testing.estimator_checks import checks_for
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
 from holdfast.trials.results import Results
+from houserules import (
+    EXCEPTIONS,
+    WITHOUT_BROKEN_ARM,
+    WITHOUT_METHOD,
+    limits_of,
+    lines_of,
+    loose_files,
+    method_files,
+    sources,
+    written_words,
+)
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.name for path in catalogue.BUILT_IN.iterdir() if (path / "__init__.py").is_file())
-SYSTEMS = [system for system in catalogue.find().systems.values() if system.origin == "built in"]
+FOUND = catalogue.find()
+SYSTEMS = [s for s in (*FOUND.systems.values(), *FOUND.drafts.values()) if s.origin == "built in"]
+FINISHED = [system for system in SYSTEMS if not system.card.draft]
 HEADINGS = [
     "What it is for",
     "On your own data",
@@ -41,13 +65,18 @@ HEADINGS = [
     "References",
 ]
 SMOKE_S = 3.0
+FIRST_S = 20.0
+LEDGER_BYTES = 500_000
 
 each_system = pytest.mark.parametrize("system", SYSTEMS, ids=[system.id for system in SYSTEMS])
+each_finished = pytest.mark.parametrize("system", FINISHED, ids=[system.id for system in FINISHED])
 
 
 def modules_of(system: System) -> Iterator[ModuleType]:
-    for path in sorted(system.folder.glob("*.py")):
-        yield importlib.import_module(system.package if path.stem == "__init__" else f"{system.package}.{path.stem}")
+    """All modules of a room, those of its sub-packages too."""
+    for path in sources(system.folder):
+        parts = path.relative_to(system.folder).with_suffix("").parts
+        yield importlib.import_module(".".join([system.package, *(p for p in parts if p != "__init__")]))
 
 
 def public(system: System) -> dict[str, object]:
@@ -70,7 +99,7 @@ def estimators_of(system: System) -> list[type[Estimator]]:
 def test_every_folder_is_a_system() -> None:
     found = catalogue.find()
     assert {name: found.broken[name] for name in FOLDERS if name in found.broken} == {}
-    assert [system.id for system in SYSTEMS] == FOLDERS
+    assert sorted(system.id for system in SYSTEMS) == FOLDERS
     assert SYSTEMS
 
 
@@ -97,10 +126,9 @@ def _words(fields: dict[str, object]) -> Iterator[str]:
         yield from (value if isinstance(value, tuple) else [str(value)])
 
 
-@each_system
+@each_finished
 def test_every_part_of_a_system_is_there(system: System) -> None:
     wanted = {
-        "experiment": system.folder / "experiment.py",
         "docs page": ROOT / "docs" / "systems" / f"{system.id}.md",
         "benchmark": ROOT / "benchmarks" / f"{system.id}.py",
         "plan": ledger.plan_path(system, SCALE),
@@ -108,6 +136,10 @@ def test_every_part_of_a_system_is_there(system: System) -> None:
     }
     missing = {name: str(path.relative_to(ROOT)) for name, path in wanted.items() if not path.is_file()}
     assert missing == {}
+    folder = system.folder / "experiment"
+    assert folder.with_suffix(".py").is_file() or (folder / "__init__.py").is_file()
+    assert method_files(system.folder) or system.id in WITHOUT_METHOD, "the paper's mathematics are in method.py"
+    assert system.card.first is not None, "say in [first] what a new user runs first"
     assert list((ROOT / "tests" / "systems" / system.id).glob("test_*.py")), "a system has tests of its own"
 
 
@@ -119,14 +151,78 @@ def test_public_names_are_chosen_and_every_module_says_what_it_is(system: System
     assert [m.__name__ for m in modules_of(system) if not (m.__doc__ or "").strip()] == []
 
 
-@each_system
+@each_finished
 def test_docs_page_has_the_headings_and_is_fresh(system: System) -> None:
     page = ROOT / "docs" / "systems" / f"{system.id}.md"
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
     assert f"<!-- verdicts {system.id} -->" in text
+    assert f"<!-- first {system.id} -->" in text
     again = f"python -m holdfast.report.overview {page.relative_to(ROOT)}"
     assert refreshed(text, page.parent) == text, f"out of date: {again}"
+
+
+@each_finished
+def test_a_room_stays_small(system: System) -> None:
+    limits, page = limits_of(system), (ROOT / "docs" / "systems" / f"{system.id}.md").read_text(encoding="utf-8")
+    measured = {
+        "lines": sum(map(lines_of, sources(system.folder))),
+        "lines of a file of its method": max(map(lines_of, method_files(system.folder)), default=0),
+        "files at its top": len(loose_files(system.folder)),
+        "verbs": len(verbs_of(system)),
+        "written words of its docs page": written_words(page),
+        "seconds of trials in its ledger": ledger.trial_seconds(ledger.read_ledger(system, SCALE) or {"records": []}),
+    }
+    allowed = (limits.lines, limits.method_lines, limits.loose_files, limits.verbs, limits.words, limits.ledger_seconds)
+    over = {name: (n, most) for (name, n), most in zip(measured.items(), allowed, strict=True) if n > most}
+    assert over == {}, f"(now, at most); see tests/houserules.py, {loose_files(system.folder)}"
+
+
+def test_exceptions_are_for_rooms_that_are_there_and_have_reasons() -> None:
+    named = {*EXCEPTIONS, *WITHOUT_METHOD, *WITHOUT_BROKEN_ARM}
+    assert named <= set(FOLDERS)
+    assert all([*(e.why for e in EXCEPTIONS.values()), *WITHOUT_METHOD.values(), *WITHOUT_BROKEN_ARM.values()])
+    assert not {name for name in WITHOUT_METHOD if method_files(catalogue.BUILT_IN / name)}, (
+        "it has one: lower the list"
+    )
+
+
+def verbs_of(system: System) -> list[str]:
+    if not system.has_cli:
+        return []
+    group: Any = typer.main.get_command(system.cli())
+    return sorted(name for name, command in group.commands.items() if not command.hidden)
+
+
+@each_finished
+def test_the_ledger_is_small(system: System) -> None:
+    for path in sorted(system.ledger.glob("*.json")):
+        assert path.stat().st_size <= LEDGER_BYTES, path
+
+
+@each_finished
+def test_the_first_command_works_on_a_file_of_ones_own(system: System, tmp_path: Path) -> None:
+    first = system.card.first
+    assert first is not None
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+    environment.pop("HOLDFAST_DATA", None)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280
+        )
+
+    made = run("-c", first.sample)
+    assert made.returncode == 0, made.stderr
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run("-m", "holdfast", *shlex.split(first.command)[1:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    result = tmp_path / first.result
+    assert (result.is_file() and result.stat().st_size) if first.result else done.stdout.strip()
+    # Processor time of the one process, so that a busy machine makes no difference.
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert seconds <= FIRST_S, f"{seconds:.1f} s"
 
 
 # ---------------------------------------------------------------------------------------------------------- estimators
@@ -164,6 +260,31 @@ def test_declarations_fit_together(system: System) -> None:
     for name, problem in experiment.problems.items():
         assert problem.describe().strip(), name
         assert problem.source != "file" or problem.how_to_get, f"{name}: say how to get the file"
+
+
+def without_words(claim: Claim) -> Any:
+    """What a claim tests, apart from what it is printed as."""
+    plain = dataclasses.replace(claim, role="secondary", expect="", text="", scope="", published="", source="")
+    return plain.declaration()
+
+
+def broken_variants(experiment: Experiment) -> Iterator[str]:
+    """Arms that stand in the method's place in a control which must not be found, the headline's claim otherwise."""
+    headline = next(claim for claim in experiment.claims if claim.role == "headline")
+    told = json.dumps(without_words(headline))
+    for control in experiment.claims:
+        if control.expect != "not found":
+            continue
+        for method, broken in itertools.product(headline.arms, control.arms):
+            if broken not in headline.arms and told.replace(json.dumps(method), json.dumps(broken)) == json.dumps(
+                without_words(control)
+            ):
+                yield broken
+
+
+@each_finished
+def test_the_headline_is_put_to_a_broken_variant_of_the_method(system: System) -> None:
+    assert list(broken_variants(system.experiment)) or system.id in WITHOUT_BROKEN_ARM
 
 
 @each_system
@@ -210,7 +331,7 @@ def frozen_scales(system: System) -> list[str]:
     return [path.name.removesuffix(".plan.json") for path in plans]
 
 
-@each_system
+@each_finished
 def test_ledger_is_that_of_the_declared_experiment(system: System) -> None:
     states = {scale: ledger.state(system, scale) for scale in {SCALE, *frozen_scales(system)}}
     for scale, state in states.items():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 GENERIC = "tests/test_every_system.py"  # parametrised by system: the id is the first word in brackets
-BUDGET_S = 20.0
+BUDGET_S = 15.0
 
 
 def group(nodeid: str) -> str:
@@ -45,6 +46,24 @@ class Timings:
         for name, seconds in sorted(self.seconds.items(), key=lambda item: -item[1]):
             over = f"  more than {BUDGET_S:g} s" if name != "shared parts" and seconds > BUDGET_S else ""
             terminalreporter.line(f"{name:24} {seconds:7.1f} s {self.tests[name]:6} tests{over}")
+        terminalreporter.section("ledgers")
+        for line in ledgers():
+            terminalreporter.line(line)
+
+
+def ledgers() -> Iterator[str]:
+    """What the trials of every ledger took, and how large its file is; how many drafts there are."""
+    from holdfast import catalogue, ledger
+
+    found = catalogue.find()
+    for system in found.systems.values():
+        for path in sorted(system.ledger.glob("*.plan.json")) if system.origin == "built in" else ():
+            scale = path.name.removesuffix(".plan.json")
+            kept, file = ledger.read_ledger(system, scale), ledger.ledger_path(system, scale)
+            if kept is not None:
+                took, size = ledger.trial_seconds(kept), file.stat().st_size
+                yield f"{system.id + ', ' + scale:32} {took:7.0f} s of trials {size / 1000:7.0f} kB"
+    yield f"{len(found.systems)} systems, {len(found.drafts)} drafts"
 
 
 def pytest_configure(config: pytest.Config) -> None:

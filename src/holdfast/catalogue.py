@@ -73,8 +73,20 @@ class Reference(_Strict):
     note: str = ""
 
 
+class First(_Strict):
+    """What a new user runs first, on a file of their own.
+
+    `sample` is a Python program that writes a small file of that kind into the working folder, `result` what the
+    command leaves there; empty = what it prints.
+    """
+
+    command: str = Field(pattern=r"^holdfast [a-z]")
+    sample: str = Field(min_length=1)
+    result: str = Field(default="", pattern=r"^[\w./-]*$")
+
+
 class Card(_Strict):
-    """`card.toml` of a system."""
+    """`card.toml` of a system. A draft is not finished: the catalogue counts it and does not show it."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
     commands: tuple[str, ...] = ()
@@ -89,6 +101,8 @@ class Card(_Strict):
     claims: tuple[PublishedClaim, ...] = Field(min_length=1)
     reference: Reference = Reference()
     patent: str = ""
+    first: First | None = None
+    draft: bool = False
 
     @field_validator("id", "commands")
     @classmethod
@@ -160,10 +174,14 @@ class System:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What `find` found. `broken` maps the name of an entry that could not be read to the reason."""
+    """What `find` found. `broken` maps the name of an entry that could not be read to the reason.
+
+    `drafts` are systems that are not finished: they can be run by their names, and are shown nowhere.
+    """
 
     systems: dict[str, System] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, System] = field(default_factory=dict)
 
 
 @functools.cache
@@ -184,6 +202,8 @@ def find() -> Catalogue:
         distribution = entry.dist.name if entry.dist is not None else entry.value
         _add(found, entry.name, entry.value, folder, f"plugin {distribution}")
     _settle(found)
+    for name in [name for name, system in found.systems.items() if system.card.draft]:
+        found.drafts[name] = found.systems.pop(name)
     return found
 
 
@@ -266,7 +286,7 @@ def load(name: str) -> System:
         InputError: there is none; names the nearest one.
     """
     catalogue = find()
-    for system in catalogue.systems.values():
+    for system in (*catalogue.systems.values(), *catalogue.drafts.values()):
         if name in system.commands:
             return system
     if name in catalogue.broken:

@@ -16,6 +16,7 @@ from holdfast.data.augment import (
     Cutout,
     Identity,
     Mirror,
+    Noise,
     RandomAffine,
     Shift,
     TwoViews,
@@ -191,3 +192,9 @@ def test_two_views_draws_nothing_where_nothing_learns():
     before = g.get_state()
     TwoViews(Shift(1), Cutout(2)).learn(nn.Identity(), torch.zeros(2, 1, 4, 4), torch.zeros(2).long(), g)
     assert torch.equal(g.get_state(), before)
+
+
+def test_noise_is_added_as_it_is_drawn():
+    x = torch.rand(4, 1, 12, 12)
+    noisy = Noise(0.5)(x, torch.Generator().manual_seed(0))
+    assert torch.equal(noisy, x + 0.5 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)))

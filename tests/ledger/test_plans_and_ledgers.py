@@ -16,6 +16,7 @@ from holdfast.files import begin, release
 from holdfast.ledger.freezing import Tuner, freeze
 from holdfast.trials.campaign import sole_use
 from holdfast.trials.plan import ExperimentSource
+from holdfast.trials.runfolder import read
 from toy_system import ToySystem
 
 
@@ -294,3 +295,28 @@ def test_without_git(toy: ToySystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(HoldfastError, match="git is not installed"):
         ledger.ready(toy.system, "small")
+
+
+def plain_run(toy: ToySystem) -> set[int | None]:
+    """The replicates that a run without --ledger shows."""
+    out = toy.root / "runs" / "plain"
+    assert run_system(Request(toy.name, "small", jobs=0, out=out, quiet=True)) == 0
+    return {record.replicate for record in read(out).records}
+
+
+def test_final_replicates_are_not_looked_at_before_the_ledger_is_written(
+    toy: ToySystem, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frozen(toy)
+    assert max(r or 0 for r in plain_run(toy)) < 100
+    assert "plan 1 is not decided yet, so this run explores, on pilots; --ledger decides it" in capsys.readouterr().out
+    assert run_for_ledger(toy) == 0
+    assert min(r or 0 for r in plain_run(toy)) == 1000, "afterwards anyone may repeat them"
+
+
+def test_a_plan_that_is_replaced_undecided_leaves_a_trace(toy: ToySystem, capsys: pytest.CaptureFixture[str]) -> None:
+    frozen(toy)
+    frozen(toy, why="a better margin")
+    capsys.readouterr()
+    assert show_verdicts(toy.name, check=True) == 0
+    assert "plan 1 was replaced before it was decided" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 python -m tests.mutants adamatch                        20 mutants of method.py
 python -m tests.mutants adamatch --seed 1 --count 40    others, and more
-python -m tests.mutants fct --modules "maps.py mlp.py"  of these files of the system's folder
+python -m tests.mutants fct --modules "method.py tool/maps.py"  of these files of the system's folder
 python -m tests.mutants adamatch --list                 only say what the mutants are
 
 Exit code 1 if less than 90 % are noticed.

@@ -59,7 +59,9 @@ def rich_results(folder: Path) -> Results:
         benefit="accuracy",
         tuning=Tuning("accuracy", PROBLEMS[0], scale="small"),
         arms={
-            name: dataclasses.replace(arm, tuned_as="AdaBN" if name == "DANN" else None, problems=PROBLEMS)
+            name: dataclasses.replace(
+                arm, tuned_as="AdaBN" if name == "DANN" else None, problems=PROBLEMS, points={"width": (1, 2)}
+            )
             for name, arm in results.experiment.arms.items()
         },
         metrics={name: dataclasses.replace(m, unit=m.unit or "u", about="about it") for name, m in

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from holdfast.training.optim import sgd
+from holdfast.training.optim import sgd, warm_cosine
 
 
 def test_sgd_equals_the_loss_with_its_decay_term_written_out():
@@ -34,3 +34,11 @@ def test_sgd_leaves_out_frozen_parameters():
     net.weight.requires_grad_(False)
     groups = sgd(net, lr=0.1, weight_decay=1.0).param_groups
     assert [p is net.bias for group in groups for p in group["params"]] == [True]
+
+
+def test_the_rate_rises_and_falls_as_half_a_cosine():
+    rates = [warm_cosine(t / 100, 0.05) for t in range(100)]
+    assert rates[0] == 0
+    assert max(rates) == rates[5] == 1
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert warm_cosine(0.0) == 1

@@ -167,7 +167,7 @@ def test_what_is_read_is_what_python_has(where: str) -> None:
     assert compared
 
 
-@pytest.mark.parametrize("system", ["adamatch", "mutransfer"])
+@pytest.mark.parametrize("system", ["adamatch", "fct", "mutransfer"])
 def test_help_needs_none_of_the_heavy_libraries(system: str) -> None:
     code = f"""
 import sys

@@ -70,7 +70,8 @@ class _Systems(TyperGroup):
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        for system in catalogue.find().systems.values():
+        found = catalogue.find()
+        for system in (*found.systems.values(), *found.drafts.values()):
             if system.has_cli and cmd_name in system.commands:
                 return _System(system, cmd_name)
         return None
@@ -131,6 +132,9 @@ def list_systems(
         _print(f"{system.id:<{width}}  {system.card.task} ({system.card.year}){origin}")
     if not systems:
         typer.echo("no system matches; `holdfast list` shows all")
+    if found.drafts:
+        count = len(found.drafts)
+        typer.echo(f"not shown: {count} draft{'' if count == 1 else 's'} (not finished)", err=True)
     for name, why in found.broken.items():
         typer.echo(clean_line(f"cannot be used: {name}: {why}"), err=True)
 

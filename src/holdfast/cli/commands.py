@@ -94,9 +94,9 @@ def _run(request: Request) -> tuple[int, Results]:
     source = ExperimentSource(system.id, own, _columns(request))
     scale = _scale(source, request.scale)  # before its name becomes part of a path
     _check_device(request.device)
-    plan, first = _plan_for(system, request)
-    folder = (request.out or RUNS / system.id / ("own" if request.on else request.scale)).absolute()
     console = _console(stderr=request.json)
+    plan, first = _plan_for(system, request, console)
+    folder = (request.out or RUNS / system.id / ("own" if request.on else request.scale)).absolute()
     if scale.status:
         console.print(f"scale {request.scale}: {scale.status}", markup=False)
     said: dict[str, Any] = {"plan": plan, "command": "holdfast " + shlex.join(sys.argv[1:])}
@@ -144,8 +144,8 @@ def _columns(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, Any], int]:
-    """The frozen plan to follow ({} = none) and the number of the first replicate."""
+def _plan_for(system: catalogue.System, request: Request, console: Console) -> tuple[Mapping[str, Any], int]:
+    """The frozen plan to follow ({} = none) and the number of the first replicate: a pilot's until it is decided."""
     if request.ledger:
         for option in ("on", "arms", "problems", "replicates"):
             if getattr(request, option):
@@ -157,6 +157,11 @@ def _plan_for(system: catalogue.System, request: Request) -> tuple[Mapping[str, 
         # Nothing frozen to decide: the run explores, on replicates that no verdict will ever rest on. The user's own
         # data have no pilots: nobody has looked at them.
         return {}, FIRST_FINAL_REPLICATE if request.on else 0
+    if not request.on and ledger.read_ledger(system, request.scale) is None:
+        # Whoever looked at the final replicates of a plan before it is decided could change his mind about it.
+        said = f"plan {found['number']} is not decided yet, so this run explores, on pilots; --ledger decides it"
+        console.print(said, markup=False)
+        return found, 0
     return found, found["first_replicate"]
 
 
@@ -241,7 +246,7 @@ def show_verdicts(name: str | None, *, check: bool) -> int:
     for system in systems:
         plans = sorted(system.ledger.glob("*.plan.json")) if system.ledger.is_dir() else []
         for scale in (path.name.removesuffix(".plan.json") for path in plans):
-            ledger.read_plan(system, scale)  # a damaged one is named
+            plan = ledger.read_plan(system, scale)  # a damaged one is named
             found = ledger.read_ledger(system, scale)
             state = ledger.state(system, scale) if check else ""
             bad |= state in ("stale", "edited")
@@ -249,6 +254,8 @@ def show_verdicts(name: str | None, *, check: bool) -> int:
             print(clean_line(heading if found else f"{heading}: plan frozen, not run yet"))
             for verdict in ledger.verdicts_of(found) if found else []:
                 print(f"  {clean_line(_line(verdict))}")
+            for undecided in (e for e in (plan or {}).get("earlier", ()) if not e["verdicts"]):
+                print(f"  plan {undecided['number']} was replaced before it was decided")
     errors = false_headlines(entry(system).headline for system in systems)
     if name is None and errors.tested:
         print(expected_errors(errors)[0])
@@ -294,7 +301,8 @@ def make_digest(out: Path) -> None:
     """Write the digest of the whole catalogue and say where it is."""
     found = catalogue.find()
     page = write_digest(found, out.absolute())
-    print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}: {_short(page)}")
+    drafts = f", {len(found.drafts)} not shown as drafts" if found.drafts else ""
+    print(f"{len(found.systems)} system{'' if len(found.systems) == 1 else 's'}{drafts}: {_short(page)}")
     for name, why in found.broken.items():
         print(clean_line(f"cannot be used: {name}: {why}"), file=sys.stderr)
 

@@ -188,6 +188,17 @@ class Cutout:
 
 
 @dataclass(frozen=True)
+class Noise:
+    """Adds normal noise of a standard deviation to every pixel; the result may leave [0, 1]."""
+
+    deviation: float = 0.1
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        draw = torch.randn(images.shape, generator=generator, device=images.device, dtype=images.dtype)
+        return images + self.deviation * draw
+
+
+@dataclass(frozen=True)
 class Compose:
     """Apply transforms one after the other."""
 

@@ -1,1 +1,1 @@
-"""Encoders that come with their weights: data in, vectors out, nothing to train."""
+"""Encoders with nothing to train: data in, vectors out. Those that have weights come with them."""

@@ -110,6 +110,7 @@ class Estimator(ABC):
 
     tags: ClassVar[Tags] = Tags()
     trusted_types: ClassVar[tuple[str, ...]] = ()  # allowed inside scikit-learn models, to save as to load
+    moved: ClassVar[Mapping[str, str]] = {}  # "module:name" in earlier model folders -> today's, of the class and parts
 
     @abstractmethod
     def fit(self, *args: Any, **kwargs: Any) -> Self:
@@ -261,8 +262,9 @@ class Estimator(ABC):
         """
         folder = Path(folder)
         config = modelfolder.read(folder)
-        if config.get("class") != _path_of(cls):
-            raise InputError(str(folder), f"must hold a {_path_of(cls)}", config.get("class"))
+        saved = config.get("class")
+        if _path_of(cls) not in (saved, cls.moved.get(str(saved))):
+            raise InputError(str(folder), f"must hold a {_path_of(cls)}", saved)
         with modelfolder.reading(folder):
             estimator = cls._from(config, folder, given)
         modelfolder.check_intact(folder, config)
@@ -270,7 +272,7 @@ class Estimator(ABC):
 
     @classmethod
     def _from(cls, config: Mapping[str, Any], folder: Path, given: Mapping[str, Any]) -> Self:
-        decoder = modelfolder.Decoder(folder, cls._packages(), cls.trusted_types)
+        decoder = modelfolder.Decoder(folder, cls._packages(), cls.trusted_types, cls.moved)
         estimator = cls(**cls._decode_init(decoder, config, given, folder))
         learned = config.get("learned", {})
         modules = {name: value for name, value in learned.items() if isinstance(value, dict) and "$module" in value}

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -140,10 +141,17 @@ class Decoder:
         folder: where the arrays are.
         packages: top-level packages whose frozen dataclasses may be made.
         trusted: type names allowed inside scikit-learn models, besides those skops trusts by itself.
+        moved: "module:name" of types as they were saved -> as they are now.
     """
 
-    def __init__(self, folder: Path, packages: tuple[str, ...], trusted: tuple[str, ...] = ()) -> None:
-        self._folder, self._packages, self._trusted = folder, packages, trusted
+    def __init__(
+        self,
+        folder: Path,
+        packages: tuple[str, ...],
+        trusted: tuple[str, ...] = (),
+        moved: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._folder, self._packages, self._trusted, self._moved = folder, packages, trusted, moved
 
     def decode(self, value: Any, name: str) -> Any:
         """The value; a module comes back as its state dict, which the estimator loads into a module it built itself.
@@ -178,6 +186,7 @@ class Decoder:
         return decoders[tag]()
 
     def _dataclass(self, path: str, fields: dict[str, Any], name: str) -> Any:
+        path = self._moved.get(path, path)
         module, _, qualname = path.partition(":")
         if module.split(".")[0] not in self._packages:
             allowed = " or ".join(self._packages)

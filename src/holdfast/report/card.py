@@ -26,6 +26,8 @@ def card_text(system: System) -> str:
     if card.patent:
         lines += ["", *_wrapped(f"Patent: {card.patent}")]
     lines += ["", f"Test its claims: holdfast run {card.id}"]
+    if card.first is not None:
+        lines.append(f"First, on a file of your own: {card.first.command}")
     if system.has_cli:
         lines.append(f"On your own data: holdfast {system.commands[-1]} --help")
     return "\n".join([*lines, "", "Cite:", bibtex(card)])

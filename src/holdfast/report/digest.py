@@ -5,16 +5,18 @@ It is made of cards and ledgers alone: no system is imported, so that a plugin t
 
 from __future__ import annotations
 
-import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from holdfast.errors import InputError
 from holdfast.files import write_text
 from holdfast.report import bilingual, wording
 from holdfast.report.canvas import quiet
+from holdfast.report.compact import compact
 from holdfast.report.entries import Entry, by_task, entry, false_headlines, figure_file
 from holdfast.report.forest import by_unit, forest
 from holdfast.report.html import render_page
@@ -23,6 +25,7 @@ from holdfast.report.svg import Picture
 if TYPE_CHECKING:
     from holdfast.catalogue import Catalogue
 
+SAFE = "<> /=:;,.-_()!*+?@$'{}"  # no quote of the attribute's kind, no "&", "#" or "%"
 OPEN_UP_TO = 6  # entries: so few are shown unfolded
 
 
@@ -78,7 +81,7 @@ def figure_of(item: Entry) -> Figure:
     intervals of the verdicts."""
     path = figure_file(item.system)
     if path is not None:
-        return Figure(kept=f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}")
+        return Figure(kept=address(compact(path.read_text(encoding="utf-8"))))
     name = item.system.id.replace("_", "-")
     with quiet():
         return Figure(
@@ -87,6 +90,15 @@ def figure_of(item: Entry) -> Figure:
                 for i, (unit, group) in enumerate(by_unit(item.measured.verdicts).items())
             )
         )
+
+
+def address(svg: str) -> str:
+    """The drawing as a data address for an attribute in double quotes: as text, which is shorter than base64.
+
+    Nothing in it ends the attribute or is a character reference, so that the page takes it as it is.
+    """
+    single = re.sub(r'="([^"\']*)"', r"='\1'", svg)
+    return f"data:image/svg+xml,{quote(single, safe=SAFE)}"
 
 
 def _tally(entries: Sequence[Entry]) -> dict[str, int]:

@@ -9,6 +9,7 @@ A part lies between two comments, `<!-- name -->` or `<!-- name system -->` and 
     verdicts adamatch   all verdicts of the ledger
     arms adamatch       means and spreads of every arm on every problem of the ledger
     published adamatch  the claims as the authors published them
+    first adamatch      the command that a new user runs first, and how a file for it is made
 
 Everything comes from the cards and the ledger. Only `arms` imports the system, for the order it declares.
 """
@@ -51,13 +52,24 @@ def table(found: Catalogue, beside: Path = CHECKOUT) -> str:
             plain(task),
             f"[{plain(e.system.card.texts.en.title)}]({_link(_page(e.system), beside)})",
             plain(e.system.card.texts.en.sentence),
+            f"`{plain(e.system.card.first.command)}`" if e.system.card.first else wording.NONE,
             ", ".join(e.system.card.areas),
             said(e),
         ]
         for task, entries in groups.items()
         for e in entries
     ]
-    return _markdown(["You want to", "System", "In one sentence", "Areas", "Does its headline claim hold?"], rows)
+    return _markdown(
+        [
+            "You want to",
+            "System",
+            "In one sentence",
+            "First, on a file of yours",
+            "Areas",
+            "Does its headline claim hold?",
+        ],
+        rows,
+    )
 
 
 def headline_of(system: System, beside: Path = CHECKOUT) -> str:
@@ -131,11 +143,21 @@ def published_of(system: System, beside: Path = CHECKOUT) -> str:
     return _markdown(["Claim", "Number", "Setting", "Read in"], rows)
 
 
+def first_of(system: System, beside: Path = CHECKOUT) -> str:
+    """The command that a new user runs first, and a program that makes a small file for it."""
+    first = system.card.first
+    if first is None:
+        return "No command of its own: its parts are used from Python."
+    program = first.sample.strip()
+    return f"```\n{first.command}\n```\n\nA small file to try it on is made by\n\n```python\n{program}\n```"
+
+
 PARTS: dict[str, Callable[[System, Path], str]] = {
     "headline": headline_of,
     "verdicts": verdicts_of,
     "arms": arms_of,
     "published": published_of,
+    "first": first_of,
 }
 
 

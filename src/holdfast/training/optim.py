@@ -1,6 +1,8 @@
-"""Optimisers with the conventions of the image-classification literature."""
+"""Optimisers and schedules with the conventions of the image-classification literature."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import nn
@@ -30,3 +32,15 @@ def sgd(module: nn.Module, *, lr: float, momentum: float = 0.9, weight_decay: fl
         {"params": group, "weight_decay": decay} for group, decay in ((weights, weight_decay), (others, 0.0)) if group
     ]
     return torch.optim.SGD(groups, lr=lr, momentum=momentum)
+
+
+def warm_cosine(progress: float, warmup: float = 0.0) -> float:
+    """Linear from 0 to 1 over `warmup`, then half a cosine down to 0.
+
+    Example:
+        >>> warm_cosine(0.05, 0.1), warm_cosine(0.1, 0.1), round(warm_cosine(0.55, 0.1), 6)
+        (0.5, 1.0, 0.5)
+    """
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

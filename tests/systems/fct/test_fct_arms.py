@@ -11,7 +11,10 @@ import torch
 from holdfast.experiment.claims import Differs
 from holdfast.experiment.run import Run
 from holdfast.ledger.freezing import configurations
-from holdfast.systems.fct.backfilled import (
+from holdfast.systems.fct.experiment import ARMS, CLAIMS, DIGITS, experiment
+from holdfast.systems.fct.experiment.arms import AsTheyAre, Budget, Chosen, Linear, Rotated, Transformed
+from holdfast.systems.fct.experiment.embeddings import Part, Vectors, parts_of, rows_of, scores
+from holdfast.systems.fct.experiment.fastfill import (
     AtRandom,
     Backfilled,
     ByDisagreement,
@@ -19,10 +22,7 @@ from holdfast.systems.fct.backfilled import (
     ByTrueError,
     ByUncertainty,
 )
-from holdfast.systems.fct.experiment import ARMS, CLAIMS, DIGITS, experiment
-from holdfast.systems.fct.growth import MnistGrowth
-from holdfast.systems.fct.recipes import AsTheyAre, Budget, Chosen, Linear, Rotated, Transformed
-from holdfast.systems.fct.vectors import Part, Vectors, parts_of, rows_of, scores
+from holdfast.systems.fct.problems import MnistGrowth
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 
@@ -162,7 +162,7 @@ def test_known_errors_are_put_first(tmp_path):
     """Noise grows with the first old number, so neighbours' errors are about as large."""
     data = vectors(2.0)
     run, recipe = run_of(tmp_path, epochs=10), Backfilled(ByNeighbours())
-    from holdfast.systems.fct.backfilled import Filling
+    from holdfast.systems.fct.experiment.fastfill import Filling
 
     filling = Filling(recipe, run, data, recipe.fit(run, data))
     size = data.test.old[:, 0].abs()
@@ -195,7 +195,7 @@ def test_controls_are_there_and_one_must_not_be_found():
 
 
 def test_arms_with_other_seeds_use_the_same_embeddings(tmp_path):
-    from holdfast.systems.fct.encoders import EncoderTraining
+    from holdfast.baselines.classifier import EncoderTraining
     from holdfast.systems.fct.experiment import trial
 
     problem, found = MnistGrowth(), []

@@ -133,7 +133,7 @@ def test_few_pairs_are_warned_of(folder, tmp_path) -> None:
     np.save(tmp_path / "o.npy", OLD[:11])
     np.save(tmp_path / "n.npy", NEW[:11])
     words = ["--old", tmp_path / "o.npy", "--new", tmp_path / "n.npy", "--out", tmp_path / "m", "--method", "ridge"]
-    assert "Warning: 9 pairs to fit to are few for 5 dimensions" in fct("fit", *words)
+    assert "warning: 9 pairs to fit to are few for 5 dimensions" in fct("fit", *words)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import pickle
 
 import numpy as np
 import pytest
@@ -13,12 +11,13 @@ from PIL import Image
 
 from holdfast.errors import InputError
 from holdfast.experiment.run import Run
-from holdfast.systems.fct.embedded import divided
-from holdfast.systems.fct.encoders import ConvEncoder
+from holdfast.layers.convs import ConvEncoder
 from holdfast.systems.fct.experiment import ARMS, experiment, trial
-from holdfast.systems.fct.growth import Cifar100Growth, ImageNetGrowth, MnistGrowth, read_cifar
+from holdfast.systems.fct.experiment.stages import divided
+from holdfast.systems.fct.problems import Cifar100Growth, ImageNetGrowth, MnistGrowth
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
+from toy_cifar import write_cifar
 
 
 def test_parts_of_a_replicate_share_no_image_and_are_all_there_is():
@@ -40,54 +39,6 @@ def test_quick_runs_use_the_first_rows_of_the_same_parts():
     few, all_ = divided(problem, 5, rows=64), divided(problem, 5)
     assert [len(few.fit), len(few.validation), len(few.test)] == [64, 16, 16]
     assert torch.equal(few.fit.read(), all_.fit.read()[:64])
-
-
-# -------------------------------------------------------------------------------------------------------------- CIFAR
-def write_cifar(folder, rows=40, classes=100, **change):
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name in ("train", "test"):
-        labels = [(7 * i) % classes for i in range(rows)]
-        content = {"data": rng.integers(0, 256, (rows, 3072), np.uint8), "fine_labels": labels, "coarse_labels": labels}
-        content |= {"filenames": [f"{i}.png" for i in range(rows)], "batch_label": name}
-        (folder / name).write_bytes(pickle.dumps({**content, **change}, 2))
-
-
-def test_cifar_is_read_plane_by_plane(tmp_path):
-    write_cifar(tmp_path / "c")
-    images = read_cifar(tmp_path / "c" / "train")
-    content = pickle.loads((tmp_path / "c" / "train").read_bytes())
-    assert images.labels.tolist() == content["fine_labels"]
-    for row, channel, y, x in ((0, 0, 0, 0), (3, 1, 31, 2), (39, 2, 5, 17)):
-        wanted = content["data"][row][channel * 1024 + y * 32 + x] / 255
-        assert float(images.read([row])[0, channel, y, x]) == pytest.approx(wanted)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"fine_labels": [0] * 39}, "40 whole numbers from 0 to 99"),
-        ({"fine_labels": [100] * 40}, "40 whole numbers from 0 to 99"),
-        ({"fine_labels": ["cat"] * 40}, "40 whole numbers"),
-        ({"data": np.zeros((40, 3071), np.uint8)}, r"shape \(N, 3072\)"),
-        ({"data": [1, 2]}, r"shape \(N, 3072\)"),
-    ],
-)
-def test_other_contents_are_refused(tmp_path, change, message):
-    write_cifar(tmp_path / "c", **change)
-    with pytest.raises(InputError, match=message):
-        read_cifar(tmp_path / "c" / "train")
-
-
-def test_a_bomb_in_a_data_file_runs_nothing(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "trace"),)
-
-    write_cifar(tmp_path / "c", data=Bomb())
-    with pytest.raises(InputError, match="plain data"):
-        read_cifar(tmp_path / "c" / "test")
-    assert not (tmp_path / "trace").exists()
 
 
 def test_a_missing_data_set_says_how_to_get_it(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 
 from holdfast.systems.fct import Affine, Ensemble, Procrustes, ResidualNeighbours, Ridge
-from holdfast.systems.fct.maps import PENALTIES
+from holdfast.systems.fct.tool.maps import PENALTIES
 
 
 def tensor(x) -> torch.Tensor:

@@ -1,242 +1,44 @@
-"""Migrations: kills, shared folders, damage, bad rows, going back, what is never overwritten."""
+"""Migrating stores and streams, and the dry run before it. The jobs themselves: tests/data/vectors."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.fct import EmbeddingMigrator, apply, open_source, preview, rollback, verify
-from holdfast.systems.fct.dryrun import runs
-from holdfast.systems.fct.job import JOB, Job
-from toy_gallery import IDS, MIGRATOR, MOVED, NEW, OLD, ROWS, table, written
+from holdfast.systems.fct import ArraySource, EmbeddingMigrator, apply, migrate_stream, open_source, preview, verify
+from toy_gallery import IDS, MOVED, OLD, ROWS, written
 
-# ------------------------------------------------------------------------------------------------------ kill and resume
-SLOW = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from holdfast.systems.fct import EmbeddingMigrator, apply, open_source
-from holdfast.systems.fct import worker
-
-folder, source, out, pause = Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])
-finish = worker.Worker._write
-def slowly(self, number, moved, held):
-    time.sleep(pause)
-    finish(self, number, moved, held)
-    with (folder / "log").open("a") as log:
-        log.write(f"{number}\\n")
-worker.Worker._write = slowly
-done = apply(EmbeddingMigrator.load(folder / "model", device="cpu"), open_source(source), out, chunk=50, resume=True)
-print(done.chunks)
-"""
+MIGRATOR = EmbeddingMigrator("ridge", device="cpu").fit(OLD, MOVED)
 
 
-def start(folder: Path, source: Path, out: Path, pause: float) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", SLOW, str(folder), str(source), str(out), str(pause)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def manifests(out: Path) -> Path:
-    inside = out / "_holdfast"
-    return (inside if out.suffix == ".parquet" else out.with_name(out.name + ".holdfast")) / "chunks"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
-def test_killed_twice_and_resumed_without_losing_or_redoing_a_row(tmp_path, suffix) -> None:
-    """With SIGKILL, at moments when some chunks are done and one is being written."""
-    MIGRATOR.save(tmp_path / "model")
-    source, out = tmp_path / f"g{suffix}", tmp_path / f"new{suffix}"
-    pq.write_table(table(), source) if suffix == ".parquet" else written(source)
-    for done in (3, 9):
-        process = start(tmp_path, source, out, 0.1)
-        while len(list(manifests(out).glob("*.json"))) < done:
-            assert process.poll() is None
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not verify(out).passed
-        assert "not finished" in verify(out).problems[0]
-    stamps = {path.name: path.stat().st_mtime_ns for path in manifests(out).glob("*.json")}
-    assert 9 <= len(stamps) < 21
-    finished = start(tmp_path, source, out, 0.0)
-    assert finished.communicate(timeout=120)[0].strip() == str((21 - len(stamps), 21))
-    assert all((manifests(out) / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
-    logged = (tmp_path / "log").read_text().split()
-    assert len(logged) == len(set(logged)), "a chunk was done twice"
-    assert verify(out, open_source(source)).passed
-    if suffix == ".parquet":
-        back = pq.read_table(out)
-        assert back.column("id").to_pylist() == IDS.tolist()
-        found = np.array(back.column("embedding").to_pylist())
-    else:
-        found = np.load(out)
-    assert np.allclose(found, MOVED, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_two_processes_share_a_folder_and_do_each_chunk_once(tmp_path) -> None:
-    MIGRATOR.save(tmp_path / "model")
-    source, out = written(tmp_path / "g.npy"), tmp_path / "new.npy"
-    both = [start(tmp_path, source, out, 0.1) for _ in range(2)]
-    counts = [eval(process.communicate(timeout=120)[0])[0] for process in both]
-    assert sum(counts) == 21
-    assert min(counts) > 0, "both had a share"
-    assert sorted(map(int, (tmp_path / "log").read_text().split())) == list(range(21))
-    assert np.allclose(np.load(out), MOVED, atol=1e-6)
-    assert verify(out).passed
-
-
-def test_an_interrupted_call_gives_its_claims_back_and_goes_on(tmp_path) -> None:
-    """In one process: the third chunk stops it."""
-    source = open_source(written(tmp_path / "g.npy"))
-    read = source.read
-
-    def stumbling(start: int, stop: int):
-        if start == 200:
-            raise KeyboardInterrupt
-        return read(start, stop)
-
-    source.read = stumbling  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100)
-    source.read = read  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="nothing is overwritten; --resume goes on"):
-        apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100)
-    done = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100, resume=True)
-    assert 0 < done.chunks[0] < 11
-    assert np.allclose(np.load(done.out), MOVED, atol=1e-6)
-    once_more = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100, resume=True)
-    assert once_more.chunks == (0, 11)
-
-
-def test_another_job_is_not_resumed(tmp_path) -> None:
-    source, out = open_source(written(tmp_path / "g.npy")), tmp_path / "new.npy"
-    apply(MIGRATOR, source, out, chunk=100)
-    other = EmbeddingMigrator("ridge", seed=1, device="cpu").fit(OLD, NEW)
-    with pytest.raises(InputError, match="must be resumed with the same model"):
-        apply(other, source, out, chunk=100, resume=True)
-    with pytest.raises(InputError, match="must be resumed with the same chunk"):
-        apply(MIGRATOR, source, out, chunk=99, resume=True)
-    written(tmp_path / "g.npy", OLD + 1)
-    with pytest.raises(InputError, match="must be resumed with the same source"):
-        apply(MIGRATOR, open_source(tmp_path / "g.npy"), out, chunk=100, resume=True)
-
-
-def test_a_job_killed_while_it_finishes_is_finished_on_resuming(tmp_path) -> None:
-    """After the file was moved to its place, and before that was noted."""
+def test_a_store_is_what_its_rows_become(tmp_path) -> None:
     source = open_source(written(tmp_path / "g.npy"))
     done = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100)
-    (tmp_path / "new.npy.holdfast" / "done.json").unlink()
-    apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100, resume=True)
-    assert np.allclose(np.load(done.out), MOVED, atol=1e-6)
-    assert verify(done.out).passed
+    assert (done.rows, done.chunks) == (ROWS, (11, 11))
+    assert np.allclose(np.load(done.out), MIGRATOR.transform(OLD), atol=1e-6)
+    assert verify(done.out, source).passed
+    other = EmbeddingMigrator("ridge", seed=1, device="cpu").fit(OLD, MOVED)
+    with pytest.raises(InputError, match="must be resumed with the same model"):
+        apply(other, source, done.out, chunk=100, resume=True)
 
 
-# -------------------------------------------------------------------------------------- damage, bad rows, going back
-def test_damage_is_found(tmp_path) -> None:
-    source = open_source(written(tmp_path / "g.npy"))
-    out = apply(MIGRATOR, source, tmp_path / "new.npy", chunk=100).out
-    with out.open("r+b") as file:
-        file.seek(-5000, 2)
-        file.write(b"\x01")
-    assert "the vectors are not those that were written" in verify(out).problems[0]
-    pq.write_table(table(), tmp_path / "g.parquet")
-    out = apply(MIGRATOR, open_source(tmp_path / "g.parquet"), tmp_path / "new.parquet", chunk=500).out
-    part = out / "part-000001.parquet"
-    kept = pq.read_table(part)
-    pq.write_table(kept.set_column(0, "id", pa.array(kept.column("id").to_pylist()[::-1])), part)
-    assert "chunk 1 (rows 500 to 999): the ids are not those" in verify(out).problems[0]
-    pq.write_table(kept, part)
-    assert verify(out).passed
-    pq.write_table(kept, out / "strange.parquet")
-    assert "files that no chunk wrote" in verify(out).problems[0]
-    part.unlink()
-    assert "cannot be read" in verify(out).problems[0]
+def test_a_store_that_is_not_like_the_pairs_is_refused(tmp_path) -> None:
+    side = np.ones((ROWS, 3)) * np.arange(ROWS)[:, None]
+    with pytest.raises(InputError, match="must hold vectors of 8 dimensions, as in fit; received 4"):
+        apply(MIGRATOR, ArraySource(MOVED), tmp_path / "x.npy")
+    with_side = EmbeddingMigrator("ridge", device="cpu").fit(OLD, MOVED, side)
+    with pytest.raises(InputError, match="must come with side information of 3 dimensions"):
+        apply(with_side, ArraySource(OLD), tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".parquet"])
-def test_bad_rows_are_counted_or_left_out(tmp_path, suffix) -> None:
-    spoilt = OLD.copy()
-    spoilt[[5, 250, 251]] = np.nan
-    spoilt[600, 3] = np.inf
-    if suffix == ".npy":
-        spoilt = spoilt.astype(np.float64)
-        spoilt[600, 3] = 1e300  # finite, but not as float32
-    source = tmp_path / f"g{suffix}"
-    pq.write_table(table(x=spoilt), source) if suffix == ".parquet" else written(source, spoilt)
-    with pytest.raises(InputError, match=r"1 rows with NaN or infinity among rows 0 to 99, the first is row 5 \(id"):
-        apply(MIGRATOR, open_source(source), tmp_path / f"a{suffix}", chunk=100)
-    out = tmp_path / f"b{suffix}"
-    done = apply(MIGRATOR, open_source(source), out, chunk=100, drop_bad=True)
-    assert (done.rows, done.dropped) == (ROWS - 4, 4)
-    kept = np.delete(np.arange(ROWS), [5, 250, 251, 600])
-    assert verify(out, open_source(source)).passed
-    lines = (manifests(out).parent / "dropped.csv").read_text().splitlines()
-    assert [int(line.split(",")[0]) for line in lines[1:]] == [5, 250, 251, 600]
-    if suffix == ".npy":
-        assert np.allclose(np.load(out), MOVED[kept], atol=1e-6)
-        assert np.array_equal(np.load(tmp_path / "b.npy.rows.npy"), kept)
-    else:
-        assert pq.read_table(out).column("id").to_pylist() == IDS[kept].tolist()
-        assert '600,"doc 600"' in lines
-
-
-def test_missing_lists_are_bad_rows(tmp_path) -> None:
-    values = [None if i == 3 else row.tolist() for i, row in enumerate(OLD[:10])]
-    values[7][2] = None
-    for kind in (pa.list_(pa.float32()), pa.list_(pa.float32(), 8)):
-        pq.write_table(pa.table({"embedding": pa.array(values, kind)}), tmp_path / "g.parquet")
-        chunk = open_source(tmp_path / "g.parquet").read(0, 10)
-        assert chunk.bad().tolist() == [3, 7]
-        assert np.array_equal(chunk.vectors[4], OLD[4])
-
-
-def test_going_back(tmp_path) -> None:
-    source = written(tmp_path / "g.npy")
-    out = apply(MIGRATOR, open_source(source), tmp_path / "new.npy", chunk=500).out
-    moved = source.rename(tmp_path / "elsewhere.npy")
-    with pytest.raises(InputError, match="is gone or was changed"):
-        rollback(out)
-    assert out.exists()
-    moved.rename(source)
-    rollback(out)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.npy"]
-    with pytest.raises(InputError, match="must have been written by"):
-        rollback(source)
-    assert source.exists()
-
-
-def test_nothing_is_overwritten(tmp_path) -> None:
-    source = open_source(written(tmp_path / "g.npy"))
-    written(tmp_path / "mine.npy")
-    for resume in (False, True):
-        with pytest.raises(InputError, match="nothing is overwritten"):
-            apply(MIGRATOR, source, tmp_path / "mine.npy", resume=resume)
-    with pytest.raises(InputError, match="nothing is overwritten"):
-        apply(MIGRATOR, source, tmp_path / "g.npy")
-    assert np.array_equal(np.load(tmp_path / "mine.npy"), OLD)
-
-
-def test_the_source_gets_nothing_new(tmp_path) -> None:
-    folder = tmp_path / "gallery"
-    folder.mkdir()
-    pq.write_table(table(), folder / "a.parquet")
-    with pytest.raises(InputError, match=r"must not lie in .*gallery, which is only read"):
-        apply(MIGRATOR, open_source(folder), folder / "deeper" / "new.parquet")
-    assert [path.name for path in folder.iterdir()] == ["a.parquet"]
+def test_a_stream_of_batches() -> None:
+    batches = [(IDS[i : i + 100], OLD[i : i + 100]) for i in range(0, ROWS, 100)]
+    found = list(migrate_stream(MIGRATOR, iter(batches)))
+    assert np.concatenate([ids for ids, _ in found]).tolist() == IDS.tolist()
+    assert np.allclose(np.concatenate([x for _, x in found]), MIGRATOR.transform(OLD), atol=1e-6)
+    with pytest.raises(InputError, match="batch 1: old: must have shape"):
+        list(migrate_stream(MIGRATOR, [batches[0], ([1], OLD[:1, :3])]))
 
 
 def test_a_dry_run_writes_nothing(tmp_path) -> None:
@@ -247,16 +49,3 @@ def test_a_dry_run_writes_nothing(tmp_path) -> None:
     assert error.low <= error.value <= error.high
     assert found.gigabytes == ROWS * 4 * 4 / 1e9
     assert [path.name for path in tmp_path.iterdir()] == ["g.npy"]
-    for rows, sample in ((10, 3), (1000, 999), (5, 50), (100, 100)):
-        chosen = np.concatenate([np.arange(a, b) for a, b in runs(rows, sample, np.random.default_rng(rows))])
-        assert len(set(chosen.tolist())) == len(chosen) == min(rows, sample)
-        assert chosen.max() < rows
-
-
-def test_a_job_of_another_version_is_refused(tmp_path) -> None:
-    source = open_source(written(tmp_path / "g.npy"))
-    out = apply(MIGRATOR, source, tmp_path / "new.npy").out
-    file = tmp_path / "new.npy.holdfast" / JOB
-    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
-    with pytest.raises(InputError, match="must be a job of format 1"):
-        Job.open(file.parent, out)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from holdfast.systems.fct.quality import Estimate, predict_quality, row_qualities, summary
-from holdfast.systems.fct.uncertainty import ResidualNeighbours
+from holdfast.systems.fct.tool.quality import Estimate, predict_quality, row_qualities, summary
+from holdfast.systems.fct.tool.uncertainty import ResidualNeighbours
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from holdfast.systems.fct import ForwardTransform, TransformTraining, UncertaintyHead, row_errors, train_transform
-from holdfast.systems.fct.fitting import TransformLearner
+from holdfast.systems.fct.tool.training import TransformLearner
 
 
 def pairs(rows: int = 48) -> tuple[torch.Tensor, torch.Tensor]:

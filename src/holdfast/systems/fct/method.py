@@ -1,18 +1,22 @@
-"""Forward compatible training (arXiv 2112.02805) and FastFill (arXiv 2303.04766): the transform and its losses.
+"""Forward compatible training (arXiv 2112.02805) and FastFill (arXiv 2303.04766), in the papers' order.
 
-Symbols as in the papers: phi_old, phi_new the two embedding models, psi the side information stored beside every old
-embedding, h the transform that is learned when the new model has arrived:
+phi_old, phi_new: the two embedding models. psi: side-information, a second embedding stored beside every old one at the
+time of the old model. h: the transform, learned when the new model has arrived. x: an item, q: a query.
 
-    min_h  mean over x of  || h(phi_old(x), psi(x)) - phi_new(x) ||^2
+1. h(phi_old(x), psi(x)), a network of two branches: `ForwardTransform`.
+2. Its loss, the models being frozen, so that the gradient reaches h alone: `transform_loss`
 
-The embedding models are frozen: what comes in here are their outputs, and the gradient reaches h alone. A query is
-then phi_new(q), a gallery item h(phi_old(x), psi(x)), and nothing is embedded again.
+       min_h  mean over x of  || h(phi_old(x), psi(x)) - phi_new(x) ||^2
 
-FastFill lets h also tell how wrong it is. A second output s(x) = log sigma^2(x) is learned with
+3. How it is trained, as in the released configurations: `rate_factor`, `is_frozen`. Afterwards a query is phi_new(q), a
+   gallery item h(phi_old(x), psi(x)), and nothing is embedded again.
+4. FastFill lets h also tell how wrong it is: `UncertaintyHead` gives s(x) = log sigma^2(x), learned with `row_errors`
+   and `uncertainty_loss`; W is the new model's classifier, frozen
 
-    exp(-s) * [ || h - phi_new ||^2 + weight * CE(W h / T, y) ] + s
+       exp(-s) * [ || h - phi_new ||^2 + weight * CE(W h / T, y) ] + s
 
-and rows are embedded again in descending order of s. W is the new model's classifier, frozen.
+5. Backfilling: rows are embedded again in descending order of s (`descending`), which takes the gallery from h to
+   phi_new (`partly_embedded`); the mean of its scores on the way is the area under the backfilling curve.
 
 Differences from the reference code of FCT: layers are `Linear` in place of 1x1 convolutions on (N, C, 1, 1), which is
 the same map (`from_reference` reads its weights). FastFill has no published code; the head here is one hidden layer of
@@ -21,16 +25,18 @@ the same map (`from_reference` reads its weights). FastFill has no published cod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from holdfast.errors import InputError
-from holdfast.validation import check_integer
 
 
+# ------------------------------------------------------------------------------------------------------- 1. transform
 class Block(nn.Sequential):
     """Linear without bias, batch normalisation, ReLU: (N, in) -> (N, out), non-negative."""
 
@@ -54,9 +60,6 @@ class ForwardTransform(nn.Module):
         side_dim: size of the side information; None = there is none.
         inner_dim: width of the two hidden layers of the mixer.
 
-    Raises:
-        InputError: a size that is not a positive whole number.
-
     Example:
         >>> h = ForwardTransform(old_dim=6, new_dim=5, side_dim=4, inner_dim=16).eval()
         >>> h(torch.randn(7, 6), torch.randn(7, 4)).shape
@@ -65,10 +68,7 @@ class ForwardTransform(nn.Module):
 
     def __init__(self, old_dim: int, new_dim: int, side_dim: int | None = None, inner_dim: int = 2048) -> None:
         super().__init__()
-        self.old_dim = check_integer(old_dim, "old_dim", low=1)
-        self.new_dim = check_integer(new_dim, "new_dim", low=1)
-        self.side_dim = None if side_dim is None else check_integer(side_dim, "side_dim", low=1)
-        self.inner_dim = check_integer(inner_dim, "inner_dim", low=1)
+        self.old_dim, self.new_dim, self.side_dim, self.inner_dim = old_dim, new_dim, side_dim, inner_dim
         second = old_dim if side_dim is None else side_dim
         self.p1 = nn.Sequential(Block(old_dim, 2 * old_dim), Block(2 * old_dim, 2 * new_dim))
         self.p2 = nn.Sequential(Block(second, 2 * second), Block(2 * second, 2 * new_dim))
@@ -118,6 +118,43 @@ class ForwardTransform(nn.Module):
         return h.eval()
 
 
+# ------------------------------------------------------------------------------------------------------------ 2. loss
+def transform_loss(predicted: Tensor, new: Tensor) -> Tensor:
+    """Mean squared error over rows and dimensions of FCT: no normalisation, no label.
+
+    Args:
+        predicted: h(old, side), (N, d_new).
+        new: phi_new(x), (N, d_new).
+
+    Example:
+        >>> float(transform_loss(torch.zeros(2, 4), torch.ones(2, 4)))
+        1.0
+    """
+    return F.mse_loss(predicted, new)
+
+
+# -------------------------------------------------------------------------------------------------------- 3. training
+def rate_factor(epoch: int, epochs: int, warmup: int) -> float:
+    """Factor of the learning rate in an epoch, from 0: rising in equal steps, then half a cosine; constant within one.
+
+    Example:
+        >>> rate_factor(0, 80, 5), rate_factor(5, 80, 5)
+        (0.2, 1.0)
+    """
+    if epoch < warmup:
+        return (epoch + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / max(1, epochs - warmup)))
+
+
+def is_frozen(epoch: int, epochs: int, share: float = 0.5) -> bool:
+    """Whether batch normalisation uses its running statistics: in a share of the epochs, at the end.
+
+    What is trained then is what will be used ("switch_mode_to_eval" in the reference code).
+    """
+    return epoch >= epochs * (1 - share)
+
+
+# -------------------------------------------------------------------------------------------------------- 4. FastFill
 class UncertaintyHead(nn.Module):
     """s: the logarithm of the squared error that h is expected to make, from its last hidden layer (FastFill).
 
@@ -136,21 +173,6 @@ class UncertaintyHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """(N, inner) -> (N,)"""
         return self.layers(hidden).squeeze(1)
-
-
-# --------------------------------------------------------------------------------------------------------------- losses
-def transform_loss(predicted: Tensor, new: Tensor) -> Tensor:
-    """Mean squared error over rows and dimensions of FCT: no normalisation, no label.
-
-    Args:
-        predicted: h(old, side), (N, d_new).
-        new: phi_new(x), (N, d_new).
-
-    Example:
-        >>> float(transform_loss(torch.zeros(2, 4), torch.ones(2, 4)))
-        1.0
-    """
-    return F.mse_loss(predicted, new)
 
 
 def row_errors(
@@ -206,4 +228,31 @@ def uncertainty_loss(errors: Tensor, log_variance: Tensor) -> Tensor:
     return (torch.exp(-log_variance) * errors + log_variance).mean()
 
 
-__all__ = ["Block", "ForwardTransform", "UncertaintyHead", "row_errors", "transform_loss", "uncertainty_loss"]
+# ----------------------------------------------------------------------------------------------------- 5. backfilling
+def descending(uncertainty: np.ndarray) -> np.ndarray:
+    """Row numbers from the most uncertain to the least, equal ones as they come: (N,) -> int64 (N,).
+
+    Example:
+        >>> descending(np.array([0.1, 3.0, 2.0])).tolist()
+        [1, 2, 0]
+    """
+    return np.argsort(-uncertainty.astype(np.float64), kind="stable")
+
+
+def partly_embedded(transformed: np.ndarray, new: np.ndarray, order: np.ndarray, share: float) -> np.ndarray:
+    """The gallery once a share of its rows was embedded again: phi_new there, h elsewhere; (N, d_new).
+
+    Args:
+        transformed: h of every row, (N, d_new).
+        new: phi_new of every row, (N, d_new).
+        order: row numbers, those embedded first at the front, (N,).
+        share: in [0, 1].
+    """
+    gallery = transformed.copy()
+    done = order[: round(share * len(order))]
+    gallery[done] = new[done]
+    return gallery
+
+
+__all__ = ["Block", "ForwardTransform", "UncertaintyHead", "descending", "is_frozen", "partly_embedded", "rate_factor"]
+__all__ += ["row_errors", "transform_loss", "uncertainty_loss"]

@@ -1,0 +1,7 @@
+"""Search in galleries of vectors, and what it is worth: distances, neighbours, CMC, mean average precision, FAISS."""
+
+from holdfast.retrieval.ranking import cmc as cmc
+from holdfast.retrieval.ranking import mean_average_precision as mean_average_precision
+from holdfast.retrieval.search import distances as distances
+from holdfast.retrieval.search import neighbours as neighbours
+from holdfast.retrieval.search import recall_at_k as recall_at_k
