@@ -25,6 +25,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputRegressor
 from threadpoolctl import threadpool_limits
 
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.windows import window_ends
 from holdfast.systems.gbrt_forecasting import (
     HistTrees,
     LightGBMTrees,
@@ -33,9 +35,7 @@ from holdfast.systems.gbrt_forecasting import (
     rmse,
     window_rows,
 )
-from holdfast.systems.gbrt_forecasting.design import Origins
-from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.windows import window_ends
+from holdfast.systems.gbrt_forecasting.method import Origins
 
 LOOKBACK, HORIZON = 24, 12
 TREES, DEPTH = 50, 6
@@ -130,7 +130,7 @@ def many_windows(count: int = 2000, steps: int = 200) -> None:
     def ours() -> tuple[np.ndarray, np.ndarray]:
         panel = read_panel(table)
         model = WindowForecaster(LOOKBACK, HORIZON, calendar=None)
-        return Origins(panel, model._layout(panel), window_ends(panel.lengths, LOOKBACK, HORIZON)).table(HORIZON)
+        return Origins(panel, model.layout_of(panel), window_ends(panel.lengths, LOOKBACK, HORIZON)).table(HORIZON)
 
     mine, (rows, targets) = seconds(ours)
     print(f"windows of {count:,} series of {steps} steps: {mine:.2f} s")
@@ -153,7 +153,7 @@ def memory(count: int = 10_000, steps: int = 200, horizon: int = 24) -> None:
     took, panel = seconds(lambda: read_panel(table), repeats=1)
     print(f"{count:,} series of {steps} steps read and checked: {took:.2f} s")
     model = WindowForecaster(LOOKBACK, horizon)
-    origins = Origins(panel, model._layout(panel), window_ends(panel.lengths, LOOKBACK, horizon))
+    origins = Origins(panel, model.layout_of(panel), window_ends(panel.lengths, LOOKBACK, horizon))
     tracemalloc.start()
     took, (rows, targets) = seconds(lambda: origins.table(horizon), repeats=1)
     peak = tracemalloc.get_traced_memory()[1]

@@ -21,7 +21,7 @@ from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Pro
 from holdfast.experiment.claims import Better
 from holdfast.experiment.run import Run
 from holdfast.trials.campaign import Campaign
-from holdfast.trials.executors import Executor, InProcess, LocalProcesses
+from holdfast.trials.executors import InProcess, LocalProcesses, TrialExecutor
 from holdfast.trials.plan import ExperimentSource
 from holdfast.trials.streams import Streams
 
@@ -78,7 +78,7 @@ def bare() -> None:
             _ = [mean + rng.normal()] * 40
 
 
-def campaign(executor: Executor) -> None:
+def campaign(executor: TrialExecutor) -> None:
     """A whole run: plan, execute, store, decide."""
     with tempfile.TemporaryDirectory() as folder:
         results = Campaign(ExperimentSource("runner:experiment"), "smoke", Path(folder), executor=executor).run()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,15 @@ def in_foreground(command: Sequence[str], **options: Any) -> subprocess.Popen[st
 
 
 class OnTerminal:
-    """A process with a terminal of its own.
-
-    Attributes:
-        text: all that has appeared there so far.
-    """
+    """A process with a terminal of its own."""
 
     def __init__(self, process: subprocess.Popen[str], ours: int) -> None:
-        self.process, self._ours, self.text = process, ours, ""
+        self.process, self._ours, self._seen = process, ours, b""
+
+    @property
+    def text(self) -> str:
+        """All that has appeared there so far."""
+        return self._seen.decode("utf-8", "replace")
 
     def press(self, keys: str) -> None:
         """Type, Ctrl-C being "\\x03"."""
@@ -51,18 +52,21 @@ class OnTerminal:
         Raises:
             AssertionError: they do not, before the process ends.
         """
-        end = time.monotonic() + within_s
-        while words not in self.text and time.monotonic() < end:
-            if not self._read(0.1) and self.process.poll() is not None:
-                break
-        assert words in self.text, f"{words!r} is not in {self.text!r}"
+        self._read_until(lambda: words in self.text, within_s)
+        assert words in self.text, f"{words!r} is not in ...{self.text[-500:]!r}"
 
     def ends(self, within_s: float = 60.0) -> int:
         """The exit code, once the process is done and all it wrote is in `text`."""
+        self._read_until(lambda: False, within_s)
+        return self.process.wait(timeout=30)
+
+    def _read_until(self, enough: Callable[[], bool], within_s: float) -> None:
+        """Until it is enough, or nothing more can come."""
         end = time.monotonic() + within_s
-        while self._read(0.1) or (self.process.poll() is None and time.monotonic() < end):
-            pass
-        return self.process.wait(timeout=5)
+        while not enough() and time.monotonic() < end:
+            over = self.process.poll() is not None  # asked first: what it wrote last is there by now
+            if not self._read(0.1) and over:
+                return
 
     def _read(self, wait_s: float) -> bool:
         if not select.select([self._ours], [], [], wait_s)[0]:
@@ -71,7 +75,7 @@ class OnTerminal:
             piece = os.read(self._ours, 65536)
         except OSError:  # nobody holds the other end any more
             return False
-        self.text += piece.decode("utf-8", "replace")
+        self._seen += piece
         return bool(piece)
 
 

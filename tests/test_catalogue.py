@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from holdfast import catalogue
 from holdfast.catalogue import BUILT_IN, RESERVED, read_card
+from holdfast.cli.app import app
 from holdfast.errors import HoldfastError, InputError
 from toy_system import CARD
 
@@ -171,3 +173,39 @@ def test_metadata_that_cannot_be_read_hides_no_other_system(install: Install) ->
     assert {"adamatch", "sound"} <= set(found.systems)
     (why,) = (why for name, why in found.broken.items() if name.endswith("plugin_garbled-1.0.dist-info"))
     assert why.startswith("its metadata cannot be read")
+
+
+def test_a_draft_is_counted_and_not_shown_but_can_be_run(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("limpet", CARD.replace('"NAME"', '"NAME"\ndraft = true'))
+    found = catalogue.find()
+    assert "limpet" not in found.systems
+    assert set(found.drafts) == {"limpet"}
+    assert catalogue.load("limpet").id == "limpet"
+    done = CliRunner().invoke(app, ["list"])
+    assert "limpet" not in done.stdout
+    assert "not shown: 1 draft (not finished)" in done.output
+
+
+def test_the_first_command_is_a_command_of_holdfast(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    first = '\n[first]\ncommand = "holdfast kelp fit a.csv"\nsample = "print(1)"\n'
+    path.write_text(CARD.replace("NAME", "kelp") + first)
+    assert read_card(path).first.command == "holdfast kelp fit a.csv"
+    for wrong in (
+        first.replace("holdfast kelp", "rm -rf"),
+        first.replace('"print(1)"', '""'),
+        first + 'result = "a b"',
+    ):
+        path.write_text(CARD.replace("NAME", "kelp") + wrong)
+        with pytest.raises(InputError, match="first"):
+            read_card(path)
+
+
+def test_authors_import_from_where_they_always_did() -> None:
+    import holdfast.claims
+    import holdfast.experiment
+    import holdfast.trials.run
+
+    assert holdfast.claims.Better is holdfast.experiment.Better
+    assert set(holdfast.claims.__all__) >= {"Better", "NotTestable", "Region", "Log2"}
+    assert holdfast.trials.run.Run is holdfast.experiment.Run

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.files import begin, put_back, read_json, release, replacing, replacing_folder, write_json, write_text
+from holdfast.files import (
+    begin,
+    check_regular,
+    put_back,
+    read_json,
+    release,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_text,
+)
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -128,3 +138,20 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path: Path, told: str | Non
     with pytest.raises(FileNotFoundError) as other, replacing(path):
         (tmp_path / "missing").read_text()
     assert other.value.filename == str(tmp_path / "missing")
+
+
+def test_only_what_can_be_read_to_its_end_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "a.txt")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    check_regular(tmp_path / "a.txt")
+    check_regular(tmp_path / "link")
+    for name, what in (("pipe", "a pipe"), ("zero", "a device"), (".", "a folder"), ("lost", "nothing there")):
+        with pytest.raises(InputError, match=f"must be a file; received {what}"):
+            check_regular(tmp_path / name)
+    with pytest.raises(InputError, match="nothing there"):
+        check_regular(tmp_path / "a.txt" / "below a file")
+    for name in ("x" * 300, "a\0b"):
+        with pytest.raises(InputError, match="must be a file that can be read"):
+            check_regular(tmp_path / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,3 +197,27 @@ def read_json(path: Path) -> Any:
         raise InputError(str(path), "must be a readable file", error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         raise InputError(str(path), "must be valid JSON; restore it or delete it", str(error)) from error
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what cannot be read to its end: a pipe or a device would keep its reader waiting for good.
+
+    Raises:
+        InputError: nothing there, a folder, a pipe, a device, a socket.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> check_regular(pathlib.Path(tempfile.gettempdir()) / "nosuch.csv")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        holdfast.errors.InputError: ...nosuch.csv: must be a file; received nothing there
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(str(path), "must be a file", "nothing there") from None
+    except (OSError, ValueError) as error:  # too long a name, a name with a zero byte, a folder that may not be read
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(str(path), "must be a file that can be read", reason) from None
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        raise InputError(str(path), "must be a file", kinds.get(stat.S_IFMT(mode), "a device"))

@@ -28,7 +28,7 @@ def test_it_is_there_when_all_files_are(tmp_path: Path) -> None:
     problem = Comments(tmp_path)
     (tmp_path / "comments.json").write_text("[]")
     assert (problem.available(), problem.fingerprint()) == (False, "")
-    with pytest.raises(InputError, match="must lead to images: from the authors' page"):
+    with pytest.raises(InputError, match="must hold images: from the authors' page"):
         problem.found()
     (tmp_path / "images").mkdir()
     assert problem.available()

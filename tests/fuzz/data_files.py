@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from holdfast.data.imagesets import ArrayFile, Folder, ListFile
 from holdfast.data.own import OwnDomains
 from holdfast.data.readers import ImageFiles, colour_mode, decode_image, list_folder, read_arrays, read_list
 from holdfast.data.readers.listings import SUFFIXES
+from holdfast.data.readers.tables import is_table, read_table
 
 
 def valid_files() -> dict[str, bytes]:
@@ -33,11 +35,15 @@ def valid_files() -> dict[str, bytes]:
         ".csv": lambda f: frame.to_csv(f, index=False),
         ".tsv": lambda f: frame.to_csv(f, index=False, sep="\t"),
         ".parquet": lambda f: frame.to_parquet(f),
+        ".xlsx": lambda f: frame.to_excel(f, index=False),
+        ".jsonl": lambda f: frame.to_json(f, orient="records", lines=True),
+        ".json": lambda f: frame.to_json(f, orient="records"),
     }
     made = {}
     for suffix, write in files.items():
         write(stream := io.BytesIO())
         made[suffix] = stream.getvalue()
+    made[".csv.gz"] = gzip.compress(made[".csv"])
     packed = io.BytesIO()
     np.savez_compressed(packed, x=x, y=y)
     made["packed .npz"] = packed.getvalue()
@@ -66,6 +72,8 @@ def _tables(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         path = folder / f"data{suffix.removeprefix('packed ')}"
         path.write_bytes(content)
         outcome = obey(lambda: read_arrays(path, x=x, y=y))
+        if is_table(path):
+            obey(lambda: read_table(path, kinds={"a": "text"}))
         if suffix.endswith("npz"):
             obey(lambda: ArrayFile(str(path)).load())
             obey(lambda: OwnDomains(str(path), str(path)))
@@ -136,7 +144,7 @@ FUZZES = (
     Fuzz(
         "tables",
         "Data files of nonsense",
-        "npy, npz, csv, tsv, parquet: random bytes, cut, bytes changed",
+        "npy, npz, csv, tsv, gz, parquet, xlsx, jsonl, json: random bytes, cut, bytes changed",
         1500,
         _tables,
     ),

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast import ledger
 from holdfast.cli.commands import recheck_ledger, reseal_ledger, show_verdicts
-from holdfast.decision import rule
+from holdfast.decision import Verdict, rule
 from holdfast.errors import HoldfastError, InputError
 from holdfast.ledger.rechecking import Recheck
 from holdfast.ledger.resealing import reseal
@@ -156,3 +156,22 @@ def test_a_plan_that_is_stale_is_not_rechecked(toy: ToySystem) -> None:
     toy.edit("margin=1.0", "margin=0.5")
     with pytest.raises(HoldfastError, match="freeze a new plan"):
         recheck(toy)
+
+
+def test_verdicts_kept_with_their_sentences_are_read_as_they_were() -> None:
+    """Plans hold those of earlier plans, from before ledgers held numbers only."""
+    old = {
+        "claim": {"type": "Better", "margin": 5}, "text": "A is better", "role": "headline", "verdict": "holds",
+        "effect": 8.0, "interval": [7.1, 8.9], "confidence": 0.97, "region": [5.0, "inf"], "unit": "points", "n": 8,
+        "wins": 8, "wins_interval": [0.63, 1.0], "direction": "yes", "needed": None, "wants_more": False,
+        "direction_line": "better: yes, +8.0 [7.1, 8.9] points (62 % of the gap closed)", "outliers": [],
+        "margin_line": "by the claimed 5: yes", "missing": [], "reason": "decided by: something", "published": "10",
+        "source": "abstract", "scope": "here", "parts": [], "values": {"1000": 8.0}, "expected": "",
+        "as_expected": None,
+    }  # fmt: skip
+    read = Verdict.from_json(old)
+    for name in ("direction_line", "margin_line", "reason", "published", "source", "scope", "text", "wins"):
+        assert getattr(read, name) == old[name], name
+    assert Verdict.from_json(read.to_json()) == read
+    assert "direction_line" not in read.to_json()
+    assert {**read.told(), "interval": [7.1, 8.9]}["reason"] == "decided by: something"

@@ -41,7 +41,7 @@ def _stage(path: Path) -> object:
 
 def readers(folder: Path) -> Iterator[tuple[Path, Callable[[Path], object]]]:
     """Every place where a file can be that holdfast reads, and what reads it there."""
-    for suffix in (".npz", ".npy", ".csv", ".tsv", ".parquet", ".pq", ".NPZ"):
+    for suffix in (".npz", ".npy", ".csv", ".tsv", ".csv.gz", ".parquet", ".pq", ".xlsx", ".jsonl", ".NPZ"):
         yield folder / f"data{suffix}", read_arrays
     yield folder / "x.npy", read_npy
     yield folder / "x.npz", read_npz

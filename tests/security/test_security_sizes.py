@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import struct
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from holdfast import unpacking
-from holdfast.data.readers import ImageFiles, decode_image, read_arrays, read_npy, read_npz
+from holdfast.data.readers import ImageFiles, decode_image, read_arrays, read_npy, read_npz, read_table
 from holdfast.errors import HoldfastError, InputError
 from holdfast.estimator.sklearn_models import load_sklearn
 from holdfast.training.checkpoint import load_state
@@ -32,7 +33,7 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_archives_and_tables_that_unpack_to_too_much(tmp_path: Path, attack: Any) -> None:
     counted = attack(
         "Files that unpack to more than the memory",
-        "npz, skops and parquet files of some kilobytes that hold runs of one value",
+        "npz, skops, parquet and gz files and workbooks of some kilobytes that hold runs of one value",
         "refused in one line with both sizes, before anything is unpacked",
     )
     zeros = np.zeros(4 * FREE, np.uint8)
@@ -41,11 +42,18 @@ def test_archives_and_tables_that_unpack_to_too_much(tmp_path: Path, attack: Any
         archive.writestr("schema.json", b" " * (4 * FREE))
     column = pa.array(np.zeros(FREE), pa.float64())
     pq.write_table(pa.table({"x": column, "y": column}), tmp_path / "c.parquet", compression="zstd")
+    with gzip.open(tmp_path / "d.csv.gz", "wb") as packed:
+        packed.write(b"x,y\n" + b"0,0\n" * FREE)
+    with zipfile.ZipFile(tmp_path / "e.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (4 * FREE))
     for file, read in (
         ("a.npz", read_npz),
         ("a.npz", read_arrays),
         ("b.skops", load_sklearn),
         ("c.parquet", read_arrays),
+        ("c.parquet", read_table),
+        ("d.csv.gz", read_table),
+        ("e.xlsx", read_table),
     ):
         assert (tmp_path / file).stat().st_size < FREE / 10
         with pytest.raises(InputError, match=r"must fit into the free memory .*GB unpacked"):

@@ -129,6 +129,13 @@ def test_a_received_value_is_not_shown_where_there_is_none() -> None:
     assert str(in_options(InputError("a", "must be given"), {"a": "--a"})) == "--a: must be given"
 
 
+def test_rules_that_mention_other_arguments() -> None:
+    names = {"delta_width": "--delta", "base_width": "--base", "rate": "--rate", "kind": "--kind"}
+    error = InputError("delta_width", "must differ from base_width, at any rate, with kind='a-b' and no_such", 64)
+    wanted = "--delta: must differ from --base, at any rate, with --kind a-b and no_such; received 64"
+    assert str(in_options(error, names)) == wanted
+
+
 def test_warnings_are_one_line_and_show_is_given_back() -> None:
     before = warnings.showwarning
     with warnings.catch_warnings():
@@ -190,6 +197,37 @@ def test_json_is_strict(capsys: pytest.CaptureFixture[str]) -> None:
         {"a": np.array([1.5, np.nan]), 2: (np.int64(3), float("inf")), "p": Path("x"), "n": None, "t": True}
     )
     assert capsys.readouterr().out == '{"a": [1.5, null], "2": [3, null], "p": "x", "n": null, "t": true}\n'
+
+
+def test_tables_are_read_as_the_options_say(tmp_path: Path) -> None:
+    readers = verbs.Verbs("Readers.")
+
+    @readers.verb()
+    def count(
+        table: Annotated[Path, typer.Argument()],
+        reading: verbs.Reading,
+        columns: Annotated[list[str] | None, verbs.column_roles("item", "price")] = None,
+    ) -> None:
+        """Add the prices."""
+        from holdfast.data.readers.records import Role, read_records
+
+        found = read_records(table, [Role("item"), Role("price", kind="number")], columns or (), reading)
+        verbs.show_json([found["item"].tolist(), found["price"].sum()])
+
+    (tmp_path / "t.csv").write_bytes("Käufe 2024;\nwas;wert\nÄpfel;1.500\nTee;2,5\nn.v.;k.A.\n".encode("cp1252"))
+    given = [str(tmp_path / "t.csv"), "--decimal", ",", "--encoding", "cp1252", "--header", "2", "--null", "k.A."]
+    roles = ["--column", "item=was", "--column", "price=wert"]
+    done = CliRunner().invoke(readers, [*given, "--null", "-", *roles])
+    assert isinstance(done.exception, InputError)
+    assert "1 cell has none, in row 5" in str(done.exception)
+    (tmp_path / "t.csv").write_bytes("Käufe 2024;\nwas;wert\nÄpfel;1.500\nTee;2,5\n".encode("cp1252"))
+    assert CliRunner().invoke(readers, [*given, *roles]).stdout == '[["Äpfel", "Tee"], 1502.5]\n'
+    for wrong, words in (
+        (["--decimal", "x"], "--decimal: must be"),
+        (["--encoding", "zip"], "--encoding: must be"),
+        (["--header", "-1"], "--header: must be"),
+    ):
+        assert str(CliRunner().invoke(readers, [*given, *roles, *wrong]).exception).startswith(words)
 
 
 def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import holdfast
+from holdfast import catalogue
+from holdfast.verbs import Verbs
 from holdfast.verbs.parameters import Parameters
 
+SYSTEMS = [s.id for s in catalogue.find().systems.values() if s.has_cli and isinstance(s.cli(), Verbs)]
 ROOT = Path(holdfast.__file__).parent
 USED = sorted(
     {
@@ -167,13 +170,17 @@ def test_what_is_read_is_what_python_has(where: str) -> None:
     assert compared
 
 
-@pytest.mark.parametrize("system", ["adamatch", "fct", "mutransfer"])
+def test_the_verbs_of_several_systems_are_known() -> None:
+    assert {"adamatch", "mutransfer", "nonstationary_meta"} <= set(SYSTEMS)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_help_needs_none_of_the_heavy_libraries(system: str) -> None:
     code = f"""
 import sys
+import typer
 from typer.testing import CliRunner
 from holdfast.systems.{system}.cli import app
-import typer
 for verb in typer.main.get_group(app).commands:
     done = CliRunner().invoke(app, [verb, "--help"])
     assert done.exit_code == 0, done.output

@@ -35,7 +35,7 @@ from holdfast.report.tables import print_results, to_json
 from holdfast.trials import runfolder
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.display import display
-from holdfast.trials.executors import Executor, InProcess, LocalProcesses
+from holdfast.trials.executors import InProcess, LocalProcesses, TrialExecutor
 from holdfast.trials.plan import ExperimentSource
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _plan_for(system: catalogue.System, request: Request, console: Console) -> t
     return found, found["first_replicate"]
 
 
-def executor_for(name: str, scale: Scale, jobs: int | None) -> Executor:
+def executor_for(name: str, scale: Scale, jobs: int | None) -> TrialExecutor:
     """In this process for smoke runs and `--jobs 0`, else worker processes."""
     if jobs == 0 or (jobs is None and name == "smoke"):
         return InProcess()

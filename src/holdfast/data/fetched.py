@@ -8,6 +8,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.experiment import DataSource, Problem
 
@@ -60,7 +61,9 @@ class FileProblem(Problem):
         """
         missing = next((path for path in self.paths if not path.exists()), None)
         if missing is not None:
-            raise InputError("HOLDFAST_DATA", f"must lead to {missing.name}: {self.how_to_get}", str(missing))
+            folder = data_folder("")
+            name = missing.relative_to(folder) if missing.is_relative_to(folder) else missing.name
+            raise InputError("HOLDFAST_DATA", f"must hold {name}: {self.how_to_get}", str(missing))
         return self.paths
 
 

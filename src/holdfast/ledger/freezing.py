@@ -22,7 +22,7 @@ from holdfast.files import write_json
 from holdfast.trials.campaign import run_missing, sole_use
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
-from holdfast.trials.executors import Executor, InProcess
+from holdfast.trials.executors import InProcess, TrialExecutor
 from holdfast.trials.plan import ExperimentSource, applicable, plan, tuned_name
 from holdfast.trials.store import Store
 
@@ -45,7 +45,7 @@ class Tuner:
     source: ExperimentSource
     scale: str
     folder: Path
-    executor: Executor = field(default_factory=InProcess)
+    executor: TrialExecutor = field(default_factory=InProcess)
     show: Quiet = field(default_factory=Quiet)
     device: str = "cpu"
 

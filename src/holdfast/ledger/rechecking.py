@@ -19,7 +19,7 @@ from holdfast.trials.campaign import run_missing, sole_use
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
-from holdfast.trials.executors import Executor, InProcess
+from holdfast.trials.executors import InProcess, TrialExecutor
 from holdfast.trials.plan import ExperimentSource, plan
 from holdfast.trials.store import Store
 
@@ -58,7 +58,7 @@ class Recheck:
     system: System
     scale: str
     folder: Path
-    executor: Executor = field(default_factory=InProcess)
+    executor: TrialExecutor = field(default_factory=InProcess)
     show: Quiet = field(default_factory=Quiet)
 
     def run(self) -> Rechecked:

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 # "module:name" of a function or class, as it was frozen -> as it is now.
-MOVED: dict[str, str] = {}
+MOVED: dict[str, str] = {
+    "holdfast.systems.gbrt_forecasting.nets:DLinear": "holdfast.baselines.forecasting.networks:DLinear",
+    "holdfast.systems.gbrt_forecasting.nets:LSTM": "holdfast.baselines.forecasting.networks:LSTM",
+    "holdfast.systems.gbrt_forecasting.nets:MLP": "holdfast.baselines.forecasting.networks:MLP",
+    "holdfast.systems.gbrt_forecasting.nets:NHiTS": "holdfast.baselines.forecasting.networks:NHiTS",
+}
 # Name of a dataclass (under "type" in plans), as it was frozen -> as it is now.
 RETITLED: dict[str, str] = {}
 

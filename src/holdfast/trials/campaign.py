@@ -19,7 +19,7 @@ from holdfast.trials import provenance
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
-from holdfast.trials.executors import Executor, InProcess
+from holdfast.trials.executors import InProcess, TrialExecutor
 from holdfast.trials.plan import ExperimentSource, Trial, applicable, plan
 from holdfast.trials.results import Results
 from holdfast.trials.store import Store
@@ -53,7 +53,7 @@ class Campaign:
     source: ExperimentSource
     scale: str
     folder: Path
-    executor: Executor = field(default_factory=InProcess)
+    executor: TrialExecutor = field(default_factory=InProcess)
     show: Quiet = field(default_factory=Quiet)
     device: str = "cpu"
     first: int = FIRST_FINAL_REPLICATE
@@ -188,7 +188,7 @@ class Campaign:
         return decide_all(claims, RecordTable(_in_plan(store, trials), self.source.load(), scale), scale=scale)
 
 
-def run_missing(store: Store, tasks: Sequence[Task], executor: Executor, show: Quiet, label: str) -> None:
+def run_missing(store: Store, tasks: Sequence[Task], executor: TrialExecutor, show: Quiet, label: str) -> None:
     """Execute the tasks whose trials have not finished yet, and keep each record as soon as it is there."""
     kept = store.get(task.trial.key for task in tasks)
     todo = [task for task in tasks if task.trial.key not in kept or kept[task.trial.key].status != "ok"]

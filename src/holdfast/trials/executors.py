@@ -44,7 +44,7 @@ class Listener(Protocol):
     def finished(self, task: Task, record: Record) -> None: ...
 
 
-class Executor(Protocol):
+class TrialExecutor(Protocol):
     """Runs tasks."""
 
     def run(self, tasks: Sequence[Task], listener: Listener) -> Iterator[Record]:

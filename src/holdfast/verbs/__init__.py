@@ -3,6 +3,7 @@
 - `Verbs` makes functions verbs, and says errors in terms of options.
 - `Parameters` makes options from the estimator or settings that they set: default and help are written once, there.
 - `Quiet`, `Json`, `Resume`, `table_out`, `figure_out`, `model_out` are options that many verbs have.
+- `Reading` and `column_roles` are the options of all verbs that read tables.
 - `progress` and `progresses` show how far work is; `training_state`, `resumable` and `on_stop` what Ctrl-C leaves.
 - `write_table` and `write_figure(s)` write files whole or not at all; `CsvText` makes csv piece by piece.
 - `show`, `show_table` and `show_json` print results to stdout, `say` lines for the user to stderr.
@@ -23,6 +24,8 @@ from holdfast.verbs.csvtext import CsvText as CsvText
 from holdfast.verbs.figures import write_figure as write_figure
 from holdfast.verbs.figures import write_figures as write_figures
 from holdfast.verbs.parameters import Parameters as Parameters
+from holdfast.verbs.reading import Reading as Reading
+from holdfast.verbs.reading import column_roles as column_roles
 from holdfast.verbs.resuming import on_stop as on_stop
 from holdfast.verbs.resuming import resumable as resumable
 from holdfast.verbs.resuming import training_state as training_state

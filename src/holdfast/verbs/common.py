@@ -42,7 +42,7 @@ def _checked(check: Callable[[Path, str], None]) -> Callable[[typer.CallbackPara
 
     def callback(param: typer.CallbackParam, value: Path | None) -> Path | None:
         if value is not None:
-            check(value, param.opts[0])
+            check(value, max(param.opts, key=len))
         return value
 
     return callback

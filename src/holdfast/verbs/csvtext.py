@@ -13,7 +13,7 @@ text as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 FORMULA = re.compile(r"[=+\-@\t\r\n].")
@@ -98,9 +98,10 @@ def _given_type(column: Any) -> Any:
 
 def _floats(values: Any) -> list[str]:
     # Python's shortest text is of float64; other floats know their own.
-    texts: Callable[[Any], str] = repr if values.dtype.itemsize == 8 else str
-    shown = values.tolist() if values.dtype.itemsize == 8 else list(values)
-    return ["" if value != value else texts(value) for value in shown]
+    texts = list(map(repr, values.tolist()) if values.dtype.itemsize == 8 else map(str, values))
+    for i in (values != values).nonzero()[0].tolist():
+        texts[i] = ""
+    return texts
 
 
 def _times(values: Any) -> list[str]:

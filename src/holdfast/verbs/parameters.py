@@ -22,7 +22,7 @@ import typer
 EMPTY = inspect.Parameter.empty
 SIMPLE = {"int": int, "float": float, "str": str, "bool": bool, "Path": Path}
 _ENTRY = re.compile(r"    (\w+(?:, \w+)*): (.*)")
-_WORD = re.compile(r'"([\w:.-]+)"')
+_WORD = re.compile(r'"(\w[\w:.-]*)"')
 _SENTENCES = re.compile(r"(?<=[^.][.!?])\s+(?=[\"'(`]?[A-Z0-9])")
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from holdfast.data.readers.arrays import read_arrays, read_npy, read_npz
+from holdfast.data.readers.arrays import read_npy, read_npz
+from holdfast.data.readers.features import read_arrays
 from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
 
@@ -134,7 +135,7 @@ def test_swapped_suffixes_missing_files_and_unknown_suffixes(tmp_path):
     with pytest.raises(InputError, match="folder"):
         read_npy(tmp_path)
     with pytest.raises(InputError, match="must end in"):
-        read_arrays(tmp_path / "a.txt")
+        read_arrays(tmp_path / "a.dat")
 
 
 def test_suggestions():

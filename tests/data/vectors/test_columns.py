@@ -67,3 +67,17 @@ def test_files_in_one_order_or_without_ids_are_taken_row_by_row() -> None:
 def test_ids_that_match_nothing_are_refused(one, two, message) -> None:
     with pytest.raises(InputError, match=message):
         matched(files(one, two))
+
+
+def test_forged_footers_end_nothing_but_the_reading(tmp_path) -> None:
+    """pyarrow's own count of values ends the process at some of these."""
+    pq.write_table(pa.table({"a": [[1.0], [2.0, 3.0]], "x": [1, 2]}), tmp_path / "x.parquet")
+    good = (tmp_path / "x.parquet").read_bytes()
+    length = int.from_bytes(good[-8:-4], "little")
+    rng = np.random.default_rng(50)  # the first that ended pyarrow soon
+    for _ in range(100):
+        content = bytearray(good)
+        content[len(content) - 8 - int(rng.integers(1, length))] = int(rng.integers(256))
+        (tmp_path / "x.parquet").write_bytes(content)
+        with pytest.raises(InputError):  # in the best case the lists are of several lengths
+            read_columns(tmp_path / "x.parquet", "--data", needed=["a"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting import HistTrees, SplitConformal, WindowForecaster, mae, rmse
+from holdfast.systems.gbrt_forecasting import HistTrees, SplitConformal, WindowForecaster
 
 SMALL = HistTrees(trees=4, depth=3, min_leaf=2)
 
@@ -36,20 +36,20 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=3)
-@given(seed=st.integers(0, 10**6), at=st.integers(0, 7))
+@settings(max_examples=2)
+@given(seed=st.integers(0, 10**6), at=st.integers(0, 3))
 def test_changing_the_future_changes_no_forecast(name: str, seed: int, at: int) -> None:
     """Everything after a cutoff is replaced by noise, covariates included; that cutoff's forecasts stay bit for bit."""
     rng = np.random.default_rng(seed)
     y, X = wide(), pd.DataFrame({"x": rng.normal(size=80)}, index=wide().index)
-    model = WindowForecaster(6, 4, SMALL, **MODELS[name])
-    cut = len(y) - 4 - 4  # the first of two cutoffs
+    model = WindowForecaster(6, 2, SMALL, **MODELS[name])
+    cut = len(y) - 2 - 2  # the first of two cutoffs
     changed, other = y.copy(), X.copy()
     changed.iloc[cut + at :] = rng.normal(size=(80 - cut - at, 2)) * 100
     other.iloc[cut + at :] = np.nan
     found, again = (model.backtest(*given, n_windows=2).frame for given in ((y, X), (changed, other)))
     first = found["cutoff"] == y.index[cut - 1]
-    assert first.sum() == 8
+    assert first.sum() == 4
     later = y.index[max(cut + at - 1, 0)]
     same = found["cutoff"] <= later
     keep = [c for c in found.columns if c != "y"]
@@ -116,32 +116,6 @@ def test_series_that_are_too_short_at_a_cutoff_are_left_out_and_counted() -> Non
     counts = result.frame.groupby("cutoff")["unique_id"].unique().map(list).tolist()
     assert counts == [["b"], ["a", "b"]]
     assert result.left_out == 1
-
-
-# --------------------------------------------------------------------------------------------------------------- scores
-def test_scores_are_the_metrics_of_each_group() -> None:
-    result = WindowForecaster(6, 4, SMALL, quantiles=(0.2, 0.8), conformal=SplitConformal(0.4)).backtest(
-        wide(), n_windows=3
-    )
-    frame = result.frame
-    for by in ("step", "cutoff", "unique_id"):
-        scores = result.scores(by=by)
-        for name, group in frame.groupby(by):
-            assert scores.loc[name, "rmse"] == rmse(group["y"], group["yhat"])
-            assert scores.loc[name, "coverage"] == group["y"].between(group["q20"], group["q80"]).mean()
-            assert scores.loc[name, "mase"] == pytest.approx(
-                ((group["y"] - group["yhat"]).abs() / group["scale"]).mean()
-            )
-    assert result.scores()["mae"][0] == mae(frame["y"], frame["yhat"])
-    assert {"pinball_q20", "pinball_q80"} <= set(result.scores().columns)
-    with pytest.raises(InputError, match="by: must be"):
-        result.scores(by="hour")
-
-
-def test_scores_that_would_divide_by_zero_are_missing() -> None:
-    scores = WindowForecaster(4, 2, SMALL).backtest(np.zeros(40), n_windows=2).scores()
-    assert scores[["wape", "mase"]].isna().all(axis=None)
-    assert scores["rmse"][0] == 0
 
 
 # --------------------------------------------------------------------------------------------------------- wrong input

@@ -11,8 +11,7 @@ from typer.testing import CliRunner, Result
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import WindowForecaster, forecast_figure
 from holdfast.systems.gbrt_forecasting.cli import app
-from holdfast.systems.gbrt_forecasting.cli_files import write
-from holdfast.systems.gbrt_forecasting.figures import step_figure
+from holdfast.systems.gbrt_forecasting.tool.figures import step_figure
 
 NAMES = ["--time", "date", "--target", "sold", "--id", "shop"]
 FAST = ["--horizon", "3", "--lookback", "7", "--trees", "3"]
@@ -124,7 +123,7 @@ WRONG = {
     "gaps": (["fit", "gaps.csv", *NAMES, "--out", "m"], "gaps.csv, series 'north'"),
     "no plan for a shop": (
         ["predict", "model", "--ahead", "partly.csv", "--time", "date", "--id", "shop"],
-        "partly.csv, series 'south'",
+        "--ahead, series 'south'",
     ),
     "compare: a seed below 0": (["compare", "sales.csv", *NAMES, "--horizon", "3", "--seed", "-1"], "--seed"),
     "compare: no cutoffs": (["compare", "sales.csv", *NAMES, "--horizon", "3", "--cutoffs", "0"], "--cutoffs"),
@@ -185,11 +184,6 @@ def test_trees_that_learned_nothing_say_so(files: Path) -> None:
     found = run("fit", files / "few.csv", *NAMES, *FAST, "--quantiles", "none", "--out", files / "mean")
     assert "no split helped" in found.output
     assert "what matters most" not in found.output
-
-
-def test_numbers_are_written_in_full(tmp_path: Path) -> None:
-    write(pd.DataFrame({"y": [12345678.5, 0.1 + 0.2]}), tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == "y\n12345678.5\n0.3\n"
 
 
 # -------------------------------------------------------------------------------------------------------------- figures

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.relative import SeriesScale
+from holdfast.data.series.windows import window_ends
+from holdfast.regressors.base import Progress, Regressor, RowSource
+from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting import WindowForecaster
-from holdfast.systems.gbrt_forecasting.boosters import HistTrees
-from holdfast.systems.gbrt_forecasting.design import Origins
-from holdfast.systems.gbrt_forecasting.regressors import Progress, Regressor, RowSource
-from holdfast.systems.gbrt_forecasting.series import read_panel
-from holdfast.systems.gbrt_forecasting.transforms import SeriesScale
-from holdfast.systems.gbrt_forecasting.windows import window_ends
+from holdfast.systems.gbrt_forecasting.method import Origins
 
 COUNT, STEPS, LOOKBACK, HORIZON = 1000, 60, 12, 12
 
@@ -34,14 +34,14 @@ def peak_of(work: Callable[[], Any]) -> tuple[int, Any]:
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.windows.BLOCK", 1 << 16)
+    monkeypatch.setattr("holdfast.data.series.windows.BLOCK", 1 << 16)
 
 
 @pytest.mark.parametrize("changes", [{}, {"difference": "last", "scaling": "window-mean"}])
 def test_building_the_table_takes_little_besides_it(changes: dict[str, str]) -> None:
     series = panel()
     model = WindowForecaster(LOOKBACK, HORIZON, HistTrees(), **changes)
-    layout, known = model._layout(series), SeriesScale.of(series) if changes else None
+    layout, known = model.layout_of(series), SeriesScale.of(series) if changes else None
     peak, (rows, targets) = peak_of(
         lambda: Origins(series, layout, window_ends(series.lengths, LOOKBACK, HORIZON), known).table(HORIZON)
     )
@@ -67,19 +67,12 @@ class Streaming(Regressor):
 
 
 def test_a_bounded_fit_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.strategies.FEWEST", 256)
+    monkeypatch.setattr("holdfast.systems.gbrt_forecasting.tool.fitting.FEWEST", 256)
     series = panel()
     rows = COUNT * (STEPS - LOOKBACK - HORIZON + 1)
     streaming = Streaming()
     bound = streaming.held(rows, LOOKBACK) + rows * (LOOKBACK + HORIZON) * 4 // 4  # a quarter of the table
     model = WindowForecaster(LOOKBACK, HORIZON, streaming, max_bytes=bound)
-    peak, _ = peak_of(lambda: model._fit(series))
+    peak, _ = peak_of(lambda: model.fit_panel(series))
     assert streaming.seen == rows
     assert peak < bound
-
-
-def test_rows_asked_for_one_by_one_are_those_of_the_blocks() -> None:
-    table = np.random.default_rng(0).normal(size=(23, 3))
-    source = RowSource(23, 5, lambda part: table[part], lambda k: table[:, k])
-    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), table)
-    np.testing.assert_array_equal(np.stack([source.row(k) for k in (22, 3, 4, 5, 0)]), table[[22, 3, 4, 5, 0]])

@@ -11,8 +11,10 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from holdfast.canonical import sealed
 from holdfast.errors import InputError
 from holdfast.systems.gbrt_forecasting import (
+    Direct,
     HistTrees,
     LightGBMTrees,
     Recursive,
@@ -104,3 +106,27 @@ def test_a_model_is_not_saved_over_something_else(tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("ds,y\n")
     with pytest.raises(InputError, match=r"sales\.csv"):
         model.save(tmp_path)
+
+
+def test_models_of_earlier_versions_load(tmp_path: Path) -> None:
+    """Where their parts were when they were saved; nothing else of a model folder has changed since."""
+    pytest.importorskip("xgboost")
+    settings = {"strategy": Direct(), "scaling": "standard", "quantiles": (0.2,), "conformal": SplitConformal(0.4)}
+    model = WindowForecaster(5, 2, XGBoostTrees(trees=2), **settings)
+    model.fit(table(), X=["x"]).save(tmp_path / "model")
+    path, room = tmp_path / "model" / "config.json", "holdfast.systems.gbrt_forecasting"
+    text = path.read_text()
+    for now, then in {
+        f"{room}.estimator:WindowForecaster": f"{room}.forecaster:WindowForecaster",
+        f"{room}.method:Direct": f"{room}.strategies:Direct",
+        "holdfast.regressors.boosters:XGBoostTrees": f"{room}.boosters:XGBoostTrees",
+        "holdfast.metrics.conformal:SplitConformal": f"{room}.conformal:SplitConformal",
+        "holdfast.data.series.panel:Panel": f"{room}.panel:Panel",
+        "holdfast.data.series.clock:Clock": f"{room}.clock:Clock",
+        "holdfast.data.series.relative:SeriesScale": f"{room}.transforms:SeriesScale",
+    }.items():
+        assert now in text
+        text = text.replace(now, then)
+    path.write_text(json.dumps(sealed({k: v for k, v in json.loads(text).items() if k != "digest"})))
+    loaded = WindowForecaster.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.predict(), model.predict(), check_exact=True)

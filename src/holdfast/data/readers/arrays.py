@@ -1,68 +1,21 @@
-"""Arrays from files: npy, npz, and (through `holdfast.data.readers.tables`) csv and parquet."""
+"""Arrays from npy and npz files."""
 
 from __future__ import annotations
 
 import struct
 import tokenize
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from holdfast.data.readers.names import suggest
-from holdfast.data.readers.tables import TABLES, read_table
 from holdfast.errors import InputError
 from holdfast.unpacking import DAMAGED, check_archive
 from holdfast.validation import check_array
 
 # An array's header is Python source to numpy, and may name any size.
 UNREADABLE = (*DAMAGED, SyntaxError, tokenize.TokenError, struct.error, TypeError, MemoryError)
-
-
-def read_arrays(
-    path: str | Path, *, x: str | Sequence[str] | None = None, y: str | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Inputs and labels from any supported file, chosen by its suffix.
-
-    | suffix | x | y |
-    |---|---|---|
-    | .npz | array `x`, else the first | array `y`, else the second if there is one |
-    | .npy | the array | none |
-    | .csv .tsv .parquet .pq | all other columns | column `label` or `y` if there is one |
-
-    Args:
-        path: the file.
-        x: name of the array in an npz, or names of the feature columns of a table; None = as above.
-        y: name of the label array or column; None = as above.
-
-    Returns:
-        (x, y): x finite numbers of any shape (N, ...) in the file's type (tables: float32 (N, F)); y (N,) int64/None.
-
-    Raises:
-        InputError: missing, damaged or empty file, unknown suffix or name, NaN, text or objects for numbers, labels
-            that are no whole numbers, lengths that differ. The message starts with the file.
-
-    Example:
-        >>> import tempfile, numpy as np; from pathlib import Path
-        >>> file = Path(tempfile.mkdtemp()) / "points.npz"
-        >>> np.savez(file, x=np.zeros((3, 2)), y=[0, 1, 0])
-        >>> x, y = read_arrays(file)
-        >>> x.shape, y.tolist()
-        ((3, 2), [0, 1, 0])
-    """
-    suffix = Path(path).suffix.lower()
-    if suffix in TABLES:
-        return read_table(path, features=[x] if isinstance(x, str) else x, label=y)
-    if suffix == ".npz":
-        if x is not None and not isinstance(x, str):
-            raise InputError("x", "must be the name of one array for an npz file", repr(x))
-        return read_npz(path, x=x, y=y)
-    if suffix == ".npy":
-        if x is not None or y is not None:
-            raise InputError("x, y", "must not be given for an npy file, which holds one array without a name", (x, y))
-        return read_npy(path), None
-    raise InputError(str(path), f"must end in one of .npy .npz {' '.join(sorted(TABLES))}", suffix or "no suffix")
 
 
 def read_npy(path: str | Path, *, empty: bool = False) -> np.ndarray:
@@ -73,7 +26,7 @@ def read_npy(path: str | Path, *, empty: bool = False) -> np.ndarray:
         empty: whether an axis of size 0 is allowed.
 
     Raises:
-        InputError: as in `read_arrays`.
+        InputError: missing, damaged or empty file, an npz archive, objects, text, NaN. The message names the file.
     """
     loaded = _open(path)
     if not isinstance(loaded, np.ndarray):
@@ -86,7 +39,7 @@ def read_npz(path: str | Path, *, x: str | None = None, y: str | None = None) ->
     """Inputs and labels of an npz file; arrays called `x` and `y` if there are such, else the first two.
 
     Raises:
-        InputError: as in `read_arrays`.
+        InputError: as in `read_npy`; an array that is not there, labels that are no whole numbers, lengths that differ.
     """
     archive = _open(path)
     if isinstance(archive, np.ndarray):
@@ -153,4 +106,4 @@ def _numbers(array: np.ndarray, name: str, *, empty: bool = False) -> np.ndarray
     return check_array(array, "... _", name=name, empty=empty)
 
 
-__all__ = ["read_arrays", "read_npy", "read_npz"]
+__all__ = ["read_npy", "read_npz"]

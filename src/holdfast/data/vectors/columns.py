@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.data.readers.names import suggest
+from holdfast.data.readers.tables.footers import count_values
 from holdfast.data.vectors.stores import PARQUET
 from holdfast.errors import InputError
 from holdfast.unpacking import DAMAGED, check_archive, check_memory
@@ -99,9 +100,7 @@ def _parquet(path: Path, needed: Sequence[str], columns: Sequence[str]) -> dict[
         for part in parquet_files(path):
             file = pq.ParquetFile(part)
             names = _wanted([str(name) for name in file.schema_arrow.names], part, needed, columns)
-            about = file.metadata
-            groups = [about.row_group(number) for number in range(about.num_row_groups)]
-            size += 8 * sum(group.column(c).num_values for group in groups for c in range(about.num_columns))
+            size += 8 * count_values(part)
             check_memory(size, str(path))
             tables.append(file.read(names))
         table = pa.concat_tables(tables)

@@ -26,7 +26,7 @@ from holdfast.baselines.erm import ERM, ERMSettings
 from holdfast.baselines.fixmatch import FixMatch, FixMatchSettings
 from holdfast.data.digits import Mnist5k, UciDigits
 from holdfast.data.domainnet import DomainNet
-from holdfast.data.domains import DomainPair, SemiSupervised
+from holdfast.data.domains import DomainPair, DomainProblem, SemiSupervised
 from holdfast.data.own import OwnDomains
 from holdfast.data.shifts import LabelShift
 from holdfast.experiment import (
@@ -170,10 +170,9 @@ class Steps(Scale):
     workers: int = 0
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Recipe, DomainProblem, Steps]) -> Iterator[Measurement]:
     """Train the arm's learner on the problem's split and measure it on the target's test images."""
-    arm: Recipe = run.arm
-    scale: Steps = run.scale
+    arm, scale = run.arm, run.scale
     data = run.problem.training(
         run.rng("split"),
         target_labels=arm.target_labels,

@@ -15,8 +15,9 @@ import numpy as np
 
 from holdfast.data.augment import Compose, Mirror, Shift
 from holdfast.data.imagesets import images_from_array
-from holdfast.data.readers import ImageFiles, Listing, colour_mode, list_folder, read_arrays
-from holdfast.data.readers.listings import SUFFIXES
+from holdfast.data.readers.features import read_arrays
+from holdfast.data.readers.images import ImageFiles, colour_mode
+from holdfast.data.readers.listings import SUFFIXES, Listing, list_folder
 from holdfast.errors import InputError
 from holdfast.estimator.labels import encode_labels
 

@@ -12,7 +12,7 @@ from holdfast.systems.binder.exemplars import CallExample, load_calls
 from holdfast.systems.binder.models.loop import wait_for
 from holdfast.systems.binder.models.protocol import LanguageModel, estimated_tokens
 from holdfast.systems.binder.prompts import answer_prompt, map_prompt
-from holdfast.systems.binder.retrieval import retrieve
+from holdfast.systems.binder.shots import retrieve
 from holdfast.validation import check_integer
 
 PROMPTS = "1"  # a new wording is a new backend to the cache

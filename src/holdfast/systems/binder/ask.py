@@ -16,7 +16,7 @@ from holdfast.systems.binder.models.protocol import LanguageModel, ModelError
 from holdfast.systems.binder.prompts import ProgramPrompt
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.result import Result
-from holdfast.systems.binder.retrieval import retrieve
+from holdfast.systems.binder.shots import retrieve
 from holdfast.systems.binder.templates import template_program
 from holdfast.systems.binder.voting import Candidate, Value, Values, Vote, poll, vote_of
 from holdfast.validation import check_integer, check_number

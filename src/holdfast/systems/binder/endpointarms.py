@@ -15,7 +15,7 @@ from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.exemplars import load_programs
 from holdfast.systems.binder.limits import Limits
 from holdfast.systems.binder.models import LanguageModel, OpenAICompatible
-from holdfast.systems.binder.retrieval import words
+from holdfast.systems.binder.shots import words
 from holdfast.systems.binder.voting import BiasedVote, SimpleVote
 
 Answers = Callable[[Task, bool], list[str]]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
-from holdfast.experiment import Problem
 from holdfast.files import read_json
 from holdfast.systems.binder.table import Table
 
@@ -54,11 +53,10 @@ def read_prompts(text: str) -> list[Written]:
 
 
 @dataclass(frozen=True)
-class _Files(Problem):
+class _Files(FileProblem):
     """Files in a folder."""
 
     folder: str = "binder"
-    source: ClassVar[Literal["file"]] = "file"
     how_to_get: ClassVar[str] = SOURCE
     fixed_test: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ()
@@ -67,16 +65,9 @@ class _Files(Problem):
         """Where a file is."""
         return data_folder(self.folder) / name
 
-    def available(self) -> bool:
-        """Whether all files are there."""
-        return all(self.path(name).is_file() for name in self.files)
-
-    def fingerprint(self) -> str:
-        """Of the files' content."""
-        digest = hashlib.sha256()
-        for name in self.files:
-            digest.update(self.path(name).read_bytes())
-        return digest.hexdigest()[:16]
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(self.path(name) for name in self.files)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import nn
 
 from holdfast.data.cifar import read_cifar
 from holdfast.data.digits import MNIST_FILE, Mnist5k, mnist5k
+from holdfast.data.fetched import FileProblem
 from holdfast.data.images import ImageArray, Images
 from holdfast.data.location import data_folder
 from holdfast.data.readers.images import ImageFiles
@@ -294,7 +295,7 @@ class Docstrings(TextIndex):
 
 
 @dataclass(frozen=True)
-class Reviews(TextIndex):
+class Reviews(FileProblem, TextIndex):
     """Sentences of film reviews (SST-2 in the form of GLUE: tab-separated files with a column `sentence`).
 
     Of the training file, which cuts sentences into phrases, only whole sentences are used, of the others all.
@@ -302,7 +303,6 @@ class Reviews(TextIndex):
 
     folder: str = "rp_dro"
     files: tuple[str, ...] = ("sst2_dev.tsv", "sst2_test_withref.tsv", "sst2_train.tsv")
-    source: ClassVar[Literal["file"]] = "file"
     how_to_get: ClassVar[str] = (
         "SST-2 in GLUE's form (Socher et al. 2013, public research data; https://gluebenchmark.com): dev, test with "
         "labels and train as sst2_dev.tsv, sst2_test_withref.tsv and sst2_train.tsv in the folder rp_dro inside the "
@@ -310,20 +310,11 @@ class Reviews(TextIndex):
     )
 
     @property
-    def paths(self) -> list[Path]:
-        """Where the files are looked for."""
-        return [data_folder(Path(self.folder) / name) for name in self.files]
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(data_folder(Path(self.folder) / name) for name in self.files)
 
     def available(self) -> bool:
-        return super().available() and all(path.is_file() for path in self.paths)
-
-    def fingerprint(self) -> str:
-        if not self.available():
-            return ""
-        digest = hashlib.sha256()
-        for path in self.paths:
-            digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        return FileProblem.available(self) and TextIndex.available(self)
 
     def all_sentences(self) -> list[str]:
         found: dict[str, None] = {}

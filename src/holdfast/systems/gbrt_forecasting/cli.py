@@ -2,280 +2,249 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.console import bar
+from holdfast import verbs
 from holdfast.errors import InputError
-from holdfast.systems.gbrt_forecasting.cli_files import check_table, draw, read_data, read_known, tell_unused, write
-from holdfast.systems.gbrt_forecasting.compare_cli import compare_
-from holdfast.systems.gbrt_forecasting.console import plain, print_scores, said, say, tell_importances
+from holdfast.systems.gbrt_forecasting.tool.tables import Columns, words
 
 if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    help="Forecast the series of a csv or parquet table with gradient-boosted trees: fit, predict, backtest,"
-    " compare with other forecasters.",
+app = verbs.Verbs(
+    "Forecast the series of a csv or parquet table with gradient-boosted trees: fit, predict, backtest, compare with"
+    " other forecasters."
 )
-Data = Annotated[Path, typer.Argument(help="A csv, tsv or parquet table: a row per time (and series).")]
-Time = Annotated[
-    str | None, typer.Option(help="Column of the time stamps. Default: ds, or the first that is no number.")
-]
-Target = Annotated[str | None, typer.Option(help="Column to forecast. Default: y; of a wide table all columns.")]
-Id = Annotated[
-    str | None, typer.Option("--id", help="Column that names the series. Default: unique_id, if there is one.")
-]
+FORECASTER = verbs.Parameters("holdfast.systems.gbrt_forecasting.estimator:WindowForecaster")
+TREES = verbs.Parameters("holdfast.regressors.boosters:Trees").options("trees", "depth", rate="learning_rate")
+ORIGIN = verbs.Parameters("holdfast.metrics.backtests:Origin").options("gap", "train_size", "refit")
+COMPARISON = verbs.Parameters("holdfast.systems.gbrt_forecasting.tool.comparison:compare_forecasters")
+SETTINGS = FORECASTER.options("strategy", "scaling", "freq", "fill", jobs="n_jobs", seed="random_state")
+# What the forecaster calls its data, and what they come from here.
+NAMED = {"y": "data", "X": "--past", "X_future": "--known", "conformal": "--quantiles", "n_windows": "--windows"}
+
+Data = Annotated[Path, typer.Argument(help="A table (csv, tsv, parquet, xlsx, ...): a row per time (and series).")]
 Past = Annotated[str, typer.Option(help="Columns known up to the present, comma-separated: sensors, sales of others.")]
 Known = Annotated[str, typer.Option(help="Columns known beforehand, comma-separated: prices, holidays, plans.")]
 Horizon = Annotated[int, typer.Option(help="Steps to forecast.")]
-Lookback = Annotated[int | None, typer.Option(help="Steps of the past that a forecast sees. Default: as the horizon.")]
-Freq = Annotated[str | None, typer.Option(help="h, D, B, W, MS, 15min, ...; default: found from the time stamps.")]
-Fill = Annotated[str | None, typer.Option(help="How gaps are filled: forward or zero. Default: they are refused.")]
-Kind = Annotated[str, typer.Option("--estimator", help="hist, xgboost or lightgbm.")]
-Trees = Annotated[int, typer.Option(help="Trees per step ahead.")]
-Depth = Annotated[int, typer.Option(help="Largest depth of a tree.")]
-Rate = Annotated[float, typer.Option(help="Shrinkage of each tree.")]
-Strategy = Annotated[str, typer.Option(help="direct, multi_output (xgboost only) or recursive.")]
-Difference = Annotated[bool, typer.Option(help="Forecast the change from the last value: for series with a trend.")]
-Scaling = Annotated[str | None, typer.Option(help="window-mean or standard: for series of different size.")]
-Calendar = Annotated[str, typer.Option(help="auto, none, or hour,dayofweek,... (comma-separated).")]
-Quantiles = Annotated[str, typer.Option(help="Comma-separated, in (0, 1); none for none.")]
-Jobs = Annotated[int, typer.Option(help="Threads.")]
-Seed = Annotated[int, typer.Option(help="Of what is sampled.")]
 Figure = Annotated[bool, typer.Option(help="Draw the first series, as svg and png beside the table.")]
 
 
-@app.command(name="fit")
+@dataclass(frozen=True)
+class Model:
+    """Settings whose words are the command line's own."""
+
+    lookback: Annotated[
+        int | None, typer.Option(help="Steps of the past that a forecast sees. Default: as the horizon.")
+    ] = None
+    estimator: Annotated[str, typer.Option(help="hist, xgboost or lightgbm.")] = "hist"
+    difference: Annotated[
+        bool, typer.Option(help="Forecast the change from the last value: for series with a trend.")
+    ] = False
+    calendar: Annotated[str, typer.Option(help="auto, none, or hour,dayofweek,... (comma-separated).")] = "auto"
+    quantiles: Annotated[str, typer.Option(help="Comma-separated, in (0, 1); none for none.")] = "0.1,0.9"
+
+    def forecaster(self, horizon: int, trees: dict[str, Any], settings: dict[str, Any]) -> WindowForecaster:
+        """The unfitted forecaster, its settings checked before a large table is read."""
+        from holdfast.regressors.boosters import NAMES
+        from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+        from holdfast.systems.gbrt_forecasting.tool.tables import frequency, numbers
+
+        if self.estimator not in NAMES:
+            raise InputError("estimator", f"must be one of {', '.join(NAMES)}", self.estimator)
+        model = WindowForecaster(
+            lookback=horizon if self.lookback is None else self.lookback,
+            horizon=horizon,
+            estimator=NAMES[self.estimator](**trees),
+            calendar={"auto": "auto", "none": None}.get(self.calendar, tuple(words(self.calendar))),
+            difference="last" if self.difference else None,
+            quantiles=numbers(self.quantiles, "quantiles"),
+            **settings | {"freq": frequency(settings["freq"])},
+        )
+        model.check_settings()
+        return model
+
+
+@app.verb(named=NAMED)
 def fit_(
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    out: Annotated[Path, verbs.model_out()],
+    model: Model,
+    columns: Columns,
+    reading: verbs.Reading,
+    trees: Annotated[dict[str, Any], TREES],
+    settings: Annotated[dict[str, Any], SETTINGS],
     horizon: Horizon = 24,
-    lookback: Lookback = None,
-    time: Time = None,
-    target: Target = None,
-    series: Id = None,
     past: Past = "",
     known: Known = "",
-    freq: Freq = None,
-    fill: Fill = None,
-    estimator: Kind = "hist",
-    trees: Trees = 100,
-    depth: Depth = 6,
-    rate: Rate = 0.1,
-    strategy: Strategy = "direct",
-    difference: Difference = False,
-    scaling: Scaling = None,
-    calendar: Calendar = "auto",
-    quantiles: Quantiles = "0.1,0.9",
-    jobs: Jobs = 1,
-    seed: Seed = 0,
+    quiet: verbs.Quiet = False,
 ) -> None:
     """Learn from all series of a table and save the model.
 
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
-    from holdfast.estimator import modelfolder, sklearn_models
-    from holdfast.systems.gbrt_forecasting.panel import describe
+    from holdfast.estimator.sklearn_models import check_available
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, tell_importances
 
-    modelfolder.check_replaceable(out)  # now, not after the fit
-    if estimator == "hist":
-        sklearn_models.check_available()
-    model = _forecaster(
-        horizon, lookback, freq, fill, estimator, (trees, depth, rate), strategy, difference, scaling, calendar,
-        quantiles, jobs, seed,
-    )  # fmt: skip
-    with said(data, time, target, series), bar("Fitting") as progress:
-        *table, unused = read_data(data, time, target, series, _list(past), _list(known))
-        model.fit(*table, progress=progress)
-        model.save(out)
-    tell_unused(unused)
-    history = model.history_
-    say(f"{out}: forecasts of {history.count:,} series, {horizon} steps ahead ({describe(history).split(', ')[-1]})")
-    tell_importances(model)
+    if model.estimator == "hist":
+        check_available()  # now, not after the fit
+    forecaster = model.forecaster(horizon, trees, settings)
+    with columns.in_words(), verbs.progress("Fitting", quiet) as show:
+        given = read_data(data, columns, words(past), words(known), reading)
+        forecaster.fit(*given[:3], progress=show)
+        forecaster.save(out)
+    given.tell()
+    history = forecaster.history_
+    verbs.say(f"{out}: forecasts of {history.count:,} series, {horizon} steps ahead (freq {history.clock})")
+    tell_importances(forecaster)
 
 
-@app.command()
+@app.verb(named={"y": "data", "X": "data", "X_future": "--ahead", "h": "--horizon", "strategy": "--strategy"})
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder written by fit.")],
+    columns: Columns,
+    reading: verbs.Reading,
     data: Annotated[Path | None, typer.Argument(help="Series to forecast instead of those of fit.")] = None,
     ahead: Annotated[
         Path | None, typer.Option(help="Table with the known columns at the steps to forecast, if fit had --known.")
     ] = None,
     horizon: Annotated[int | None, typer.Option(help="Steps. Default: as fitted.")] = None,
-    time: Time = None,
-    target: Target = None,
-    series: Id = None,
-    out: Annotated[Path, typer.Option(help="Table to write: .csv or .parquet.")] = Path("forecasts.csv"),
+    out: Annotated[Path, verbs.table_out("Table to write")] = Path("forecasts.csv"),
     figure: Figure = False,
 ) -> None:
     """Forecast the steps after the end of every series into a table.
 
     Example: `holdfast gbrt_forecasting predict model/ --out forecasts.csv --figure`
     """
-    from holdfast.systems.gbrt_forecasting.figures import forecast_figure
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_ahead, read_data
 
-    check_table(out)
     forecaster = WindowForecaster.load(model)
-    given: dict[str, Any] = {}
-    actual = None
-    unused: list[str] = []
-    with said(data or model, time, target, series, ahead):
-        if data is not None:
-            y, X, _, unused = read_data(data, time, target, series, list(forecaster.x_names_), [])
-            given, actual = {"y": y, "X": X}, y
-        known = None if ahead is None else read_known(ahead, time, series, forecaster.future_names_)
-        if known is None and forecaster.future_names_:
-            wanted = ", ".join(forecaster.future_names_)
-            raise InputError("--ahead", f"must be given: a table with {wanted} at the steps to forecast", "nothing")
-        found = forecaster.predict(horizon, known, **given)
-    tell_unused(unused, "fit's --past or --known")
-    write(found, out)
-    say(f"{out}: {len(found):,} forecasts of {found['unique_id'].nunique():,} series")
+    with columns.in_words():
+        given = None if data is None else read_data(data, columns, list(forecaster.x_names_), [], reading)
+        known = read_ahead(ahead, columns, forecaster.future_names_, reading)
+        others = {} if given is None else {"y": given.y, "X": given.X}
+        found = forecaster.predict(horizon, known, **others)
+    if given is not None:
+        given.tell("fit's --past or --known")
+    verbs.write_table(out, found)
+    verbs.say(f"{out}: {len(found):,} forecasts of {found['unique_id'].nunique():,} series")
     if figure:
-        from holdfast.systems.gbrt_forecasting.series import is_long, read_panel
-
-        history = forecaster.history_.frame()
-        if actual is not None:
-            columns = [c for c in ("unique_id", "ds", "y") if c in actual]
-            panel = read_panel(actual[columns] if is_long(actual) else actual, forecaster.freq, forecaster.fill)
-            history = panel.frame()
-        draw(forecast_figure(history, found), out)
+        history = forecaster.history_ if given is None else forecaster.panel_of(given.y, given.X)
+        path = verbs.write_figures(forecast_figure(history.frame(), found), out.with_suffix(""))
+        verbs.say(f"figure: {path}")
 
 
-@app.command()
+@app.verb(named=NAMED)
 def backtest(
     data: Data,
+    model: Model,
+    columns: Columns,
+    reading: verbs.Reading,
+    trees: Annotated[dict[str, Any], TREES],
+    settings: Annotated[dict[str, Any], SETTINGS],
+    origin: Annotated[dict[str, Any], ORIGIN],
     horizon: Horizon = 24,
     windows: Annotated[int, typer.Option(help="Points of the past that forecasts are made from.")] = 5,
     step: Annotated[int | None, typer.Option(help="Steps between them. Default: the horizon.")] = None,
-    gap: Annotated[int, typer.Option(help="First steps of every forecast that are not judged.")] = 0,
-    train_size: Annotated[
-        int | None, typer.Option(help="Steps to train on (sliding). Default: all (expanding).")
-    ] = None,
-    refit: Annotated[bool, typer.Option(help="Fit anew at every point; else at the first only.")] = True,
-    lookback: Lookback = None,
-    time: Time = None,
-    target: Target = None,
-    series: Id = None,
     past: Past = "",
     known: Known = "",
-    freq: Freq = None,
-    fill: Fill = None,
-    estimator: Kind = "hist",
-    trees: Trees = 100,
-    depth: Depth = 6,
-    rate: Rate = 0.1,
-    strategy: Strategy = "direct",
-    difference: Difference = False,
-    scaling: Scaling = None,
-    calendar: Calendar = "auto",
-    quantiles: Quantiles = "0.1,0.9",
-    jobs: Jobs = 1,
-    seed: Seed = 0,
-    out: Annotated[Path | None, typer.Option(help="Also write the forecasts: .csv or .parquet.")] = None,
+    out: Annotated[Path | None, verbs.table_out("Also write the forecasts")] = None,
     figure: Figure = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+    as_json: verbs.Json = False,
+    quiet: verbs.Quiet = False,
 ) -> None:
     """Forecast from several points of the past, knowing nothing later, and compare with what came.
 
     Example: `holdfast gbrt_forecasting backtest sales.csv --time date --target sold --id shop --horizon 28`
     """
-    from holdfast.systems.gbrt_forecasting.figures import forecast_figure, step_figure
+    from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure, step_figure
+    from holdfast.systems.gbrt_forecasting.tool.tables import read_data, score_records, show_scores
 
-    target_file = out or Path("backtest.csv")
-    check_table(target_file)
-    model = _forecaster(
-        horizon, lookback, freq, fill, estimator, (trees, depth, rate), strategy, difference, scaling, calendar,
-        quantiles, jobs, seed,
-    )  # fmt: skip
-    with said(data, time, target, series), bar("Backtesting") as progress:
-        *table, unused = read_data(data, time, target, series, _list(past), _list(known))
-        result = model.backtest(
-            *table, n_windows=windows, step=step, gap=gap, train_size=train_size, refit=refit, progress=progress
-        )
-    tell_unused(unused)
+    forecaster = model.forecaster(horizon, trees, settings)
+    with columns.in_words(), verbs.progress("Backtesting", quiet) as show:
+        given = read_data(data, columns, words(past), words(known), reading)
+        result = forecaster.backtest(*given[:3], n_windows=windows, step=step, **origin, progress=show)
+    given.tell()
     if out is not None:
-        write(result.frame, out)
-        say(f"{out}: {len(result.frame):,} forecasts beside what came")
+        verbs.write_table(out, result.frame)
+        verbs.say(f"{out}: {len(result.frame):,} forecasts beside what came")
     if figure:
-        draw(forecast_figure(result.frame.drop_duplicates(["unique_id", "ds"]), result.frame), target_file)
-        draw(step_figure(result.scores(by="step")), target_file, "-steps")
+        stem = Path("backtest") if out is None else out.with_suffix("")
+        drawn = forecast_figure(result.frame.drop_duplicates(["unique_id", "ds"]), result.frame)
+        verbs.say(f"figure: {verbs.write_figures(drawn, stem)}")
+        steps = verbs.write_figures(step_figure(result.scores(by="step")), stem.with_name(f"{stem.name}-steps"))
+        verbs.say(f"figure: {steps}")
+    scores = {by or "all": result.scores(by) for by in (None, "step", "cutoff")}
+    scores["all"] = scores["all"].rename(index={0: "all"})
     if as_json:
-        scores = {
-            by or "all": plain(result.scores(by).rename(index={0: "all"} if by is None else {}))
-            for by in (None, "step", "cutoff")
-        }
-        typer.echo(json.dumps({"data": str(data), "left_out": result.left_out, **scores}, ensure_ascii=False))
+        records = {by: score_records(table) for by, table in scores.items()}
+        verbs.show_json({"data": data, "left_out": result.left_out, **records})
         return
-    print_scores(result.scores().rename(index={0: "all"}), "all forecasts")
-    print_scores(result.scores(by="cutoff"), "by the last time that was known")
-    print_scores(result.scores(by="step"), "by the step ahead")
+    show_scores(scores["all"], "all forecasts")
+    show_scores(scores["cutoff"], "by the last time that was known")
+    show_scores(scores["step"], "by the step ahead")
     if result.left_out:
-        say(f"{result.left_out} forecasts left out: series too short at the time")
+        verbs.say(f"{result.left_out} forecasts left out: series too short at the time")
 
 
-app.command(name="compare")(compare_)
+@app.verb(named=NAMED)
+def compare(
+    data: Data,
+    columns: Columns,
+    reading: verbs.Reading,
+    settings: Annotated[
+        dict[str, Any],
+        COMPARISON.options("lookback", "season", "cutoffs", "seed", "threads", series="most_series"),
+    ],
+    table: Annotated[dict[str, Any], FORECASTER.options("freq", "fill")],
+    horizon: Horizon = 24,
+    past: Past = "",
+    steps: Annotated[
+        str, typer.Option(help="Of the networks' training, DLinear=900,LSTM=400. Default: as long as GBRT's fit.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for page, table, figures and forecasts.")] = Path("comparison"),
+    as_json: verbs.Json = False,
+    quiet: verbs.Quiet = False,
+) -> None:
+    """Compare naive, linear, statistical, tree and network forecasters on your series: errors, bands, CPU time.
 
+    Writes a page (comparison.html), the table, figures, all forecasts of the past, and the best one's of the future.
 
-# ------------------------------------------------------------------------------------------------------------- settings
-def _forecaster(
-    horizon: int,
-    lookback: int | None,
-    freq: str | None,
-    fill: str | None,
-    estimator: str,
-    size: tuple[int, int, float],
-    strategy: str,
-    difference: bool,
-    scaling: str | None,
-    calendar: str,
-    quantiles: str,
-    jobs: int,
-    seed: int,
-) -> WindowForecaster:
-    from holdfast.systems.gbrt_forecasting.boosters import NAMES
-    from holdfast.systems.gbrt_forecasting.forecaster import WindowForecaster
+    Example: `holdfast gbrt_forecasting compare sales.csv --time date --target sold --id shop --horizon 28`
+    """
+    from threadpoolctl import threadpool_limits
 
-    if estimator not in NAMES:
-        raise InputError("--estimator", f"must be one of {', '.join(NAMES)}", estimator)
-    trees, depth, rate = size
-    chosen = {"auto": "auto", "none": None}.get(calendar, tuple(_list(calendar)))
-    model = WindowForecaster(
-        lookback=horizon if lookback is None else lookback,
-        horizon=horizon,
-        estimator=NAMES[estimator](learning_rate=rate, trees=trees, depth=depth),
-        calendar=chosen,
-        strategy=strategy,
-        difference="last" if difference else None,
-        scaling=scaling,
-        quantiles=_numbers(quantiles, "--quantiles"),
-        freq=int(freq) if freq is not None and freq.isdigit() else freq,
-        fill=fill,
-        n_jobs=jobs,
-        random_state=seed,
-    )
-    with said(Path(), None, None, None):  # now, not after a large table was read
-        model._check_settings()
-    return model
+    from holdfast.data.series.arguments import read_training
+    from holdfast.systems.gbrt_forecasting.tool.comparison import compare_forecasters, forecast_ahead
+    from holdfast.systems.gbrt_forecasting.tool.comparison_page import as_json_has_it, show_comparison, write_all
+    from holdfast.systems.gbrt_forecasting.tool.tables import counts, frequency, read_data
+    from holdfast.validation import check_integer
 
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(text: str, option: str) -> tuple[float, ...] | None:
-    try:
-        return None if text == "none" else tuple(float(part) for part in _list(text))
-    except ValueError:
-        raise InputError(option, "must be numbers, separated by commas, or none", text) from None
+    threads = check_integer(settings["threads"], "threads", low=1)
+    if out.exists() and not out.is_dir():
+        raise InputError("out", "must be a folder", str(out))
+    chosen = counts(steps, "steps")
+    with columns.in_words():
+        given = read_data(data, columns, words(past), [], reading)
+        panel = read_training(given.y, given.X, None, freq=frequency(table["freq"]), fill=table["fill"])
+        with threadpool_limits(threads), verbs.progresses(quiet) as show:
+            found = compare_forecasters(panel, horizon, **settings, steps=chosen, progress=show)
+            ahead = forecast_ahead(found, seed=settings["seed"], threads=threads)
+    write_all(found, ahead, data.name, out)
+    given.tell("--past")
+    if as_json:
+        verbs.show_json(as_json_has_it(found))
+    else:
+        show_comparison(found)
+    for note in found.notes:
+        verbs.say(f"note: {note}")
+    verbs.say(f"page: {out / 'comparison.html'}")
 
 
 __all__ = ["app"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,12 +12,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.errors import InputError
+from holdfast.data.series.calendar_features import calendar_features
+from holdfast.data.series.cuts import Cuts, OneSeries
 from holdfast.experiment import Problem
-from holdfast.systems.gbrt_forecasting.boosters import XGBoostTrees
-from holdfast.systems.gbrt_forecasting.calendar_features import calendar_features
-from holdfast.systems.gbrt_forecasting.splits import Cuts, OneSeries
+from holdfast.regressors.boosters import XGBoostTrees
 
 Draw = Callable[[str], np.random.Generator]
 PAPERS_CALENDAR = ("month", "day", "hour", "dayofweek", "dayofyear", "week")
@@ -168,7 +167,7 @@ def _co2() -> tuple[np.ndarray, np.ndarray]:
 
 # -------------------------------------------------------------------------------------------------------------- files
 @dataclass(frozen=True)
-class SeriesFile(Forecasting):
+class SeriesFile(FileProblem, Forecasting):
     """Series in a file of the data folder.
 
     Attributes:
@@ -176,26 +175,14 @@ class SeriesFile(Forecasting):
     """
 
     file: str = ""
-    source: ClassVar[Literal["file"]] = "file"
     fixed_test: ClassVar[bool] = True
 
-    def path(self) -> Path:
-        """Where the file is looked for."""
-        return data_folder(self.file)
-
-    def available(self) -> bool:
-        return self.path().is_file()
-
-    def fingerprint(self) -> str:
-        if not self.available():
-            return ""
-        with self.path().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (data_folder(self.file),)
 
     def panel(self, draw: Draw) -> Sequence[OneSeries]:
-        if not self.available():
-            raise InputError("HOLDFAST_DATA", f"must hold {self.file}: {self.how_to_get}", str(self.path()))
-        return self.read(self.path())
+        return self.read(self.found()[0])
 
     @abstractmethod
     def read(self, path: Path) -> Sequence[OneSeries]:
@@ -224,7 +211,7 @@ class ETTh1(SeriesFile):
     )
 
     def read(self, path: Path) -> Sequence[OneSeries]:
-        from holdfast.systems.gbrt_forecasting.formats import read_ett, target_from
+        from holdfast.data.series.datasets import read_ett, target_from
 
         stamps, channels = read_ett(path)
         y, others = target_from(channels, self.target)
@@ -253,7 +240,7 @@ class ExchangeRates(SeriesFile):
     )
 
     def read(self, path: Path) -> Sequence[OneSeries]:
-        from holdfast.systems.gbrt_forecasting.formats import read_matrix
+        from holdfast.data.series.datasets import read_matrix
 
         values = read_matrix(path)
         none = np.empty((len(values), 0))

@@ -83,9 +83,9 @@ class Trainee(Learner):
         return [self._report.optimizer(torch.optim.Adam, self.model, self._lr)]
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
     """Train the problem's model at one width and rate; or the coordinate check over several widths."""
-    arm, scale, problem = cast(Recipe, run.arm), cast(Sweep, run.scale), cast(Task, run.problem)
+    arm, scale, problem = run.arm, run.scale, run.problem
     if isinstance(problem, DigitsCoordinates):
         yield from _coordinates(run, arm, scale, problem)
         return

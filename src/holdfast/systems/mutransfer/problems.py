@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
@@ -99,7 +100,7 @@ class TextTransformer(Task):
 
 
 @dataclass(frozen=True)
-class TokenFile(Task):
+class TokenFile(FileProblem, Task):
     """A text of your own as a flat file of unsigned 16-bit token ids (`.bin`), as many trainers of GPTs write it.
 
     Attributes:
@@ -112,32 +113,20 @@ class TokenFile(Task):
     length: int = 256
     layers: int = 2
     heads: int = 4
-    source: ClassVar[Literal["file"]] = "file"
     how_to_get: ClassVar[str] = (
         "WikiText-103 (CC BY-SA 3.0) encoded with the GPT-2 tokenizer, ids written as little-endian uint16 to "
         "mutransfer/wikitext103.bin in the folder that HOLDFAST_DATA names"
     )
 
-    def path(self) -> Path:
-        """Where the file is looked for."""
-        return data_folder(self.file)
-
-    def available(self) -> bool:
-        return self.path().is_file()
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (data_folder(self.file),)
 
     def build(self, width: int) -> nn.Module:
         return Transformer(width, self.vocabulary, self.length, self.layers, self.heads)
 
     def data(self) -> tuple[Tensor, Tensor]:
-        if not self.available():
-            raise InputError("HOLDFAST_DATA", f"must hold {self.file}: {self.how_to_get}", str(self.path()))
-        return _windows(read_tokens(self.path(), self.vocabulary), self.length)
-
-    def fingerprint(self) -> str:
-        if not self.available():
-            return ""
-        with self.path().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return _windows(read_tokens(self.found()[0], self.vocabulary), self.length)
 
     def describe(self) -> str:
         return f"WikiText-103 as token ids, {self.layers}-layer transformer, sequences of {self.length}"

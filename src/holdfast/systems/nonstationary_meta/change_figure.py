@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.errors import InputError
-from holdfast.files import replacing
 from holdfast.systems.nonstationary_meta.posterior import SegmentPosterior
 
 if TYPE_CHECKING:
@@ -16,16 +13,9 @@ if TYPE_CHECKING:
 
 DATA, FITTED, CHANGE = "#6b7280", "#1d4ed8", "#c2410c"
 SHOWN = 4000  # symbols up to which each one is drawn
-SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a figure's path that ends in none of .png, .svg, .pdf."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError("--figure", f"must end in one of {' '.join(SUFFIXES)}", str(path))
-
-
-def draw_changes(path: Path, posterior: SegmentPosterior) -> None:
+def changes_figure(posterior: SegmentPosterior) -> Any:
     """The sequence with its most probable segments above, the probability of a start at each symbol below."""
     figure, (top, bottom) = _figure(2, (3, 1.2))
     x, total = posterior.x, len(posterior.x)
@@ -49,10 +39,10 @@ def draw_changes(path: Path, posterior: SegmentPosterior) -> None:
         later = np.flatnonzero(posterior.start_probs[1:] > 1e-3) + 1
         bottom.vlines(later + 1, 0, posterior.start_probs[later], color=CHANGE, linewidth=1)
     bottom.set(ylabel="p(start)", ylim=(0, 1.02), xlabel="symbol")
-    _save(figure, path)
+    return figure
 
 
-def draw_regret(path: Path, curves: pd.DataFrame) -> None:
+def regret_figure(curves: pd.DataFrame) -> Any:
     """Mean cumulative regret against time; one line per column beside `t`, best at the end first in the legend."""
     figure, (axes,) = _figure(1, (1,))
     names = sorted((name for name in curves if name != "t"), key=lambda name: curves[name].iloc[-1])
@@ -60,7 +50,7 @@ def draw_regret(path: Path, curves: pd.DataFrame) -> None:
         axes.plot(curves["t"], curves[name], label=name)
     axes.set(xlabel="symbol", ylabel="cumulative regret in nats", ylim=(0, None))
     axes.legend(frameon=False)
-    _save(figure, path)
+    return figure
 
 
 def _figure(rows: int, heights: tuple[float, ...]) -> tuple[Any, Any]:
@@ -73,10 +63,4 @@ def _figure(rows: int, heights: tuple[float, ...]) -> tuple[Any, Any]:
     return figure, grid
 
 
-def _save(figure: Any, path: Path) -> None:
-    check_suffix(path)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=150)
-
-
-__all__ = ["check_suffix", "draw_changes", "draw_regret"]
+__all__ = ["changes_figure", "regret_figure"]

@@ -111,7 +111,7 @@ class Exact:
 
     predictor: Any
 
-    def log_probs(self, run: Run, x: np.ndarray) -> np.ndarray:
+    def log_probs(self, run: Run[Any, Any, Budget], x: np.ndarray) -> np.ndarray:
         """`(B, T, 2)` on sequences `(B, T)`."""
         return np.asarray(self.predictor.log_probs(x))
 
@@ -131,9 +131,9 @@ class Trained:
     lr: float = 3e-3
     windowed: bool = False
 
-    def log_probs(self, run: Run, x: np.ndarray) -> np.ndarray:
+    def log_probs(self, run: Run[Any, Any, Budget], x: np.ndarray) -> np.ndarray:
         """`(B, T, 2)` on sequences `(B, T)`, by the network of this replicate; trained if it has not been yet."""
-        scale: Budget = run.scale
+        scale = run.scale
         network = self.network if scale.width is None else self.network.sized(scale.width, scale.layers)
         weights = run.stage(
             f"{run.arm_name} trained",
@@ -222,7 +222,7 @@ class Budget(Scale):
     layers: int = 1
 
 
-def trial(run: Run) -> Iterator[Measurement]:
+def trial(run: Run[Any, Sampled | Series, Budget]) -> Iterator[Measurement]:
     """Predict sampled sequences, or a real series."""
     if isinstance(run.problem, Series):
         yield from _on_series(run, run.problem)
@@ -230,7 +230,7 @@ def trial(run: Run) -> Iterator[Measurement]:
         yield from _on_samples(run)
 
 
-def _on_samples(run: Run) -> Iterator[Measurement]:
+def _on_samples(run: Run[Any, Any, Budget]) -> Iterator[Measurement]:
     problem: Sampled = run.problem
     judged = _judge(run, problem, "split: test")
     total, excess = judged.regret(), judged.excess()
@@ -250,8 +250,8 @@ def _on_samples(run: Run) -> Iterator[Measurement]:
             yield Artifact("imitation", "imitation.png", "image", caption)
 
 
-def _sequences(run: Run, problem: Sampled, stream: str) -> dict[str, np.ndarray]:
-    scale: Budget = run.scale
+def _sequences(run: Run[Any, Any, Budget], problem: Sampled, stream: str) -> dict[str, np.ndarray]:
+    scale = run.scale
     length = problem.longer * scale.length
     return run.stage(
         "sequences", draw_sequences, kind=problem.tested, length=length, rows=scale.sequences, seed=run.seed(stream)

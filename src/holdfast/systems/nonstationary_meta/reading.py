@@ -224,7 +224,7 @@ def _header(raw: bytes, name: str, delimiter: str, column: str | None) -> tuple[
     if column is None:
         raise InputError("--column", f"must name one of the columns of {name}", ", ".join(names))
     if column not in names:
-        from holdfast.data.readers.names import suggest  # needs torch, which nothing else here does
+        from holdfast.data.readers.names import suggest
 
         raise InputError(
             "--column", f"must be a column of {name}{suggest(column, names)}", f"{column!r}; has {', '.join(names)}"
@@ -241,7 +241,7 @@ def _fields(raw: bytes, delimiter: str, width: int | None, name: str, line: int)
 
 
 def _npy(path: Path) -> Iterator[np.ndarray]:
-    from holdfast.data.readers import read_npy
+    from holdfast.data.readers.arrays import read_npy
 
     symbols = check_symbols(read_npy(path, empty=True), 1 << 31, axes=1, name=str(path))
     for begin in range(0, len(symbols), PIECE):

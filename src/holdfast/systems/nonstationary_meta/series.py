@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError, MissingExtra
 from holdfast.experiment import Problem
@@ -97,23 +98,19 @@ class PackagedSeries(Series):
 
 
 @dataclass(frozen=True)
-class EttSeries(Series):
+class EttSeries(FileProblem, Series):
     """A column of ETTh1: hourly load and oil temperature of a transformer station, July 2016 - June 2018."""
 
     file: str = "gbrt_forecasting/ETTh1.csv"
     column: str = "OT"
-    source: ClassVar[Literal["file"]] = "file"
     how_to_get: ClassVar[str] = (
         "ETTh1.csv of https://github.com/zhouhaoyi/ETDataset (CC BY-ND 4.0), put at gbrt_forecasting/ETTh1.csv in the "
         "folder that the variable HOLDFAST_DATA names"
     )
 
-    def available(self) -> bool:
-        return data_folder(self.file).is_file()
-
-    def fingerprint(self) -> str:
-        path = data_folder(self.file)
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else "missing"
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (data_folder(self.file),)
 
     def values(self) -> np.ndarray:
         import pandas as pd

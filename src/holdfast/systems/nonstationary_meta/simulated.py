@@ -8,9 +8,10 @@ import numpy as np
 
 from holdfast.data.readers.arrays import UNREADABLE
 from holdfast.errors import InputError
-from holdfast.files import replacing
+from holdfast.files import replacing, write_text
 from holdfast.systems.nonstationary_meta.symbols import check_symbols
 from holdfast.validation import check_array
+from holdfast.verbs import write_table
 
 NAMES = ("sequence", "t", "x", "theta")
 
@@ -27,17 +28,15 @@ def write_sequences(path: Path, x: np.ndarray, theta: np.ndarray) -> None:
         raise InputError("--out", "must end in .npz, .csv or .txt", str(path))
     if suffix == ".txt" and len(x) != 1:
         raise InputError("--out", "must end in .npz or .csv for several sequences", str(path))
-    with replacing(path) as temporary:
-        if suffix == ".npz":
+    if suffix == ".npz":
+        with replacing(path) as temporary:
             np.savez_compressed(temporary, x=x, theta=theta)
-        elif suffix == ".txt":
-            temporary.write_text("".join(map(str, x[0].tolist())) + "\n", encoding="utf-8")
-        else:
-            import pandas as pd
-
-            row, t = np.indices(x.shape)
-            columns = (row.ravel() + 1, t.ravel() + 1, x.ravel(), theta.ravel())
-            pd.DataFrame(dict(zip(NAMES, columns, strict=True))).to_csv(temporary, index=False)
+    elif suffix == ".txt":
+        write_text(path, "".join(map(str, x[0].tolist())) + "\n")
+    else:
+        row, t = np.indices(x.shape)
+        columns = (row.ravel() + 1, t.ravel() + 1, x.ravel(), theta.ravel())
+        write_table(path, dict(zip(NAMES, columns, strict=True)))
 
 
 def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,7 @@ class PiecewiseBernoulli:
 
     Args:
         kind: "ptw" (the PTW prior, an independent partition per row), "ptw_shared" (one partition per batch), "lin",
-            "regular" (a change every 20 symbols), "random" (after uniformly many of 1 to 40), "static"; or a
+            "regular" (a change every 20 symbols), "random" (after uniformly many of 1 to 40) or "static". Or a
             `Partition`, such as `RegularShift(period=50)`.
         T: length of the sequences.
         beta: parameters (a, b) of the Beta distribution that P(1) is drawn from in every segment. (1/2, 1/2) is the

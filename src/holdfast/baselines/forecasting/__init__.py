@@ -1,0 +1,1 @@
+"""Other forecasters that experiments compare with: naive ones, networks, statistical models."""

@@ -1,0 +1,14 @@
+from .arrays import read_npy as read_npy
+from .arrays import read_npz as read_npz
+from .features import read_arrays as read_arrays
+from .features import read_features as read_features
+from .images import ImageFiles as ImageFiles
+from .images import colour_mode as colour_mode
+from .images import decode_image as decode_image
+from .listings import Listing as Listing
+from .listings import list_folder as list_folder
+from .listings import read_list as read_list
+from .records import read_records as read_records
+from .roles import Role as Role
+from .tables import TableOptions as TableOptions
+from .tables import read_table as read_table

@@ -1,0 +1,1 @@
+"""How good predictions are: errors of forecasts, quantiles that keep their promise, scores of backtests."""

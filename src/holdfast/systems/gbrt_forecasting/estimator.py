@@ -1,0 +1,375 @@
+"""Forecasts of many series from windows of their past: fit, predict, backtest, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from holdfast.data.series.arguments import read_other, read_training
+from holdfast.data.series.calendar_features import choose_features
+from holdfast.data.series.covariates import known_ahead
+from holdfast.data.series.panel import Panel
+from holdfast.data.series.relative import Relative, SeriesScale
+from holdfast.data.series.windows import window_ends
+from holdfast.errors import InputError
+from holdfast.estimator import Estimator, Example, Tags
+from holdfast.metrics.backtests import Backtest, Origin
+from holdfast.metrics.conformal import (
+    SplitConformal,
+    check_quantiles,
+    conformal_offsets,
+    quantile_name,
+)
+from holdfast.regressors.base import Regressor
+from holdfast.regressors.boosters import HistTrees, as_regressor
+from holdfast.systems.gbrt_forecasting.method import Fitting, Layout, Origins, Strategy
+from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
+from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy, check_layout, check_regressor, fit_within
+from holdfast.validation import check_choice, check_integer
+
+Progress = Callable[[int, int], None]
+ROOM = "holdfast.systems.gbrt_forecasting"
+# What models saved before hold -> where it is now
+MOVED = {
+    **{
+        f"{ROOM}.boosters:{name}": f"holdfast.regressors.boosters:{name}"
+        for name in ("HistTrees", "XGBoostTrees", "LightGBMTrees")
+    },
+    **{f"{ROOM}.strategies:{name}": f"{ROOM}.method:{name}" for name in ("Direct", "MultiOutput", "Recursive")},
+    f"{ROOM}.forecaster:WindowForecaster": f"{ROOM}.estimator:WindowForecaster",
+    f"{ROOM}.conformal:SplitConformal": "holdfast.metrics.conformal:SplitConformal",
+    f"{ROOM}.contenders:Repeat": "holdfast.baselines.forecasting.naive:Repeat",
+    f"{ROOM}.panel:Panel": "holdfast.data.series.panel:Panel",
+    f"{ROOM}.clock:Clock": "holdfast.data.series.clock:Clock",
+    f"{ROOM}.transforms:SeriesScale": "holdfast.data.series.relative:SeriesScale",
+}
+
+
+class WindowForecaster(Estimator):
+    """Forecasts of one or many series: a window of the past as a row, gradient-boosted trees for the steps to come.
+
+    One model is learned from the windows of all series together. (arXiv 2101.02118.)
+
+    Args:
+        lookback: w, steps of the past that a forecast sees.
+        horizon: h, steps to forecast.
+        estimator: "hist" (scikit-learn), "xgboost", "lightgbm", such trees with settings (`HistTrees(trees=80)`), or
+            any scikit-learn regressor.
+        covariates: steps of the window whose past covariates are used: "last" (the paper's), "all" or "none".
+        calendar: features of the window's last step (`hour`, `dayofweek`, `month`, ...); "auto" chooses by the
+            frequency, None = none.
+        strategy: "direct" (a model for each step ahead), "multi_output" (one model for all steps) or "recursive" (a
+            model of the next step, applied repeatedly).
+        difference: "last" forecasts the difference from the last value, for series that leave the range they were in.
+        scaling: "window-mean" divides by the mean absolute value of the window; "standard" by the series' standard
+            deviation in training, its mean taken off; for series of different size.
+        quantiles: to forecast besides the mean, (0.1, 0.9) for example; calibrated on windows left out of training.
+        conformal: how; None = the defaults of `SplitConformal`.
+        freq: frequency of the series as pandas names it; None = found from the time stamps.
+        fill: how gaps are filled: "forward" or "zero"; None = they are refused.
+        max_bytes: bound on what a fit adds to memory: the table of windows and what the booster holds, by measured
+            formulas. Where both do not fit, "xgboost" and "lightgbm" are fitted on blocks of rows, others refuse, as
+            all do where not even that fits. Of other regressors only the table is counted; y itself and the calibration
+            of quantiles never are.
+        n_jobs: threads.
+        random_state: seed of what is sampled.
+
+    Attributes:
+        history_: the last `lookback` steps of every series.
+        models_: h models, or one.
+        series_scale_: mean and standard deviation of the series in training; None without scaling.
+        offsets_: (h, Q) what is added to forecasts to get their quantiles, in units of `residual_scale_`; None without.
+        residual_scale_: (S,) what residuals of each series were divided by; None without.
+
+    Example:
+        >>> import numpy as np
+        >>> y = 10 + np.sin(np.arange(200) * np.pi / 6)
+        >>> model = WindowForecaster(lookback=12, horizon=3, estimator=HistTrees(min_leaf=5)).fit(y)
+        >>> model.predict().round(1)
+          unique_id   ds  yhat
+        0         y  200   9.1
+        1         y  201   9.0
+        2         y  202   9.1
+    """
+
+    tags = Tags(
+        arrays=("y",),
+        outputs=("predict",),
+        seed="random_state",
+        predicts_rows=False,
+        tolerance=1e-3,
+    )
+    trusted_types = (
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.loss.HalfSquaredError",
+        "sklearn._loss._loss.CyHalfSquaredError",
+    )
+
+    moved = MOVED
+
+    def __init__(
+        self,
+        lookback: int = 24,
+        horizon: int = 24,
+        estimator: Any = "hist",
+        covariates: str = "last",
+        calendar: str | Sequence[str] | None = "auto",
+        strategy: str | Strategy = "direct",
+        difference: str | None = None,
+        scaling: str | None = None,
+        quantiles: Sequence[float] | None = None,
+        conformal: SplitConformal | None = None,
+        freq: str | int | None = None,
+        fill: str | None = None,
+        max_bytes: int | None = None,
+        n_jobs: int = 1,
+        random_state: int = 0,
+    ) -> None:
+        self.lookback, self.horizon, self.estimator = lookback, horizon, estimator
+        self.covariates, self.calendar, self.strategy = covariates, calendar, strategy
+        self.difference, self.scaling = difference, scaling
+        self.quantiles, self.conformal = quantiles, conformal
+        self.freq, self.fill, self.max_bytes = freq, fill, max_bytes
+        self.n_jobs, self.random_state = n_jobs, random_state
+
+    # ---------------------------------------------------------------------------------------------------------- fitting
+    def fit(self, y: Any, X: Any = None, X_future: Any = None, *, progress: Progress | None = None) -> Self:
+        """Learn from series.
+
+        Args:
+            y: a long table (unique_id, ds, y), a wide one (a column per series, times in the index), a Series, or
+                arrays (T,) or (T, n). Further columns of a long table are used where X or X_future name them.
+            X: covariates of the past: a table with ds and perhaps unique_id, an array (T, M), or names of columns of y.
+                NaN = missing.
+            X_future: covariates that are known for the future, too, in the same forms; here their past values.
+            progress: called with (models fitted, models).
+
+        Raises:
+            InputError: an argument breaks a rule; the message names the series, the column and how many.
+            MissingExtra: the estimator's library is not installed.
+        """
+        self.check_settings()
+        panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
+        return self.fit_panel(panel, progress)
+
+    def fit_panel(self, panel: Panel, progress: Progress | None = None) -> Self:
+        """Learn from series that are a panel with covariates already; see `fit`."""
+        w, h = self.lookback, self.horizon
+        if (short := panel.lengths < w + h).any():
+            k = int(short.argmax())
+            rule = f"must have at least lookback + horizon = {w} + {h} = {w + h} steps"
+            more = f" ({int(short.sum())} of {panel.count:,} series are too short)" if short.sum() > 1 else ""
+            raise InputError(f"y, unique_id {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps{more}")
+        regressor, strategy = as_regressor(self.estimator), as_strategy(self.strategy)
+        layout = self.layout_of(panel)
+        check_layout(strategy, layout)
+        quantiles = check_quantiles(self.quantiles)
+        fitting = Fitting(regressor, h, self.random_state, self.n_jobs, progress or _silent)
+        known = SeriesScale.of(panel) if self.scaling else None
+        offsets, scale, models = None, None, None
+        if quantiles:
+            offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
+        if models is None:
+            origins = Origins(panel, layout, window_ends(panel.lengths, w, strategy.trained(h)), known)
+            models = fit_within(strategy, origins, fitting, self.max_bytes)
+        self._forget()
+        self.models_, self.series_scale_ = models, known
+        self.offsets_, self.residual_scale_ = offsets, scale
+        self.calendar_, self.x_names_, self.future_names_ = layout.calendar, layout.x_names, layout.future_names
+        self.history_ = panel.tail(w)
+        return self
+
+    def _calibrate(
+        self, panel: Panel, layout: Layout, fitting: Fitting, quantiles: tuple[float, ...]
+    ) -> tuple[np.ndarray, np.ndarray, list[Any] | None]:
+        """(offsets (h, Q), residual scale (S,), the models to keep or None to fit on everything)."""
+        conformal, strategy = self.conformal or SplitConformal(), as_strategy(self.strategy)
+        trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
+        conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
+        past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
+        known = SeriesScale.of(past).for_(panel) if self.scaling else None
+        models = fit_within(strategy, Origins(panel, layout, trains, known), fitting, self.max_bytes)
+        origins = Origins(panel, layout, calibrates, known)
+        forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
+        came = panel.y[calibrates[:, None] + np.arange(1, self.horizon + 1)]
+        scale = conformal.scale(past)
+        by_id = dict(zip(past.ids.tolist(), scale, strict=True))
+        usual = float(scale.mean())
+        scale = np.array([by_id.get(name, usual) for name in panel.ids.tolist()])
+        residuals = (came - forecasts) / scale[origins.series, None]
+        return conformal_offsets(residuals, quantiles), scale, None if conformal.refit else models
+
+    def layout_of(self, panel: Panel) -> Layout:
+        """The columns that rows of a panel have."""
+        return self._columns(choose_features(self.calendar, panel.clock), panel.x_names, panel.future_names)
+
+    def _layout_of_fit(self) -> Layout:
+        return self._columns(self.calendar_, self.x_names_, self.future_names_)
+
+    def _columns(self, calendar: tuple[str, ...], past: tuple[str, ...], known: tuple[str, ...]) -> Layout:
+        """The layout with these names of calendar features, past and known-future covariates."""
+        ahead = as_strategy(self.strategy).ahead(self.horizon) if known else 0
+        relative = Relative(self.difference, self.scaling)
+        return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
+
+    def check_settings(self) -> None:
+        """Raise an InputError for settings that break a rule: before data are read, for example."""
+        check_integer(self.horizon, "horizon", low=1)  # first: the lookback may follow from it
+        check_integer(self.lookback, "lookback", low=1)
+        check_choice(self.covariates, ("last", "all", "none"), "covariates")
+        Relative(self.difference, self.scaling)
+        check_regressor(as_strategy(self.strategy), as_regressor(self.estimator))
+        check_quantiles(self.quantiles)
+        if self.conformal is not None and not isinstance(self.conformal, SplitConformal):
+            raise InputError("conformal", "must be a SplitConformal or None", self.conformal)
+        if self.max_bytes is not None:
+            check_integer(self.max_bytes, "max_bytes", low=1)
+        check_integer(self.n_jobs, "n_jobs", low=1)
+        check_integer(self.random_state, "random_state", low=0, high=2**31 - 1)
+
+    # ------------------------------------------------------------------------------------------------------- predicting
+    def predict(self, h: int | None = None, X_future: Any = None, *, y: Any = None, X: Any = None) -> pd.DataFrame:
+        """Forecasts of the steps after the end of every series.
+
+        Args:
+            h: steps; None = horizon. More than the horizon only with the strategy "recursive".
+            X_future: known-future covariates of these steps, if the model was fitted with such: a table with ds (and
+                unique_id), or an array (h, K) for all series.
+            y: series to forecast instead of those of `fit`, each of `lookback` steps at least; the model stays as it
+                is. Ids that it does not know are fine.
+            X: their past covariates.
+
+        Returns:
+            unique_id, ds, yhat, and a column for every quantile (q10, q90, ...); series in the order of `fit`.
+
+        Raises:
+            NotFitted: before `fit`.
+            InputError: h beyond the trained horizon, covariates that are missing, series that are too short.
+        """
+        self.check_fitted()
+        steps = self._steps(h)
+        panel = self.history_
+        if y is not None:
+            panel = self.panel_of(y, X)
+        if y is None and X is not None:
+            raise InputError("X", "must be given together with y", "X alone")
+        ahead = known_ahead(panel, X_future, steps, self.future_names_) if self.future_names_ else None
+        found = self.forecast_windows(panel, panel.ends, steps, ahead)
+        series = np.repeat(np.arange(panel.count), steps)
+        positions = panel.positions(panel.ends, np.arange(panel.count))[:, None] + np.arange(1, steps + 1)
+        ds = panel.clock.times(positions.reshape(-1))
+        columns = {name: values.reshape(-1) for name, values in found.items()}
+        return pd.DataFrame({"unique_id": panel.ids[series], "ds": ds, **columns})
+
+    def panel_of(self, y: Any, X: Any = None) -> Panel:
+        """Series to forecast instead of those of `fit`, as a panel; see `predict`."""
+        return read_other(y, X, like=self.history_, lookback=self.lookback, freq=self.freq, fill=self.fill)
+
+    def _steps(self, h: int | None) -> int:
+        steps = self.horizon if h is None else check_integer(h, "h", low=1)
+        if steps > self.horizon and not as_strategy(self.strategy).unbounded:
+            rule = f"must be at most {self.horizon}, the horizon that was trained; fit with a larger one"
+            raise InputError("h", f"{rule}, or with strategy='recursive'", steps)
+        if steps > self.horizon and self.offsets_ is not None:
+            raise InputError("h", f"must be at most {self.horizon}, for which quantiles were calibrated", steps)
+        return steps
+
+    def forecast_windows(
+        self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """yhat and quantiles, (n, steps) each, of windows that end at rows of a panel."""
+        strategy, layout = as_strategy(self.strategy), self._layout_of_fit()
+        known = None if self.series_scale_ is None else self.series_scale_.for_(panel)
+        origins = Origins(panel, layout, index, known, ahead, beyond=steps)
+        yhat = strategy.predict(self.models_, origins, self._regressor(), steps)
+        found = {"yhat": yhat}
+        if self.offsets_ is not None:
+            scale = self._residual_scale(panel)[origins.series]
+            for k, q in enumerate(check_quantiles(self.quantiles)):
+                found[quantile_name(q)] = yhat + self.offsets_[:steps, k] * scale[:, None]
+        return found
+
+    def _regressor(self) -> Regressor:
+        return as_regressor(self.estimator)
+
+    def _residual_scale(self, panel: Panel) -> np.ndarray:
+        """(S,) of a panel's series; those that fit did not have get their own."""
+        assert self.residual_scale_ is not None
+        own = (self.conformal or SplitConformal()).scale(panel)
+        by_id = dict(zip(self.history_.ids.tolist(), self.residual_scale_, strict=True))
+        return np.array([by_id.get(name, s) for name, s in zip(panel.ids.tolist(), own, strict=True)])
+
+    # --------------------------------------------------------------------------------------------------------- judging
+    def backtest(
+        self,
+        y: Any,
+        X: Any = None,
+        X_future: Any = None,
+        *,
+        n_windows: int = 5,
+        step: int | None = None,
+        gap: int = 0,
+        train_size: int | None = None,
+        refit: bool = True,
+        progress: Progress | None = None,
+    ) -> Backtest:
+        """Forecasts from several points of the past, compared with what came. This forecaster stays as it is.
+
+        At each cutoff a clone is fitted on what was known then, and nothing later is looked at: all series are cut at
+        the same time.
+
+        Args:
+            y, X, X_future: as in `fit`; X_future must reach as far as y.
+            n_windows: cutoffs; the last is `horizon` steps before the end.
+            step: steps between cutoffs; None = horizon, so that forecasts do not overlap.
+            gap: first steps of every forecast that are not judged, for data that come late; below horizon.
+            train_size: steps before the cutoff that are trained on (sliding); None = all (expanding).
+            refit: fit anew at every cutoff; else once, at the first.
+            progress: called with (cutoffs done, cutoffs).
+
+        Raises:
+            InputError: as in `fit`; too few steps for so many windows.
+        """
+        self.check_settings()
+        panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
+        origin = Origin(n_windows, self.horizon if step is None else step, gap, train_size, refit)
+        return run_backtest(self, panel, origin, progress or _silent)
+
+    @property
+    def feature_importances_(self) -> pd.Series:
+        """How much each column of a row matters, summing to 1: gains of trees, averaged over the models.
+
+        Columns are lag_1 (the last value) to lag_w, x_<covariate or calendar feature> and future_<covariate>.
+
+        Raises:
+            NotFitted: before `fit`.
+            InputError: a regressor that cannot tell.
+        """
+        self.check_fitted()
+        layout, regressor = self._layout_of_fit(), self._regressor()
+        shares = np.zeros(layout.width)
+        for model in self.models_:
+            gains = regressor.importance(model, layout.width)
+            shares += gains / gains.sum() if gains.sum() > 0 else 0
+        total = shares.sum()
+        return pd.Series(shares / total if total > 0 else shares, index=list(layout.names), name="importance")
+
+    @classmethod
+    def example(cls, rng: np.random.Generator) -> Example:
+        y = np.sin(np.arange(60) * 0.7) + 0.1 * rng.normal(size=60)
+        trees = HistTrees(trees=4, depth=3, min_leaf=3, colsample=0.5)
+        settings = {"lookback": 5, "horizon": 3, "estimator": trees}
+        return Example({"y": y}, {"h": 2}, settings)
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+__all__ = ["WindowForecaster"]
