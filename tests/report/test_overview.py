@@ -59,7 +59,7 @@ def test_the_table_has_a_row_per_built_in_system_and_links_that_lead_somewhere()
     rows = overview.table(found).splitlines()[2:]
     assert len(rows) == sum(s.origin == "built in" for s in found.systems.values())
     for row in rows:
-        assert row.count(" | ") == 4
+        assert row.count(" | ") == 5
         assert (ROOT / re.search(r"\]\(([^)]+)\)", row)[1]).is_file()
 
 

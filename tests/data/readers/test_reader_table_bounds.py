@@ -1,5 +1,6 @@
 """Small files that unpack to much, and how much a table may hold."""
 
+import csv
 import gzip
 import tracemalloc
 import zipfile
@@ -170,3 +171,10 @@ def test_what_does_not_fit_into_the_memory(tmp_path, monkeypatch):
 def test_bounds_are_numbers_above_0(field, value):
     with pytest.raises(InputError, match=f"{field}: must be a number above 0"):
         Bounds(**{field: value})
+
+
+def test_the_limit_of_the_csv_module_is_given_back(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "a.csv").write_text("text,number\n" + '"' + "x" * (before + 10) + '",1\nb,2\n')
+    assert len(read_table(tmp_path / "a.csv").columns[0].tolist()[0]) == before + 10
+    assert csv.field_size_limit() == before

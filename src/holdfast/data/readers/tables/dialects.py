@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,6 +136,17 @@ def _check_single(best: _Layout, layouts: Sequence[_Layout], name: str) -> None:
             raise InputError(name, rule, f"{first!r} above rows of {len(below[0])} cells")
 
 
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Take cells as long as `LONGEST_CELL`: the csv module has one limit for the whole process, given back here."""
+    before = csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+@long_cells()
 def sample(data: bytes, delimiter: str | None, count: int = RECORDS) -> list[list[str]]:
     """The first records of a text; empty lines are records without cells."""
     size = SAMPLE
@@ -153,12 +165,10 @@ def sample(data: bytes, delimiter: str | None, count: int = RECORDS) -> list[lis
 
 
 def records_of(stream: io.TextIOBase, delimiter: str | None, *, strict: bool = True) -> Any:
-    """Records of a text: quotes as RFC 4180 has them."""
-    if csv.field_size_limit() < LONGEST_CELL:
-        csv.field_size_limit(LONGEST_CELL)
+    """Records of a text: quotes as RFC 4180 has them. To be iterated over within `long_cells`."""
     if delimiter is None:  # a delimiter that no text has
         return csv.reader(stream, delimiter="\x00", strict=strict)
     return csv.reader(stream, delimiter=delimiter, strict=strict)
 
 
-__all__ = ["NAMES", "Dialect", "find_dialect", "records_of", "sample"]
+__all__ = ["NAMES", "Dialect", "find_dialect", "long_cells", "records_of", "sample"]

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from holdfast.data.readers.tables.asnumpy import mask
-from holdfast.data.readers.tables.dialects import Dialect, records_of
+from holdfast.data.readers.tables.dialects import Dialect, long_cells, records_of
 from holdfast.errors import InputError
 
 BLOCK = 1 << 22  # bytes that arrow divides at a time
@@ -146,6 +146,7 @@ def split_by_arrow(body: Body, dialect: Dialect, types: Sequence[Any], decimal: 
     return Split(tuple(table.columns), rows)
 
 
+@long_cells()
 def _offset(data: bytes, dialect: Dialect) -> int:
     """Where the first row after the names begins."""
     if dialect.header < 0:
@@ -182,6 +183,7 @@ def _said_of_empty(rows: Sequence[int] | np.ndarray) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------------- exact
+@long_cells()
 def split_exactly(data: bytes, dialect: Dialect, name: str) -> Split:
     """The cells of any text, one record after the other."""
     reader = records_of(io.TextIOWrapper(io.BytesIO(data), "utf-8", newline=""), dialect.delimiter)
