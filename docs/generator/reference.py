@@ -7,6 +7,7 @@ modules gets a table of them instead of copies of their descriptions.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +88,8 @@ def _exported(module: griffe.Module) -> dict[str, griffe.Object]:
             member.is_alias and member.target_path.startswith(f"{module.path}.")
         )
         if listed and member.is_alias and not name.startswith("_"):
-            found[name] = member.final_target
+            with suppress(griffe.AliasResolutionError):  # griffe knows no names that are assigned several at a time
+                found[name] = member.final_target
     return found
 
 
