@@ -1,6 +1,6 @@
 """The generated parts of README.md and docs/: which systems there are, what they claim, what was decided.
 
-    python -m holdfast.report.overview README.md docs/systems/*.md
+    python -m holdfast.report.overview README.md docs/index.md docs/systems/*.md
 
 A part lies between two comments, `<!-- name -->` or `<!-- name system -->` and `<!-- /name -->`, where name is one of
 
