@@ -47,7 +47,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "read_ledger", lambda system, scale: content)
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/systems/{p.name}" for p in (ROOT / "docs/systems").glob("*"))])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/index.md", *(f"docs/systems/{p.name}" for p in (ROOT / "docs/systems").glob("*"))]
+)
 def test_generated_parts_are_fresh(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     again = f"python -m holdfast.report.overview {page}"
