@@ -232,7 +232,9 @@ def recheck_ledger(name: str, scale: str, *, jobs: int | None, out: Path | None,
     for line in found.differing:
         print(clean_line(line))
     if found.differing:
-        print(f"{len(found.differing)} of {found.cells} trials differ (compared {how}); the ledger is left as it is")
+        count = len(found.differing)
+        said = f"{count} difference{'' if count == 1 else 's'} in {found.cells} trials (compared {how})"
+        print(f"{said}; the ledger is left as it is")
         return 1
     path = _short(ledger.ledger_path(system, scale))
     print(f"{path}: {found.cells} trials agree (compared {how}); stamped with today's code, commit it")

@@ -14,12 +14,6 @@ Importing it imports typer and no numerical library.
 from holdfast.verbs.app import Verbs as Verbs
 from holdfast.verbs.bars import progress as progress
 from holdfast.verbs.bars import progresses as progresses
-from holdfast.verbs.common import Json as Json
-from holdfast.verbs.common import Quiet as Quiet
-from holdfast.verbs.common import Resume as Resume
-from holdfast.verbs.common import figure_out as figure_out
-from holdfast.verbs.common import model_out as model_out
-from holdfast.verbs.common import table_out as table_out
 from holdfast.verbs.csvtext import CsvText as CsvText
 from holdfast.verbs.figures import write_figure as write_figure
 from holdfast.verbs.figures import write_figures as write_figures
@@ -36,3 +30,9 @@ from holdfast.verbs.showing import show as show
 from holdfast.verbs.showing import show_json as show_json
 from holdfast.verbs.showing import show_table as show_table
 from holdfast.verbs.tables import write_table as write_table
+from holdfast.verbs.usual_options import Json as Json
+from holdfast.verbs.usual_options import Quiet as Quiet
+from holdfast.verbs.usual_options import Resume as Resume
+from holdfast.verbs.usual_options import figure_out as figure_out
+from holdfast.verbs.usual_options import model_out as model_out
+from holdfast.verbs.usual_options import table_out as table_out

@@ -178,8 +178,10 @@ def test_a_table_as_a_frame(read):
 
 
 def test_columns_are_the_readers_own_arrays(read):
-    for column in read("a,b,c\n1,0.5,x\n2,1.5,y\n").columns:
+    table = read("a,b,c\n1,0.5,x\n2,1.5,y\n")
+    for column in table.columns:
         column.values[0] = column.values[1]  # raises where memory is shared with the file
+    assert [column.tolist() for column in table.columns] == [[2, 2], [1.5, 1.5], ["y", "y"]]
 
 
 def test_numbers_of_columns_that_hold_none(read):
