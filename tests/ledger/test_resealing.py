@@ -128,6 +128,8 @@ def test_on_another_machine_float_noise_is_allowed(toy: ToySystem, monkeypatch: 
     found = recheck(toy)
     assert (found.exact, found.differing, found.cells) == (False, (), 3)
     assert content_of(toy)["rechecked"][0]["compared"] == "statistically"
+    assert 0 < found.typical <= found.largest < 1
+    assert content_of(toy)["rechecked"][0]["largest"] == pytest.approx(found.largest, rel=1e-2)
     assert ledger.state(toy.system, "small") == "current"
 
 

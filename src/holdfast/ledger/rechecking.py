@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import stdev
+from statistics import median, stdev
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError
@@ -38,11 +38,16 @@ class Rechecked:
         cells: combinations of arm, problem and swept point that were run again.
         exact: compared bit for bit, as machine and libraries are those of the ledger; else statistically.
         differing: what does not agree, a line each; the ledger is stamped with today's code only if there is none.
+        typical, largest: differences where they are judged statistically, median and maximum, in units of what another
+            seed would make of them (standard deviation over replicates times sqrt 2). Another code that happens to pass
+            shows here: float noise is typically a small part of 1.
     """
 
     cells: int
     exact: bool
     differing: tuple[str, ...]
+    typical: float = 0.0
+    largest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,11 @@ class Recheck:
         first = _first_of_each(kept)
         again = self._again(frozen, first)
         exact = content["machine"] == provenance.machine() and content["versions"] == provenance.all_versions()
-        wrong = _not_equal(first, again) if exact else _too_far(kept, first, again)
+        wrong, sizes = (_not_equal(first, again), []) if exact else _too_far(kept, first, again)
+        found = Rechecked(len(first), exact, tuple(wrong), median(sizes or [0.0]), max(sizes, default=0.0))
         if not wrong:
-            write_content(path, _stamped(content, system, len(first), exact), system.experiment)
-        return Rechecked(len(first), exact, tuple(wrong))
+            write_content(path, _stamped(content, system, found), system.experiment)
+        return found
 
     def _again(self, frozen: Mapping[str, Any], first: Mapping[Cell, Record]) -> dict[Cell, Record]:
         source = ExperimentSource(self.system.id)
@@ -140,7 +146,9 @@ def _cases(found: Mapping[str, Any]) -> tuple[Any, Any]:
     return values, list(found.get("units", ()))
 
 
-def _too_far(kept: Sequence[Record], first: Mapping[Cell, Record], again: Mapping[Cell, Record]) -> list[str]:
+def _too_far(
+    kept: Sequence[Record], first: Mapping[Cell, Record], again: Mapping[Cell, Record]
+) -> tuple[list[str], list[float]]:
     """Differences that are too large for the same replicate on another machine.
 
     Rounding that differs between processors moves a trained number by up to as much as another seed does, and not by
@@ -173,7 +181,7 @@ def _too_far(kept: Sequence[Record], first: Mapping[Cell, Record], again: Mappin
         limit = float(t.isf(FALSE_ALARMS / 2 / len(compared), n - 1))
         if abs(difference) > limit * sd * math.sqrt(2):
             wrong.append(f"{_named(old)}: {metric} moved by {difference:+.3g}; replicates vary by {sd:.3g}")
-    return wrong
+    return wrong, [abs(difference) / sd / math.sqrt(2) for _, _, difference, sd, _ in compared]
 
 
 def _spread(records: Sequence[Record]) -> dict[tuple[Cell, str], tuple[float, int]]:
@@ -191,7 +199,7 @@ def _named(record: Record) -> str:
     return f"{record.arm} on {record.problem}{point}{number}"
 
 
-def _stamped(content: Mapping[str, Any], system: System, cells: int, exact: bool) -> dict[str, Any]:
+def _stamped(content: Mapping[str, Any], system: System, found: Rechecked) -> dict[str, Any]:
     """The ledger with the hash of today's code, and a note of how that was found to give its numbers."""
     code = closure_hash(f"{system.package}.experiment")
     note = {
@@ -199,9 +207,11 @@ def _stamped(content: Mapping[str, Any], system: System, cells: int, exact: bool
         "commit": provenance.commit(ledger_path(system, content["scale"]).parent),
         "code": code,
         "machine": provenance.machine(),
-        "cells": cells,
-        "compared": "bit for bit" if exact else "statistically",
+        "cells": found.cells,
+        "compared": "bit for bit" if found.exact else "statistically",
     }
+    if not found.exact:
+        note |= {"typical": float(f"{found.typical:.3g}"), "largest": float(f"{found.largest:.3g}")}
     return {**content, "code": code, "rechecked": [*content.get("rechecked", ()), note]}
 
 
