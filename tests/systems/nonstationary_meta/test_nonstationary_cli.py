@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import SegmentPosterior, cumulative_regret, predict, ptw_log_probs
 from holdfast.systems.nonstationary_meta.cli import app
-from holdfast.systems.nonstationary_meta.simulated import read_sequences
+from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
 BITS = (np.random.default_rng(0).random(300) < np.repeat([0.1, 0.9], [170, 130])).astype(int)
 
@@ -110,7 +110,7 @@ def test_a_missing_file_is_named_before_anything_is_written(tmp_path):
 
 
 def test_without_numba_a_hint_is_given(bits, monkeypatch):
-    from holdfast.systems.nonstationary_meta import compiled as access
+    from holdfast.systems.nonstationary_meta.tool import compiled as access
 
     assert "hint" not in run("predict", bits).stderr
     monkeypatch.setattr(access, "compiled", lambda: None)

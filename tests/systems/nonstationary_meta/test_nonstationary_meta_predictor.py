@@ -25,8 +25,8 @@ from holdfast.systems.nonstationary_meta import (
     WindowMLP,
     network_log_probs,
 )
-from holdfast.systems.nonstationary_meta.predictor import Predictor, Streaming
-from holdfast.systems.nonstationary_meta.symbols import SymbolTypeError
+from holdfast.systems.nonstationary_meta.tool.predictors import Predictor, Streaming
+from holdfast.systems.nonstationary_meta.tool.symbols import SymbolTypeError
 
 KINDS = [
     Recurrent("lstm", hidden=6),

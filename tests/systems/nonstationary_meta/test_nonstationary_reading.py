@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta import reading
-from holdfast.systems.nonstationary_meta.reading import read_symbols
+from holdfast.systems.nonstationary_meta.tool import symbol_files
+from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
 
 
 class Pipe:
@@ -127,7 +127,7 @@ def test_symbols_are_handed_on_as_they_come():
 
 
 def test_a_long_line_is_read_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", 64)
+    monkeypatch.setattr(symbol_files, "PIECE", 64)
     bits = np.random.default_rng(0).integers(0, 2, 1000)
     for separator, name in (("", "run.txt"), (",", "commas.txt"), (" ", "spaces.txt"), ("\n", "lines.txt")):
         (tmp_path / name).write_text(separator.join(map(str, bits.tolist())))

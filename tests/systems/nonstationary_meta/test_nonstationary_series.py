@@ -11,14 +11,13 @@ import pytest
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.nonstationary_meta import compare, rises
-from holdfast.systems.nonstationary_meta.predictor import predictor
-from holdfast.systems.nonstationary_meta.series import (
-    EttSeries,
-    PackagedSeries,
+from holdfast.systems.nonstationary_meta.problems import EttSeries, PackagedSeries
+from holdfast.systems.nonstationary_meta.tool.comparison import (
     block_interval,
     code_lengths,
     per_case,
 )
+from holdfast.systems.nonstationary_meta.tool.predictors import predictor
 
 
 def test_rises_compare_with_the_value_before_and_skip_missing_ones():

@@ -18,16 +18,14 @@ from holdfast.systems.nonstationary_meta import (
     PTWPredictor,
     SymbolTypeError,
     WindowKT,
-    batched,
     decayed_kt_log_probs,
     kt_log_probs,
-    lin,
     lin_log_probs,
-    ptw,
     ptw_log_probs,
     window_kt_log_probs,
 )
-from holdfast.systems.nonstationary_meta.predictor import EXACT, Predictor, Streaming, predictor
+from holdfast.systems.nonstationary_meta.tool import batched, lin_stream, ptw_stream
+from holdfast.systems.nonstationary_meta.tool.predictors import EXACT, Predictor, Streaming, predictor
 
 MAKERS = {
     "kt": (lambda a: KT(a), lambda x, a: kt_log_probs(x, alphabet=a, return_predictive=True)),
@@ -91,7 +89,7 @@ def test_without_the_compiled_loops_the_numbers_are_the_same(name, case):
     make, batch = MAKERS[name]
     fast, stream = batch([x], alphabet), make(alphabet).extend(x)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (batched, ptw, lin):
+        for module in (batched, ptw_stream, lin_stream):
             patch.setattr(module, "compiled", lambda: None)
         slow, slow_stream = batch([x], alphabet), make(alphabet).extend(x)
         stepwise = make(alphabet)

@@ -12,12 +12,12 @@ import typer
 from holdfast import verbs
 
 app = verbs.Verbs("Predict streams of symbols whose frequencies change: probabilities, code lengths, change points.")
-PREDICTORS = "holdfast.systems.nonstationary_meta.predictor"
+PREDICTORS = "holdfast.systems.nonstationary_meta.tool.predictors"
 PRUNE = verbs.Parameters(f"{PREDICTORS}:LINPredictor").default("prune")
 DECAY = verbs.Parameters(f"{PREDICTORS}:DecayedKTPredictor").default("decay")
 WINDOW = verbs.Parameters(f"{PREDICTORS}:WindowKTPredictor").default("window")
 LIMIT = 4096  # without one, LIN's memory would grow with the length of a segment
-SOURCE = verbs.Parameters("holdfast.systems.nonstationary_meta.sources:PiecewiseBernoulli")
+SOURCE = verbs.Parameters("holdfast.systems.nonstationary_meta.tool.sources:PiecewiseBernoulli")
 INPUT = typer.Argument(metavar="INPUT", help="Text (digits, or symbols with separators), csv or npy; - is the input.")
 
 
@@ -63,9 +63,9 @@ def predict(
 
     - `tail -f events | holdfast ptw predict - --model lin`
     """
-    from holdfast.systems.nonstationary_meta.predictor import open_stream
-    from holdfast.systems.nonstationary_meta.reading import read_symbols
-    from holdfast.systems.nonstationary_meta.written import write_predictions
+    from holdfast.systems.nonstationary_meta.tool.prediction_csv import write_predictions
+    from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
+    from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
 
     stream = open_stream(model, **symbols.settings(model), decay=decay, window=window)
     pieces = read_symbols(input_, stream.alphabet, column=symbols.column)
@@ -95,9 +95,9 @@ def changes(
     """
     import numpy as np
 
-    from holdfast.systems.nonstationary_meta.change_figure import changes_figure
-    from holdfast.systems.nonstationary_meta.frames import segment_posterior, segment_table
-    from holdfast.systems.nonstationary_meta.reading import read_symbols
+    from holdfast.systems.nonstationary_meta.tool.figures import changes_figure
+    from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
+    from holdfast.systems.nonstationary_meta.tool.tables import segment_posterior, segment_table
 
     x = np.concatenate([np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column)])
     with verbs.progress("Segmenting", quiet) as show:
@@ -128,8 +128,8 @@ def simulate(
 
     Example: `holdfast ptw simulate --kind lin --length 1000 --count 20 --out sequences.npz`
     """
-    from holdfast.systems.nonstationary_meta.simulated import write_sequences
-    from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
+    from holdfast.systems.nonstationary_meta.tool.sequence_files import write_sequences
+    from holdfast.systems.nonstationary_meta.tool.sources import PiecewiseBernoulli
 
     write_sequences(out, *PiecewiseBernoulli(**settings, generator=seed).sample(count))
     length = verbs.counted(settings["T"], "symbol")
@@ -153,10 +153,10 @@ def regret(
     import numpy as np
     import pandas as pd
 
-    from holdfast.systems.nonstationary_meta.change_figure import regret_figure
-    from holdfast.systems.nonstationary_meta.predictor import open_predictor
-    from holdfast.systems.nonstationary_meta.regret import expected_regret
-    from holdfast.systems.nonstationary_meta.simulated import read_sequences
+    from holdfast.systems.nonstationary_meta.tool.figures import regret_figure
+    from holdfast.systems.nonstationary_meta.tool.predictors import open_predictor
+    from holdfast.systems.nonstationary_meta.tool.regret import expected_regret
+    from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
     x, theta = read_sequences(sequences)
     rows = {

@@ -1,0 +1,122 @@
+"""Real series as sequences of 0 and 1: did the value rise? What a predictor is worth on them, in bits per symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from holdfast.errors import InputError
+from holdfast.validation import check_array, check_fraction, check_integer, is_tensor
+
+DRAWS = 2000
+
+
+def rises(values: Any) -> np.ndarray:
+    """1 where a value is above the one before it, else 0; missing values are left out first.
+
+    Args:
+        values: `(N,)` numbers, NaN where one is missing; an array or a pandas Series.
+
+    Returns:
+        int64 `(M - 1,)` for M values that are there; empty where M is 0 or 1.
+
+    Example:
+        >>> rises([3.0, 4.0, float("nan"), 4.0, 2.0]).tolist()
+        [1, 0, 0]
+    """
+    there = np.asarray(check_array(values, "N", name="values", dtype="float64", finite=False, empty=True))
+    if np.isinf(there).any():
+        raise InputError("values", "must not be infinite", f"{int(np.isinf(there).sum())} infinite")
+    return (np.diff(there[~np.isnan(there)]) > 0).astype(np.int64)
+
+
+class Bits(NamedTuple):
+    """What a predictor needs for a series.
+
+    Attributes:
+        name: of the predictor.
+        bits: per symbol; 1 is what tossing a coin needs.
+        low, high: ends of the interval.
+    """
+
+    name: str
+    bits: float
+    low: float
+    high: float
+
+
+def code_lengths(log_probs: Any, x: Any) -> np.ndarray:
+    """Bits that each symbol needs: -log2 p(x_t | x_<t), float64 `(T,)`.
+
+    Args:
+        log_probs: natural logarithms `(T, A)`.
+        x: symbols `(T,)`.
+
+    Example:
+        >>> code_lengths(np.log([[0.5, 0.5], [0.25, 0.75]]), np.array([1, 0])).tolist()
+        [1.0, 2.0]
+    """
+    log_probs, x = (np.asarray(a.cpu() if is_tensor(a) else a) for a in (log_probs, x))
+    return -log_probs[np.arange(len(x)), x] / np.log(2)
+
+
+def per_case(values: np.ndarray, unit: int) -> np.ndarray:
+    """Means of `unit` neighbours; what is left over at the end is dropped."""
+    whole = len(values) // unit * unit
+    return values[:whole].reshape(-1, unit).mean(1)
+
+
+def block_interval(
+    values: np.ndarray, block: int, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of a mean whose values depend on their neighbours: percentiles of the moving-block bootstrap.
+
+    Args:
+        values: `(N,)` in order of time.
+        block: neighbours redrawn together, at most N (Künsch 1989).
+        confidence: share of the draws inside the interval.
+        draws: number of redrawn series.
+        seed: of the draws.
+    """
+    block = check_integer(block, "block", low=1, high=len(values))
+    tail = 50 * (1 - check_fraction(confidence, "confidence", zero=False, one=False))
+    starts = np.random.default_rng(seed).integers(0, len(values) - block + 1, (draws, -(-len(values) // block)))
+    rows = (starts[:, :, None] + np.arange(block)).reshape(draws, -1)[:, : len(values)]
+    low, high = np.percentile(values[rows].mean(1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1) -> list[Bits]:
+    """Bits per symbol of predictors on one sequence, with block-bootstrap intervals, best first.
+
+    Args:
+        predictors: exact or trained ones: anything with `name` and `log_probs`.
+        x: whole numbers `(T,)`.
+        unit, block: symbols per case, and cases redrawn together; see `problems.Series`.
+
+    Example:
+        >>> from holdfast.systems.nonstationary_meta.tool.predictors import predictor
+        >>> x = np.repeat([0, 1], 50)
+        >>> [row.name for row in compare([predictor("kt"), predictor("ptw")], x, block=10)]
+        ['ptw', 'kt']
+    """
+    x = np.asarray(x)
+    if len(x) < check_integer(unit, "unit", low=1):
+        raise InputError("x", f"must hold at least one case of {unit}", f"{len(x)} symbols")
+    rows = []
+    for each in predictors:
+        cases = per_case(code_lengths(each.log_probs(x[None])[0], x), unit)
+        rows.append(Bits(each.name, float(cases.mean()), *block_interval(cases, block)))
+    return sorted(rows, key=lambda row: row.bits)
+
+
+__all__ = [
+    "Bits",
+    "block_interval",
+    "code_lengths",
+    "compare",
+    "per_case",
+    "rises",
+]
