@@ -266,3 +266,21 @@ def test_windows_bound_the_state():
     assert tokens.shape[1] == 4
     assert int(first) == 26
     assert built(Transformer(8, 2, 2))(symbols(rows=1, length=30))[1][0].shape[1] == 30
+
+
+def test_weights_of_earlier_versions_are_taken():
+    """Those had one matrix for queries, keys and values, and other names."""
+    net, x = built(Transformer(8, 2, 2, Relative())), symbols()
+    old = {}
+    for name, value in net.state_dict().items():
+        if name.endswith(("attention.k.weight", "attention.v.weight")):
+            continue
+        if name.endswith("attention.q.weight"):
+            parts = [net.state_dict()[name.replace("q.weight", f"{part}.weight")] for part in "qkv"]
+            old[name.replace("attention.q", "attention.project")] = torch.cat(parts)
+        else:
+            name = name.replace("attention.o.", "attention.out.")
+            old[name.replace("feed_forward.up", "widen").replace("feed_forward.down", "narrow")] = value
+    other = Transformer(8, 2, 2, Relative()).build().double().eval()
+    other.load_state_dict(old)
+    assert torch.equal(other.read(x), net.read(x))
