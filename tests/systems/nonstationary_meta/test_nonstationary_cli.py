@@ -210,7 +210,7 @@ def test_regret_refuses(tmp_path):
         "b.npz": r"received 2 at index \(0, 0\)",
         "c.npz": "values at least|in \\[0",
         "d.npz": "readable npz",
-        "e.csv": "no sequence",
+        "e.csv": "must have a column 'sequence'",
         "f.csv": "one length",
         "g.npz": "nothing there",
         "h.doc": "nothing there",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast.data.symbols import SymbolTypeError
 from holdfast.errors import InputError
 from holdfast.estimator import NotFitted
 from holdfast.layers.sequence import NETWORKS
@@ -26,7 +27,6 @@ from holdfast.systems.nonstationary_meta import (
     network_log_probs,
 )
 from holdfast.systems.nonstationary_meta.tool.predictors import Predictor, Streaming
-from holdfast.systems.nonstationary_meta.tool.symbols import SymbolTypeError
 
 KINDS = [
     Recurrent("lstm", hidden=6),

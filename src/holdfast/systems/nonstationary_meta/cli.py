@@ -18,14 +18,14 @@ DECAY = verbs.Parameters(f"{PREDICTORS}:DecayedKTPredictor").default("decay")
 WINDOW = verbs.Parameters(f"{PREDICTORS}:WindowKTPredictor").default("window")
 LIMIT = 4096  # without one, LIN's memory would grow with the length of a segment
 SOURCE = verbs.Parameters("holdfast.systems.nonstationary_meta.tool.sources:PiecewiseBernoulli")
-INPUT = typer.Argument(metavar="INPUT", help="Text (digits, or symbols with separators), csv or npy; - is the input.")
+INPUT = typer.Argument(metavar="INPUT", help="Text (digits, or with separators), a table or npy; - is the input.")
 
 
 @dataclass(frozen=True)
 class Symbols:
     """How the input is read, and by what; what is not given is the model's own."""
 
-    column: Annotated[str | None, typer.Option(help="Column of a csv with header.")] = None
+    column: Annotated[str | None, typer.Option(help="Column of a table.")] = None
     alphabet: Annotated[int, typer.Option(help="Number of symbols: 0 ... alphabet - 1.")] = 2
     depth: Annotated[str | None, typer.Option(help="ptw: horizon of 2^depth symbols; auto = unlimited.")] = None
     prune: Annotated[
@@ -44,6 +44,7 @@ class Symbols:
 def predict(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
+    reading: verbs.Reading,
     model: Annotated[str, typer.Option(help="ptw, lin, kt, decayed-kt, window-kt, or a folder of a network.")] = "ptw",
     out: Annotated[str, typer.Option(help="The csv to write; - is the output, row by row.")] = "-",
     decay: Annotated[
@@ -63,12 +64,12 @@ def predict(
 
     - `tail -f events | holdfast ptw predict - --model lin`
     """
+    from holdfast.data.readers.symbols import read_symbols
     from holdfast.systems.nonstationary_meta.tool.prediction_csv import write_predictions
     from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
-    from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
 
     stream = open_stream(model, **symbols.settings(model), decay=decay, window=window)
-    pieces = read_symbols(input_, stream.alphabet, column=symbols.column)
+    pieces = read_symbols(input_, stream.alphabet, column=symbols.column, options=reading)
     rows_shown = out == "-" and sys.stdout.isatty()  # a bar would run through them
     with verbs.progress("Symbols predicted", quiet or rows_shown or input_ == "-") as show:
         write_predictions(stream, pieces, out, show, at_once=input_ == "-")
@@ -81,6 +82,7 @@ def predict(
 def changes(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
+    reading: verbs.Reading,
     model: Annotated[
         str, typer.Option(help="lin (changes anywhere), or ptw (faster; adds auxiliary changes).")
     ] = "lin",
@@ -95,11 +97,13 @@ def changes(
     """
     import numpy as np
 
+    from holdfast.data.readers.symbols import read_symbols
     from holdfast.systems.nonstationary_meta.tool.figures import changes_figure
-    from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
     from holdfast.systems.nonstationary_meta.tool.tables import segment_posterior, segment_table
 
-    x = np.concatenate([np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column)])
+    x = np.concatenate(
+        [np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column, options=reading)]
+    )
     with verbs.progress("Segmenting", quiet) as show:
         some = (lambda done, steps: None if done % 3000 else show(done, steps)) if model == "lin" else None
         found = segment_posterior(x, model, **symbols.settings(model), progress=some)

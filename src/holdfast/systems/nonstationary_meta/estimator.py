@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from holdfast.data.batches import Batches
+from holdfast.data.symbols import check_alphabet, check_symbols
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.layers.sequence import NETWORKS, Network, Recurrent
 from holdfast.systems.nonstationary_meta.tool.network_predictions import NetworkStream, network_log_probs
 from holdfast.systems.nonstationary_meta.tool.sources import PiecewiseBernoulli
 from holdfast.systems.nonstationary_meta.tool.stream import writable
-from holdfast.systems.nonstationary_meta.tool.symbols import check_alphabet, check_symbols
 from holdfast.systems.nonstationary_meta.tool.training import MetaTrainer, SourcePrior
 from holdfast.validation import check_choice, check_integer, check_positive, is_tensor
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
+from holdfast.data.series.datasets import read_ett
 from holdfast.errors import InputError, MissingExtra
 from holdfast.experiment import Problem
 from holdfast.systems.nonstationary_meta.tool.comparison import rises
-from holdfast.validation import check_array
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,13 @@ class EttSeries(FileProblem, Series):
         return (data_folder(self.file),)
 
     def values(self) -> np.ndarray:
-        import pandas as pd
-
-        path = data_folder(self.file)
         try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise InputError(str(path), f"must be ETTh1.csv: {self.how_to_get}", str(error)) from error
-        if self.column not in table:
-            raise InputError(str(path), f"must have a column {self.column!r}", ", ".join(map(str, table.columns)))
-        return np.asarray(check_array(table[self.column].to_numpy(), "N", name=self.column, dtype="float64"))
+            channels = read_ett(data_folder(self.file))[1]
+        except OSError as error:
+            raise InputError(self.file, f"must be ETTh1.csv: {self.how_to_get}", str(error)) from None
+        if self.column not in channels:
+            raise InputError(self.file, f"must have a column {self.column!r}", ", ".join(channels))
+        return channels[self.column]
 
     def describe(self) -> str:
         return f"hourly rises of {self.column} in ETTh1"

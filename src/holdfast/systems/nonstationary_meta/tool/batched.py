@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.symbols import check_alphabet, check_symbols
 from holdfast.systems.nonstationary_meta.method.kt import kt_probs
 from holdfast.systems.nonstationary_meta.tool import safety
 from holdfast.systems.nonstationary_meta.tool.compiled import compiled
 from holdfast.systems.nonstationary_meta.tool.counting import decayed_kt_probs, window_kt_probs
 from holdfast.systems.nonstationary_meta.tool.ptw_stream import check_depth, check_horizon
 from holdfast.systems.nonstationary_meta.tool.stream import writable
-from holdfast.systems.nonstationary_meta.tool.symbols import check_alphabet, check_symbols
 from holdfast.validation import check_fraction, check_integer, check_number, is_tensor
 
 BLOCK = 128  # sequences that a thread takes at a time

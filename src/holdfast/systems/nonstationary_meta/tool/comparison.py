@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.validation import check_array, check_fraction, check_integer, is_tensor
-
-DRAWS = 2000
+from holdfast.metrics.block_interval import block_interval
+from holdfast.validation import check_array, check_integer, is_tensor
 
 
 def rises(values: Any) -> np.ndarray:
@@ -68,26 +67,6 @@ def per_case(values: np.ndarray, unit: int) -> np.ndarray:
     return values[:whole].reshape(-1, unit).mean(1)
 
 
-def block_interval(
-    values: np.ndarray, block: int, *, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
-) -> tuple[float, float]:
-    """Interval of a mean whose values depend on their neighbours: percentiles of the moving-block bootstrap.
-
-    Args:
-        values: `(N,)` in order of time.
-        block: neighbours redrawn together, at most N (Künsch 1989).
-        confidence: share of the draws inside the interval.
-        draws: number of redrawn series.
-        seed: of the draws.
-    """
-    block = check_integer(block, "block", low=1, high=len(values))
-    tail = 50 * (1 - check_fraction(confidence, "confidence", zero=False, one=False))
-    starts = np.random.default_rng(seed).integers(0, len(values) - block + 1, (draws, -(-len(values) // block)))
-    rows = (starts[:, :, None] + np.arange(block)).reshape(draws, -1)[:, : len(values)]
-    low, high = np.percentile(values[rows].mean(1), [tail, 100 - tail])
-    return float(low), float(high)
-
-
 def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1) -> list[Bits]:
     """Bits per symbol of predictors on one sequence, with block-bootstrap intervals, best first.
 
@@ -114,7 +93,6 @@ def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1)
 
 __all__ = [
     "Bits",
-    "block_interval",
     "code_lengths",
     "compare",
     "per_case",

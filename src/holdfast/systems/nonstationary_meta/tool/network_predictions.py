@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.symbols import check_symbols
 from holdfast.errors import InputError
 from holdfast.layers.modes import evaluating
 from holdfast.layers.sequence import SequenceNet, start_first
 from holdfast.layers.sequence.network import State
 from holdfast.systems.nonstationary_meta.tool.stream import Steps, Stream, writable
-from holdfast.systems.nonstationary_meta.tool.symbols import check_symbols
 from holdfast.validation import check_integer, is_tensor
 
 TOKENS = 65_536  # read at a time, so that memory does not grow with the number or length of sequences

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from holdfast.data.symbols import check_alphabet, check_symbols
 from holdfast.systems.nonstationary_meta.method.lin_posterior import Keep, lin_best_starts, lin_start_probs
 from holdfast.systems.nonstationary_meta.method.ptw_posterior import Tree
 from holdfast.systems.nonstationary_meta.tool.ptw_stream import DEEPEST, check_horizon
-from holdfast.systems.nonstationary_meta.tool.symbols import check_alphabet, check_symbols
 from holdfast.validation import check_integer, check_number, is_tensor
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 
-from holdfast.systems.nonstationary_meta.tool.symbols import check_alphabet
+from holdfast.data.symbols import check_alphabet
 from holdfast.validation import check_integer, check_number
 
 RECOVERY = 300.0  # nats; with weights down to e^-667 the relative error stays below e^-300

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from holdfast.data.readers.arrays import UNREADABLE
+from holdfast.data.readers.tables import read_table
+from holdfast.data.symbols import check_symbols
 from holdfast.errors import InputError
 from holdfast.files import replacing, write_text
-from holdfast.systems.nonstationary_meta.tool.symbols import check_symbols
 from holdfast.validation import check_array
 from holdfast.verbs import write_table
 
@@ -40,7 +41,7 @@ def write_sequences(path: Path, x: np.ndarray, theta: np.ndarray) -> None:
 
 
 def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """x int64 and theta float64 (B, T) of such an .npz or .csv file.
+    """x int64 and theta float64 (B, T) of such an .npz file or table.
 
     Raises:
         InputError: missing or damaged file, missing arrays or columns, symbols other than 0 and 1, theta outside
@@ -58,30 +59,26 @@ def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray]:
             if isinstance(error, InputError):
                 raise
             raise InputError(str(path), "must be a readable npz file", str(error)) from None
-    elif path.suffix.lower() == ".csv":
-        x, theta = _from_csv(path)
     else:
-        raise InputError(str(path), "must end in .npz or .csv", path.suffix or "no suffix")
+        x, theta = _from_table(path)
     x = check_symbols(x, 2, name=f"{path}: x")
     theta = check_array(theta, f"{x.shape[0]} {x.shape[1]}", name=f"{path}: theta", dtype="float64", low=0.0, high=1.0)
     return x, theta
 
 
-def _from_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), "must be a readable csv file", str(error)) from None
-    if missing := [name for name in NAMES if name not in table]:
-        raise InputError(str(path), f"must have columns {', '.join(NAMES)}", f"no {missing[0]}")
-    table = table.sort_values(["sequence", "t"], kind="stable")
-    lengths = table.groupby("sequence").size().unique()
+def _from_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    table = read_table(path, kinds=dict.fromkeys(NAMES, "number"), columns=NAMES)
+    for column in table.columns:
+        if column.missing.any():
+            row = table.rows[int(column.missing.argmax())]
+            raise InputError(str(path), f"must have a {column.name} in every row", f"none in row {row}")
+    columns = {column.name: column.values for column in table.columns}
+    order = np.lexsort((columns["t"], columns["sequence"]))
+    lengths = np.unique(np.unique(columns["sequence"], return_counts=True)[1])
     if len(lengths) != 1:
-        raise InputError(str(path), "must have sequences of one length", sorted(lengths.tolist()))
-    rows = len(table) // int(lengths[0])
-    return table["x"].to_numpy().reshape(rows, -1), table["theta"].to_numpy().reshape(rows, -1)
+        raise InputError(str(path), "must have sequences of one length", lengths.tolist())
+    x, theta = (columns[name][order].reshape(-1, lengths[0]) for name in ("x", "theta"))
+    return x, theta
 
 
 __all__ = ["read_sequences", "write_sequences"]

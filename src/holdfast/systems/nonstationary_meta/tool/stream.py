@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from holdfast.data.symbols import check_alphabet, check_symbol, check_symbols
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta.tool.symbols import check_alphabet, check_symbol, check_symbols
 
 
 class Steps(NamedTuple):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.data.symbols import SymbolTypeError
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta.tool.posterior import SegmentPosterior
 from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
 from holdfast.systems.nonstationary_meta.tool.stream import Steps
-from holdfast.systems.nonstationary_meta.tool.symbols import SymbolTypeError
 from holdfast.validation import check_choice
 
 if TYPE_CHECKING:

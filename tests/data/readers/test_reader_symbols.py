@@ -4,13 +4,15 @@ import itertools
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.data.readers import symbols as symbol_files
+from holdfast.data.readers.symbols import read_symbols
+from holdfast.data.readers.tables import TableOptions
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta.tool import symbol_files
-from holdfast.systems.nonstationary_meta.tool.symbol_files import read_symbols
 
 
 class Pipe:
@@ -159,15 +161,15 @@ def test_a_single_column_needs_no_name(tmp_path, content):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n0,1\n0;1\n", "must have 2 fields in every line, as in the first; received 1 in line 3"),
-        ("a,b\n0,1,1\n", "received 3 in line 2"),
-        ("a,b\n,1\n", "nothing in line 2"),
-        ("a,b\n1.0,1\n", "'1.0' in line 2"),
-        ("a,b\nnan,1\n", "'nan' in line 2"),
+        ("a,b\n0,1\n0;1\n", "'0;1' in row 3"),
+        ("a,b\n0,1,1\n", "received 3 in row 2"),
+        ("a,b\n,1\n", "nothing in row 2"),
+        ("a,b\n1.0,1\n", "'1.0' in row 2"),
+        ("a,b\nnan,1\n", "'nan' in row 2"),
         ("a,b\n0,1\n5,1\n", "received 5 at index 1"),
     ],
 )
-def test_wrong_csv_is_named_by_line(tmp_path, content, words):
+def test_wrong_tables_are_named_by_row(tmp_path, content, words):
     file = tmp_path / "bits.csv"
     file.write_text(content)
     with pytest.raises(InputError, match=words):
@@ -176,6 +178,27 @@ def test_wrong_csv_is_named_by_line(tmp_path, content, words):
 
 def test_csv_from_a_pipe():
     assert symbols(None, column="b", pieces=[b"a,", b"b\n1,0\n0", b",1\n"]) == [0, 1]
+    assert symbols(b'time,"b, c"\r\n"a, b",1\r\n\r\nc,0', column="b, c") == [1, 0]
+    for content, words in (
+        (b"a,b\n0,1\n0;1\n", "must have 2 fields in every line, as in the first; received 1 in line 3"),
+        (b"a,b\n0,1\n,0\n", "nothing in line 3"),
+        (b"a,b\n1.0,1\n", "'1.0' in line 2"),
+        (b"c,b\n1,1\n", "--column: must be a column of standard input"),
+    ):
+        with pytest.raises(InputError, match=words):
+            symbols(content, column="a")
+
+
+def test_tables_of_other_kinds_and_ways_of_writing(tmp_path):
+    frame = pd.DataFrame({"time": ["a", "b", "c"], "click": [True, False, True]})
+    frame.to_parquet(tmp_path / "log.parquet")
+    frame.astype({"click": int}).to_csv(tmp_path / "log.csv.gz", index=False, sep=";")
+    for name in ("log.parquet", "log.csv.gz"):
+        pieces = read_symbols(str(tmp_path / name), 2, column="click")
+        assert np.concatenate(list(pieces)).tolist() == [1, 0, 1]
+    (tmp_path / "bare.csv").write_text("x,0\ny,1\n")
+    bare = read_symbols(str(tmp_path / "bare.csv"), 2, column="column_2", options=TableOptions(header=0))
+    assert next(bare).tolist() == [0, 1]
 
 
 def test_npy(tmp_path):

@@ -1,37 +1,45 @@
-"""Symbols from files and pipes, as they arrive: text, csv and npy, in bounded memory.
+"""Sequences of symbols (whole numbers from 0) from files and pipes: text, tables and npy.
 
-Text holds digits without separators ("0110"), or symbols with one kind of separator between them, or one per line. A
-file is read in pieces; each piece that has come is handed on at once, so that a slow writer is followed line by line,
-and nothing more is read while the reader's consumer is busy.
+Text holds digits without separators ("0110"), or symbols with one kind of separator between them, or one per line. Text
+files and pipes (of text, or of csv) are read in pieces and in bounded memory; each piece that has come is handed on at
+once, so that a slow writer is followed line by line, and nothing more is read while the consumer is busy. Tables are
+read by `read_table`.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from holdfast.data.readers.arrays import read_npy
+from holdfast.data.readers.names import suggest
+from holdfast.data.readers.tables import TableOptions, is_table, open_table
+from holdfast.data.symbols import check_symbols
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta.tool.symbols import check_symbols
 
 PIECE = 1 << 16  # bytes asked for at a time
 SEPARATORS = {" ": "blanks", "\t": "blanks", ",": "commas", ";": "semicolons"}
 DIGITS = b"0123456789\r\n"
 
 
-def read_symbols(path: str, alphabet: int, *, column: str | None = None) -> Iterator[np.ndarray]:
+def read_symbols(
+    path: str, alphabet: int, *, column: str | None = None, options: TableOptions | None = None
+) -> Iterator[np.ndarray]:
     """Pieces (n,) int64 of the symbols in a file, or in standard input for "-".
 
     Args:
-        path: "-"; an .npy file; a .csv or .tsv file with a header; anything else is text. A path of "-" is a csv with
-            header if `column` is given.
+        path: "-"; an .npy file; a table of any kind that `read_table` reads, but .txt, which is text as anything else
+            is. Standard input is a csv with header if `column` is given.
         alphabet: number of symbols; one digit each up to 10.
-        column: name of the column of a csv; may be left out where there is one only.
+        column: name of the column of a table; may be left out where there is one only.
+        options: what the user said about the table.
 
     Raises:
         InputError: on iteration; missing file, no text, separators of several kinds, something that is no symbol (names
@@ -44,16 +52,16 @@ def read_symbols(path: str, alphabet: int, *, column: str | None = None) -> Iter
         >>> [piece.tolist() for piece in read_symbols(str(file), 2)]
         [[0, 1, 1, 0, 1]]
     """
-    suffix = Path(path).suffix.lower() if path != "-" else ""
-    if column is not None and suffix not in ("", ".csv", ".tsv"):
-        raise InputError("--column", "must be given with csv files only", column)
+    table = path != "-" and is_table(path) and Path(path).suffix.lower() != ".txt"
     name = "standard input" if path == "-" else path
-    if suffix == ".npy":
+    if column is not None and not table and path != "-":
+        raise InputError("--column", "must be given with tables only", column)
+    if path != "-" and Path(path).suffix.lower() == ".npy":
         pieces = _npy(Path(path))
-    elif suffix in (".csv", ".tsv") or column is not None:
-        pieces = _table(path, name, "\t" if suffix == ".tsv" else ",", column)
+    elif table and not (column is None and _holds_digits_alone(path, name)):
+        pieces = _cut(_table_file(path, column, options))
     else:
-        pieces = _text(path, name, alphabet)
+        pieces = _text(path, name, alphabet) if column is None else _table_pipe(name, column)
     done = 0
     for piece in pieces:
         yield _checked(piece, alphabet, name, done)
@@ -141,7 +149,7 @@ class _Text:
         else:
             lines = enumerate(text.decode("utf-8", errors="replace").split("\n"), self._line)
             words = ((word, number) for number, line in lines for word in self._words(line.strip(), number))
-            found = np.fromiter((_number(word, self._name, number) for word, number in words), np.int64)
+            found = np.fromiter((_number(word, self._name, f"line {number}") for word, number in words), np.int64)
         self._line += text.count(b"\n")
         return found
 
@@ -182,70 +190,78 @@ class _Text:
         return InputError(self._name, "must have separators of one kind", seen)
 
 
-def _number(word: str, name: str, line: int) -> int:
+def _number(word: str, name: str, place: str) -> int:
     """A whole number written in the usual way."""
     digits = word.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and len(digits) < 10):
         shown = repr(word) if word else "nothing"
-        raise InputError(name, "must hold whole numbers, one for each symbol", f"{shown} in line {line}")
+        raise InputError(name, "must hold whole numbers, one for each symbol", f"{shown} in {place}")
     return int(word)
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
-def _table(path: str, name: str, delimiter: str, column: str | None) -> Iterator[np.ndarray]:
-    rest, line, place = b"", 0, None
-    width = 0
-    for piece in _pieces(path, name):
+def _holds_digits_alone(path: str, name: str) -> bool:
+    """Whether a file is empty or begins with a line of one number: a column without a name, which text is, too."""
+    with _bytes(path, name) as file:
+        line = file.readline(64).removeprefix(b"\xef\xbb\xbf").strip()
+    return not line or line.isdigit()
+
+
+def _table_file(path: str, column: str | None, options: TableOptions | None) -> np.ndarray:
+    file = open_table(path, options=options)
+    table = file.read({}, [_chosen(file.names, column, path)])
+    found = table.columns[0]
+    if found.kind in ("integer", "boolean") and not found.missing.any():
+        return found.values.astype(np.int64)
+    places = zip(found.tolist(), table.rows.tolist(), strict=True)
+    return np.array([_cell(cell, path, row) for cell, row in places], np.int64)
+
+
+def _cell(cell: Any, path: str, row: int) -> int:
+    if isinstance(cell, int):
+        return int(cell)
+    return _number(cell if isinstance(cell, str) else "" if cell is None else str(cell), path, f"row {row}")
+
+
+def _table_pipe(name: str, column: str) -> Iterator[np.ndarray]:
+    """A csv with commas, line by line as it comes."""
+    rest, number, names = b"", 0, list[str]()
+    for piece in itertools.chain(_pieces("-", name), [b"\n"]):
         *lines, rest = (rest + piece).split(b"\n")
         found = []
-        for raw in lines:
-            line += 1
-            if place is None:
-                place, width, value = _header(raw, name, delimiter, column)
-                found += value
-            elif raw.strip():
-                found.append(_number(_fields(raw, delimiter, width, name, line)[place], name, line))
+        for number, raw in enumerate(lines, number + 1):  # noqa: B020  counts on over all pieces
+            text = raw.decode("utf-8", errors="replace").rstrip("\r")
+            if not text.strip():
+                continue
+            fields = [field.strip() for field in next(csv.reader([text]))]
+            if not names:
+                names, place = fields, fields.index(_chosen(fields, column, name))
+            elif len(fields) != len(names):
+                rule = f"must have {len(names)} fields in every line, as in the first"
+                raise InputError(name, rule, f"{len(fields)} in line {number}")
+            else:
+                found.append(_number(fields[place], name, f"line {number}"))
         if found:
             yield np.array(found, np.int64)
-    if rest.strip():
-        if place is None:
-            _, _, value = _header(rest, name, delimiter, column)
-        else:
-            value = [_number(_fields(rest, delimiter, width, name, line + 1)[place], name, line + 1)]
-        if value:
-            yield np.array(value, np.int64)
 
 
-def _header(raw: bytes, name: str, delimiter: str, column: str | None) -> tuple[int, int, list[int]]:
-    """Place of the column, number of columns, and the first symbol if the only column has no header."""
-    names = _fields(raw, delimiter, None, name, 1)
+def _chosen(names: list[str], column: str | None, path: str) -> str:
     if column is None and len(names) == 1:
-        return 0, 1, [_number(names[0], name, 1)] if names[0].isdigit() else []
+        return names[0]
     if column is None:
-        raise InputError("--column", f"must name one of the columns of {name}", ", ".join(names))
+        raise InputError("--column", f"must name one of the columns of {path}", ", ".join(names))
     if column not in names:
-        from holdfast.data.readers.names import suggest
-
-        raise InputError(
-            "--column", f"must be a column of {name}{suggest(column, names)}", f"{column!r}; has {', '.join(names)}"
-        )
-    return names.index(column), len(names), []
-
-
-def _fields(raw: bytes, delimiter: str, width: int | None, name: str, line: int) -> list[str]:
-    text = raw.decode("utf-8", errors="replace").rstrip("\r")
-    row = next(csv.reader([text], delimiter=delimiter), [""]) if '"' in text else text.split(delimiter)
-    if width is not None and len(row) != width:
-        raise InputError(name, f"must have {width} fields in every line, as in the first", f"{len(row)} in line {line}")
-    return [field.strip() for field in row]
+        rule = f"must be a column of {path}{suggest(column, names)}"
+        raise InputError("--column", rule, f"{column!r}; has {', '.join(names)}")
+    return column
 
 
 def _npy(path: Path) -> Iterator[np.ndarray]:
-    from holdfast.data.readers.arrays import read_npy
+    return _cut(check_symbols(read_npy(path, empty=True), 1 << 31, axes=1, name=str(path)))
 
-    symbols = check_symbols(read_npy(path, empty=True), 1 << 31, axes=1, name=str(path))
-    for begin in range(0, len(symbols), PIECE):
-        yield symbols[begin : begin + PIECE]
+
+def _cut(symbols: np.ndarray) -> Iterator[np.ndarray]:
+    return (symbols[begin : begin + PIECE] for begin in range(0, len(symbols), PIECE))
 
 
 __all__ = ["read_symbols"]

@@ -1,5 +1,6 @@
-"""The networks that can be meta-trained, under the names that this system has for them."""
+"""Shared parts that belong to the public names of this system: networks that can be meta-trained, errors."""
 
+from holdfast.data.symbols import SymbolTypeError as SymbolTypeError
 from holdfast.layers.positions import ALiBi as ALiBi
 from holdfast.layers.positions import Relative as Relative
 from holdfast.layers.positions import SinCos as SinCos
