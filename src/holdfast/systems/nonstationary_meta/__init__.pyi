@@ -16,8 +16,7 @@ from .tool.counting import KT as KT
 from .tool.counting import DecayedKT as DecayedKT
 from .tool.counting import WindowKT as WindowKT
 from .tool.lin_stream import LIN as LIN
-from .tool.network_predictions import NetworkStream as NetworkStream
-from .tool.network_predictions import network_log_probs as network_log_probs
+from .tool.network_stream import NetworkStream as NetworkStream
 from .tool.partitions import GeometricGaps as GeometricGaps
 from .tool.partitions import NormalGaps as NormalGaps
 from .tool.partitions import RandomShift as RandomShift
@@ -34,6 +33,7 @@ from .tool.parts import StackRNN as StackRNN
 from .tool.parts import SymbolTypeError as SymbolTypeError
 from .tool.parts import Transformer as Transformer
 from .tool.parts import WindowMLP as WindowMLP
+from .tool.parts import network_log_probs as network_log_probs
 from .tool.posterior import Segment as Segment
 from .tool.posterior import SegmentPosterior as SegmentPosterior
 from .tool.predictors import DecayedKTPredictor as DecayedKTPredictor

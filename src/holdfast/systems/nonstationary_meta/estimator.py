@@ -14,7 +14,8 @@ from holdfast.data.symbols import check_alphabet, check_symbols
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.layers.sequence import NETWORKS, Network, Recurrent
-from holdfast.systems.nonstationary_meta.tool.network_predictions import NetworkStream, network_log_probs
+from holdfast.layers.sequence.log_probs import network_log_probs
+from holdfast.systems.nonstationary_meta.tool.network_stream import NetworkStream
 from holdfast.systems.nonstationary_meta.tool.sources import PiecewiseBernoulli
 from holdfast.systems.nonstationary_meta.tool.stream import writable
 from holdfast.systems.nonstationary_meta.tool.training import MetaTrainer, SourcePrior

@@ -123,8 +123,6 @@ class EttSeries(FileProblem, Series):
         return f"hourly rises of {self.column} in ETTh1"
 
 
-OWN_PRIOR = ("ptw", "lin")
-TRANSFER = ("ptw->lin", "lin->ptw")
 LONGER = ("ptw, 2x length", "ptw, 4x length")
 SERIES = ("sunspots", "elnino", "co2", "etth1")
 PROBLEMS: dict[str, Problem] = {
@@ -142,4 +140,4 @@ PROBLEMS: dict[str, Problem] = {
 }
 FROM_PTW = ("ptw", "ptw->lin", *LONGER, *SERIES)  # all that a network trained on PTW alone can do
 
-__all__ = ["LONGER", "OWN_PRIOR", "PROBLEMS", "SERIES", "TRANSFER", "EttSeries", "PackagedSeries", "Sampled", "Series"]
+__all__ = ["FROM_PTW", "LONGER", "PROBLEMS", "SERIES", "EttSeries", "PackagedSeries", "Sampled", "Series"]

@@ -11,10 +11,10 @@ import numpy as np
 from holdfast.experiment import Arm, Run, Scale
 from holdfast.layers.positions import ALiBi, Relative, SinCos
 from holdfast.layers.sequence import Chunks, Network, Recurrent, SlidingWindow, StackRNN, Transformer, WindowMLP
+from holdfast.layers.sequence.log_probs import network_log_probs
 from holdfast.systems.nonstationary_meta.experiment.judged import train_network, with_weights
 from holdfast.systems.nonstationary_meta.method.meta_learning import cosine_to_zero
 from holdfast.systems.nonstationary_meta.problems import FROM_PTW, Series
-from holdfast.systems.nonstationary_meta.tool.network_predictions import network_log_probs
 from holdfast.systems.nonstationary_meta.tool.predictors import (
     DecayedKTPredictor,
     KTPredictor,

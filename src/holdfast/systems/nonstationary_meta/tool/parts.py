@@ -12,3 +12,4 @@ from holdfast.layers.sequence import SlidingWindow as SlidingWindow
 from holdfast.layers.sequence import StackRNN as StackRNN
 from holdfast.layers.sequence import Transformer as Transformer
 from holdfast.layers.sequence import WindowMLP as WindowMLP
+from holdfast.layers.sequence.log_probs import network_log_probs as network_log_probs
