@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from holdfast.canonical import sealed
 from holdfast.data.symbols import SymbolTypeError
 from holdfast.errors import InputError
 from holdfast.estimator import NotFitted
@@ -16,7 +20,9 @@ from holdfast.systems.nonstationary_meta import (
     Chunks,
     MetaPredictor,
     NetworkStream,
+    NormalGaps,
     PiecewiseBernoulli,
+    RandomShift,
     Recurrent,
     SinCos,
     SlidingWindow,
@@ -26,6 +32,7 @@ from holdfast.systems.nonstationary_meta import (
     WindowMLP,
     network_log_probs,
 )
+from holdfast.systems.nonstationary_meta.estimator import MOVED
 from holdfast.systems.nonstationary_meta.tool.predictors import Predictor, Streaming
 
 KINDS = [
@@ -161,3 +168,19 @@ def test_wrong_use_is_named():
             tiny().fit(wrong)
     with pytest.raises(SymbolTypeError):
         tiny().fit(np.zeros((8, 5)))
+
+
+def test_models_saved_before_parts_moved_are_read(tmp_path):
+    model = tiny(source=SourcePrior(RandomShift(NormalGaps(5, 1)), 8)).fit()
+    config = model.save(tmp_path / "model") / "config.json"
+    text = config.read_text()
+    for was, now in MOVED.items():
+        module, _, name = now.partition(":")
+        assert hasattr(importlib.import_module(module), name), now
+        text = text.replace(f'"{now}"', f'"{was}"')
+    for earlier in ("meta:SourcePrior", "networks.recurrent:Recurrent", "partitions:NormalGaps"):
+        assert f'"holdfast.systems.nonstationary_meta.{earlier}"' in text
+    config.write_text(json.dumps(sealed({k: v for k, v in json.loads(text).items() if k != "digest"})))
+    loaded = MetaPredictor.load(config.parent)
+    assert loaded.source == model.source
+    assert np.array_equal(loaded.log_probs(bits()), model.log_probs(bits()))

@@ -108,7 +108,7 @@ def segment_posterior(x: np.ndarray, model: str, *, alphabet: int = 2, **setting
 def segment_table(posterior: SegmentPosterior, index: Any = None) -> pd.DataFrame:
     """The table of `changes`; index (T,) has the labels of the symbols, None = 1 ... T."""
     import pandas as pd
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # what scipy.stats.beta.ppf calls, without its second of imports
 
     labels = pd.RangeIndex(1, len(posterior.x) + 1) if index is None else index
     segments = posterior.segments
@@ -120,7 +120,7 @@ def segment_table(posterior: SegmentPosterior, index: Any = None) -> pd.DataFram
     probs = np.array([s.probs for s in segments]).reshape(-1, posterior.alphabet)
     if posterior.alphabet == 2:
         zeros, ones = np.array([s.counts for s in segments]).reshape(-1, 2).T + 0.5
-        table |= {"p1": probs[:, 1], "low": beta.ppf(0.025, ones, zeros), "high": beta.ppf(0.975, ones, zeros)}
+        table |= {"p1": probs[:, 1], "low": betaincinv(ones, zeros, 0.025), "high": betaincinv(ones, zeros, 0.975)}
     else:
         table |= {f"p{s}": probs[:, s] for s in range(posterior.alphabet)}
     return pd.DataFrame({**table, "p_start": [s.start_prob for s in segments]})

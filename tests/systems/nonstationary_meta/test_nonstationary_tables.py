@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import (
@@ -103,6 +104,9 @@ def test_a_table_of_segments():
     assert table["end"].tolist() == ["day 29", "day 59", "day 89"]
     assert table["length"].tolist() == [30, 30, 30]
     assert ((table["low"] < table["p1"]) & (table["p1"] < table["high"])).all()
+    ones = table["p1"] * (table["length"] + 1)  # counts and 1/2 of the prior
+    for name, share in (("low", 0.025), ("high", 0.975)):
+        np.testing.assert_allclose(stats.beta.cdf(table[name], ones, table["length"] + 1 - ones), share)
     assert table["p_start"].between(0.8, 1).all()
     dyadic = changes(np.repeat([0, 1], 32), "ptw")
     assert dyadic["length"].tolist() == [32, 32]
