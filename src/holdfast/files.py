@@ -192,6 +192,8 @@ def read_json(path: Path) -> Any:
         InputError: the file cannot be read or is not JSON; names the file.
     """
     try:
+        if path.exists():
+            check_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(str(path), "must be a readable file", error.strerror or str(error)) from error
