@@ -56,7 +56,7 @@ def predict(
     """Predict each symbol from those before it, as they come.
 
     Writes t (from 1), p1 (probability of a 1, before it was seen), code_length_bits, and p_change (probability that the
-    symbol starts a segment, given it and all before). Memory does not grow with the input.
+    symbol starts a segment, given it and all before). Memory does not grow with a text or a pipe.
 
     Examples:
 
@@ -154,24 +154,14 @@ def regret(
 
     Example: `holdfast ptw regret sequences.npz --model ptw --model kt --model model/ --figure regret.svg`
     """
-    import numpy as np
-    import pandas as pd
-
+    from holdfast.systems.nonstationary_meta.tool.comparison import regret_curves
     from holdfast.systems.nonstationary_meta.tool.figures import regret_figure
-    from holdfast.systems.nonstationary_meta.tool.predictors import open_predictor
-    from holdfast.systems.nonstationary_meta.tool.regret import expected_regret
     from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
-    x, theta = read_sequences(sequences)
-    rows = {
-        Path(name).name or name: np.cumsum(expected_regret(open_predictor(name).log_probs(x), theta), 1)
-        for name in model or ("ptw", "lin", "kt")
-    }
-    for name, each in sorted(rows.items(), key=lambda row: row[1][:, -1].mean()):
-        last = each[:, -1]
-        error = f" ± {last.std(ddof=1) / len(last) ** 0.5:.3f}" if len(last) > 1 else ""
-        verbs.show(f"{name:<12} {last.mean():8.3f}{error} nats per sequence")
-    curves = pd.DataFrame({"t": np.arange(1, x.shape[1] + 1), **{name: each.mean(0) for name, each in rows.items()}})
+    curves, totals = regret_curves(model or ("ptw", "lin", "kt"), *read_sequences(sequences))
+    for name, mean, error in totals:
+        about = "" if error is None else f" ± {error:.3f}"
+        verbs.show(f"{name:<12} {mean:8.3f}{about} nats per sequence")
     if out is not None:
         verbs.write_table(out, curves)
     if figure is not None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.metrics.block_interval import block_interval
+from holdfast.systems.nonstationary_meta.tool.predictors import open_predictor
+from holdfast.systems.nonstationary_meta.tool.regret import expected_regret
 from holdfast.validation import check_array, check_integer, is_tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def rises(values: Any) -> np.ndarray:
@@ -91,10 +97,36 @@ def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1)
     return sorted(rows, key=lambda row: row.bits)
 
 
+def regret_curves(
+    models: Iterable[Any], x: np.ndarray, theta: np.ndarray
+) -> tuple[pd.DataFrame, list[tuple[str, float, float | None]]]:
+    """Cumulative regret of predictors on sequences whose sources are known.
+
+    Args:
+        models: as `open_predictor` takes them.
+        x, theta: symbols and true probabilities of a 1, `(B, T)`.
+
+    Returns:
+        A table with `t` and the mean regret up to there, a column for each model; and for each, the best first, its
+        name, mean regret of a sequence, and that mean's standard error (None for a single sequence).
+    """
+    import pandas as pd
+
+    curves, totals = {"t": np.arange(1, x.shape[1] + 1)}, []
+    for model in models:
+        name = (Path(model).name or str(model)) if isinstance(model, str | Path) else model.name
+        each = np.cumsum(expected_regret(open_predictor(model).log_probs(x), theta), 1)
+        curves[name], last = each.mean(0), each[:, -1]
+        error = float(last.std(ddof=1) / len(last) ** 0.5) if len(last) > 1 else None
+        totals.append((name, float(last.mean()), error))
+    return pd.DataFrame(curves), sorted(totals, key=lambda row: row[1])
+
+
 __all__ = [
     "Bits",
     "code_lengths",
     "compare",
     "per_case",
+    "regret_curves",
     "rises",
 ]
