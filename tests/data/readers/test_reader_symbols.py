@@ -1,6 +1,7 @@
 """Symbols from text, csv and npy, however they are cut into pieces."""
 
 import itertools
+import os
 import sys
 
 import numpy as np
@@ -229,3 +230,9 @@ def test_a_missing_file_is_named(tmp_path):
         list(read_symbols(str(tmp_path / "nothing.txt"), 2))
     with pytest.raises(InputError, match="must be a readable file"):
         list(read_symbols(str(tmp_path), 2))
+
+
+def test_a_named_pipe_is_refused_as_a_table(tmp_path):
+    os.mkfifo(tmp_path / "bits.csv")
+    with pytest.raises(InputError, match="must be a file; received a pipe"):  # at once: nobody writes into it
+        list(read_symbols(str(tmp_path / "bits.csv"), 2))

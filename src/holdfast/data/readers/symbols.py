@@ -202,6 +202,8 @@ def _number(word: str, name: str, place: str) -> int:
 # ------------------------------------------------------------------------------------------------------------- tables
 def _holds_digits_alone(path: str, name: str) -> bool:
     """Whether a file is empty or begins with a line of one number: a column without a name, which text is, too."""
+    if not Path(path).is_file():  # a pipe would wait, and lose what is read here; the reader of tables refuses it
+        return False
     with _bytes(path, name) as file:
         line = file.readline(64).removeprefix(b"\xef\xbb\xbf").strip()
     return not line or line.isdigit()

@@ -2,7 +2,7 @@
 
 On CPUs the loops of `kernels` do the work if numba is installed (`pip install 'holdfast[fast]'`), on threads: as many
 as torch uses where torch is loaded, else as OMP_NUM_THREADS or the cores allow. Tensors on other devices, and CPUs
-without numba, use the vectorised steps of `steps`. Both give the same numbers to 1e-12.
+without numba, use the vectorised steps of `tensor_steps`. Both give the same numbers to 1e-12.
 """
 
 from __future__ import annotations

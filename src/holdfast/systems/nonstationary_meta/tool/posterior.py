@@ -1,8 +1,8 @@
 """Where a finished sequence changed: the posterior over segmentations under the priors of PTW and LIN.
 
-Both are exact (LIN where nothing is dropped). PTW's takes O(T) time, see `ptw_posterior`; LIN's O(T R) with R starts
-kept, see `lin_posterior`. The most probable segmentation comes from the same recursions with the maximum in place of
-the sum.
+Both are exact (LIN where nothing is dropped). PTW's takes O(T) time, see `method.ptw_posterior`; LIN's O(T R) with R
+starts kept, see `method.lin_posterior`. The most probable segmentation comes from the same recursions with the maximum
+in place of the sum.
 
 PTW's prior knows dyadic segments alone: a segment of any other shape is made of several, so that some of its cuts
 change nothing. To find changes prefer LIN, whose cuts may lie anywhere.

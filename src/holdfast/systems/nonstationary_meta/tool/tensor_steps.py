@@ -57,7 +57,7 @@ class CountBatch(Batch):
 
 
 class PTWBatch(Batch):
-    """PTW; see `ptw` for the recursion. Log odds of the nodes that hold the current position, leaf first."""
+    """PTW; see `method.ptw` for the recursion. Log odds of the nodes that hold the current position, leaf first."""
 
     def __init__(self, x: Tensor, alphabet: int, depth: int) -> None:
         rows, levels = len(x), max(x.shape[1] - 1, 0).bit_length() + 1
@@ -103,7 +103,7 @@ class PTWBatch(Batch):
 
 
 class LINBatch(Batch):
-    """LIN; see `lin` for the recursion. Starts dropped in one sequence have weight 0 there."""
+    """LIN; see `method.lin` for the recursion. Starts dropped in one sequence have weight 0 there."""
 
     def __init__(self, x: Tensor, alphabet: int, prune: float | None) -> None:
         self.prune, self.t = prune, 0
