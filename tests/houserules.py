@@ -45,7 +45,6 @@ class Limits:
 HOUSE = Limits()
 FIRST_ROOMS = "one of the first six systems, built before there were limits; its room is put in order next"
 EXCEPTIONS = {
-    "adamatch": replace(HOUSE, lines=2000, loose_files=7, words=1550, why=FIRST_ROOMS),
     "binder": replace(HOUSE, lines=9750, loose_files=46, words=2200, why=FIRST_ROOMS),
     "fct": replace(HOUSE, lines=4500, verbs=6, why=FIRST_ROOMS),
     "gbrt_forecasting": replace(HOUSE, lines=3650, ledger_seconds=4500, why=FIRST_ROOMS),

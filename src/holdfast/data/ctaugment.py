@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.data.augment import Transform, uniform
+from holdfast.data.ctaugment_ops import OPERATIONS, cutout
 from holdfast.errors import InputError
-from holdfast.systems.adamatch.ctaugment_ops import OPERATIONS, cutout
 from holdfast.training.distributed import all_mean
 
 NAMES = tuple(OPERATIONS)
@@ -61,7 +61,7 @@ class CTAugment(nn.Module):
 
     Example:
         >>> import torch
-        >>> from holdfast.systems.adamatch import CTAugment
+        >>> from holdfast.data.ctaugment import CTAugment
         >>> CTAugment()(torch.rand(8, 3, 32, 32), torch.Generator().manual_seed(0)).shape
         torch.Size([8, 3, 32, 32])
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast.data.own import OwnDomains
+from holdfast.data.own_domains import OwnDomains
 from holdfast.errors import InputError
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from holdfast import verbs
-
 
 @dataclass(frozen=True)
 class Share:
@@ -97,30 +95,4 @@ class Evaluation:
         }
 
 
-def show_evaluation(result: Evaluation) -> None:
-    """Print accuracy, a table of the classes, and what is taken for what: all of it, or the most frequent mistakes."""
-    verbs.show(f"accuracy {_shown(result.accuracy)} ({result.accuracy.k} of {result.accuracy.n})")
-    present = result.present()
-    names = [result.classes[k] for k in present]
-    heads: tuple[str, ...] = ("class", "images", "recognised (recall)", "right when predicted (precision)")
-    shares = [(result.recall(k), result.precision(k)) for k in present]
-    rows = [
-        (name, recall.n, _shown(recall), _shown(precision))
-        for name, (recall, precision) in zip(names, shares, strict=True)
-    ]
-    verbs.show_table(heads, rows)
-    heads, rows = ("true \\ predicted", *names), [(result.classes[i], *result.matrix[i, present]) for i in present]
-    if verbs.fits(heads, rows):  # else names would be cut until nobody can tell them apart
-        verbs.show_table(heads, rows)
-    else:
-        verbs.show_table(("true", "predicted", "times"), result.confusions()[:12], "most frequent mistakes")
-
-
-def _shown(share: Share) -> str:
-    if not share.n:
-        return "-"
-    low, high = share.interval
-    return f"{share.value:.1%} ({low:.1%} to {high:.1%})"
-
-
-__all__ = ["Evaluation", "Share", "show_evaluation"]
+__all__ = ["Evaluation", "Share"]

@@ -1,36 +1,26 @@
-"""Images as users have them on disk, for AdaMatch's verbs: folders of images, single images, npz and npy files.
-
-And what the verbs do with them: the arguments of a fit, the classes of what need not fit in memory.
-"""
+"""Images as users have them on disk, for verbs: folders of images, single images, npz and npy files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.data.augment import Compose, Mirror, Shift
-from holdfast.data.imagesets import images_from_array
+from holdfast.data.image_arrays import images_from_array
 from holdfast.data.readers.features import read_arrays
 from holdfast.data.readers.images import ImageFiles, colour_mode
 from holdfast.data.readers.listings import SUFFIXES, Listing, list_folder
 from holdfast.errors import InputError
 from holdfast.estimator.labels import encode_labels
 
-if TYPE_CHECKING:
-    from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-    from holdfast.verbs.bars import ShowEach
-
 Progress = Callable[[int, int], None]
 CHUNK = 2048  # images decoded at a time where they need not all be in memory
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageInput:
     """Images that are there but, if they are files, not decoded yet.
 
     Attributes:
@@ -69,7 +59,7 @@ class Images:
         return (slice(i, i + CHUNK) for i in range(0, len(self), CHUNK))
 
 
-def open_images(path: Path, name: str, *, labelled: bool) -> Images:
+def open_images(path: Path, name: str, *, labelled: bool) -> ImageInput:
     """Images at a path: a folder (of class folders, or flat), one image file, an npz file (x, y) or an npy file.
 
     Args:
@@ -84,20 +74,20 @@ def open_images(path: Path, name: str, *, labelled: bool) -> Images:
         x, y = read_arrays(path)
         if labelled and y is None:
             raise InputError(name, "must have labels: an array y beside x in an npz file", str(path))
-        return Images(name, (), images_from_array(x, name), y)
+        return ImageInput(name, (), images_from_array(x, name), y)
     if path.is_file() and path.suffix.lower() in SUFFIXES and not labelled:
-        return Images(name, (path,), None, None)
+        return ImageInput(name, (path,), None, None)
     listing = list_folder(path, name)
     if labelled and listing.labels is None:
         raise InputError(name, "must hold class folders: one folder of images per class", f"{path}, a flat folder")
-    return Images(name, listing.paths, None, _labels(listing))
+    return ImageInput(name, listing.paths, None, _labels(listing))
 
 
 def _labels(listing: Listing) -> np.ndarray | None:
     return None if listing.labels is None else np.array(listing.classes)[list(listing.labels)]
 
 
-def check_known(images: Images, classes: Sequence[object]) -> None:
+def check_known(images: ImageInput, classes: Sequence[object]) -> None:
     """Every label of the images must be among the classes.
 
     Raises:
@@ -109,7 +99,7 @@ def check_known(images: Images, classes: Sequence[object]) -> None:
         raise InputError(images.name, f"must have only known classes ({known})", f"also {unknown}")
 
 
-def open_labelled(path: Path, name: str, classes: np.ndarray) -> tuple[Images, np.ndarray]:
+def open_labelled(path: Path, name: str, classes: np.ndarray) -> tuple[ImageInput, np.ndarray]:
     """Labelled images of known classes, and the indices (N,) of these.
 
     Raises:
@@ -120,63 +110,4 @@ def open_labelled(path: Path, name: str, classes: np.ndarray) -> tuple[Images, n
     return given, encode_labels(given.labels, name=name, classes=classes)[0]
 
 
-# ------------------------------------------------------------------------------------------------------ for the verbs
-def training_data(source: Path, target: Path, labels: Path | None, size: int, show: ShowEach) -> dict[str, Any]:
-    """The arguments of the classifier's fit: all images in grey if all of them are, else all in colour.
-
-    Args:
-        source: labelled images.
-        target: others.
-        labels: a few labelled ones of the target's kind, if there are.
-        size: side in pixels that images of files are brought to.
-        show: called with (what, done, total) while they are read.
-
-    Raises:
-        InputError: names `--source`, `--target` or `--labels`.
-    """
-    known = open_images(source, "--source", labelled=True)
-    new = open_images(target, "--target", labelled=False)
-    few = None if labels is None else open_images(labels, "--labels", labelled=True)
-    if few is not None and known.labels is not None:
-        check_known(few, sorted(set(known.labels.tolist())))
-    channels = 3 if any(images.is_colour() for images in (known, new, few) if images is not None) else 1
-
-    def read(images: Images) -> np.ndarray:
-        return images.read(size, channels, progress=partial(show, f"Reading {images.name}"))
-
-    data: dict[str, Any] = {"Xs": read(known), "ys": known.labels, "Xt": read(new)}
-    return data if few is None else {**data, "Xt_labeled": read(few), "yt_labeled": few.labels}
-
-
-def weak_augmentation(size: int, mirror: bool) -> Compose | None:
-    """The classifier's `weak` for images of that side; mirrored, too, if a mirrored image is of the same class."""
-    return Compose((Shift(max(1, size // 16)), Mirror())) if mirror else None
-
-
-def probabilities(classifier: AdaMatchClassifier, images: Images, progress: Progress) -> np.ndarray:
-    """Class probabilities (N, K), with a piece of the images in memory at a time.
-
-    Raises:
-        InputError: files, which are read as squares, where the classifier was trained on others.
-    """
-    channels, height, width = classifier.image_shape_
-    if images.array is None and height != width:
-        rule = f"must be an npz or npy file with images of {height}x{width}, as the model was trained on"
-        raise InputError(images.name, rule, "image files, which are read as squares")
-    parts: list[np.ndarray] = []
-    for rows in images.chunks():
-        parts.append(classifier.predict_proba(images.read(height, channels, rows)))
-        progress(sum(map(len, parts)), len(images))
-    return np.concatenate(parts)
-
-
-__all__ = [
-    "CHUNK",
-    "Images",
-    "check_known",
-    "open_images",
-    "open_labelled",
-    "probabilities",
-    "training_data",
-    "weak_augmentation",
-]
+__all__ = ["CHUNK", "ImageInput", "check_known", "open_images", "open_labelled"]

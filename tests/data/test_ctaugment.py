@@ -6,9 +6,9 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from holdfast.data.augment import Identity, TwoViews
+from holdfast.data.ctaugment import BINS, FIRST, LEVELS, NAMES, CTAugment, CTAugmentSettings, HalfCutout
+from holdfast.data.ctaugment_ops import OPERATIONS
 from holdfast.errors import InputError
-from holdfast.systems.adamatch.ctaugment import BINS, FIRST, LEVELS, NAMES, CTAugment, CTAugmentSettings, HalfCutout
-from holdfast.systems.adamatch.ctaugment_ops import OPERATIONS
 
 LEVEL = torch.tensor([0.0, 0.13, 0.37, 0.5, 0.73, 0.999])
 
@@ -152,7 +152,7 @@ def test_every_image_gets_each_operation_equally_often(monkeypatch):
     marks = {
         name: type(op)(lambda x, *levels, i=i: x * 19 + i, op.bins) for i, (name, op) in enumerate(OPERATIONS.items())
     }
-    monkeypatch.setattr("holdfast.systems.adamatch.ctaugment.OPERATIONS", marks)
+    monkeypatch.setattr("holdfast.data.ctaugment.OPERATIONS", marks)
     g, counts = rng(), np.zeros((5, 19, 19))
     for _ in range(1500):
         codes = cta(torch.zeros(5, 1, 1, 1), g).flatten().long().numpy()
@@ -173,7 +173,7 @@ def test_images_keep_their_places():
     cta = CTAugment(depth=3, last=Identity())
     plain = {name: type(op)(lambda x, *levels: x, op.bins) for name, op in OPERATIONS.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("holdfast.systems.adamatch.ctaugment.OPERATIONS", plain)
+        patch.setattr("holdfast.data.ctaugment.OPERATIONS", plain)
         assert torch.equal(cta(x, rng()), x)
 
 
@@ -195,7 +195,7 @@ def test_levels_come_from_usable_bins_only(monkeypatch):
     rotate = NAMES.index("rotate")
     cta.rates[FIRST[rotate]] = torch.tensor([1.0, 0.5, 0.85] + [0.1] * 14)
     marks = {**OPERATIONS, "rotate": type(OPERATIONS["rotate"])(record, (17,))}
-    monkeypatch.setattr("holdfast.systems.adamatch.ctaugment.OPERATIONS", marks)
+    monkeypatch.setattr("holdfast.data.ctaugment.OPERATIONS", marks)
     for i in range(10):
         cta(torch.rand(380, 1, 4, 4, generator=rng(i)), rng(i))
     levels = torch.cat(seen)
