@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.coordcheck import Recorder, coord_check
-from holdfast.systems.mutransfer.method import MuParametrization
+from holdfast.systems.mutransfer.tool.coordcheck import Recorder, coord_check
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.systems.mutransfer.nets import MLP, Transformer
-from holdfast.systems.mutransfer.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.method.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, Spectral, UMuP
 
 WIDTHS = [64, 128, 256]
 X, Y = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 10

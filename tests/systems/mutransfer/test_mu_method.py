@@ -21,12 +21,12 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.nn import functional
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.initialisation import initialise, spread
-from holdfast.systems.mutransfer.method import MuParametrization, load_weights, mu_attention_scale, parametrize
+from holdfast.systems.mutransfer.method.initialisation import initialise, spread
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, load_weights, mu_attention_scale, parametrize
 from holdfast.systems.mutransfer.nets import MLP, Transformer
-from holdfast.systems.mutransfer.optimizers import family_of, set_lr
-from holdfast.systems.mutransfer.readout import MuReadout, MuSharedReadout, convert_readout
-from holdfast.systems.mutransfer.rules import SP, DepthScaled, GlobalRate, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.tool.optimizers import family_of, set_lr
+from holdfast.systems.mutransfer.tool.readout import MuReadout, MuSharedReadout, convert_readout
+from holdfast.systems.mutransfer.method.rules import SP, DepthScaled, GlobalRate, MuP, Parametrization, Spectral, UMuP
 
 BASE = 16
 

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Record, RecordTable
 from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
-from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.cli import app
 from holdfast.systems.mutransfer.experiment import experiment
 from holdfast.systems.mutransfer.nets import Transformer
 from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile, imported, random_batch, read_tokens
-from holdfast.systems.mutransfer.sweep import TransferSweep, transfer_sweep
+from holdfast.systems.mutransfer.tool.sweep import TransferSweep, transfer_sweep
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.method import MuParametrization, built
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
 from holdfast.systems.mutransfer.problems import imported, random_batch
-from holdfast.systems.mutransfer.report import MuReport
-from holdfast.systems.mutransfer.rules import SP, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.tool.report import MuReport
+from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization, Spectral, UMuP
 
 RULES: dict[str, type[Parametrization]] = {"mup": MuP, "umup": UMuP, "spectral": Spectral, "sp": SP}
 

@@ -11,7 +11,7 @@ from holdfast.errors import InputError
 from holdfast.experiment import Experiment
 from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.experiment.claims.scales import Log2
-from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.problems import OwnModel, read_own
 
 NAME = "your model"

@@ -16,10 +16,10 @@ from holdfast.errors import InputError
 from holdfast.experiment.claims.optima import Parabola
 from holdfast.experiment.claims.scales import Log2
 from holdfast.randomness import seeded
-from holdfast.systems.mutransfer.batch import default_loss
-from holdfast.systems.mutransfer.method import MuParametrization, built
+from holdfast.training.batch_loss import default_loss
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
 from holdfast.systems.mutransfer.problems import pair
-from holdfast.systems.mutransfer.rules import SP, MuP, Parametrization
+from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ class TransferSweep:
 
     def figure(self) -> Any:
         """Matplotlib figure: loss over rate, a curve per width, the optimum circled."""
-        from holdfast.systems.mutransfer.figures import sweep_figure
+        from holdfast.systems.mutransfer.tool.figures import sweep_figure
 
         return sweep_figure(self)
 

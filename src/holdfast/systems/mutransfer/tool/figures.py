@@ -11,8 +11,8 @@ from holdfast.report.panels import entitle, finish, panels
 from holdfast.report.svg import LIGHT, Palette
 
 if TYPE_CHECKING:
-    from holdfast.systems.mutransfer.coordcheck import CoordCheck
-    from holdfast.systems.mutransfer.sweep import TransferSweep
+    from holdfast.systems.mutransfer.tool.coordcheck import CoordCheck
+    from holdfast.systems.mutransfer.tool.sweep import TransferSweep
 
 MARKERS = "osD^vP*X<>"
 MOST = 12  # layers in one figure; beyond, those whose size changes most

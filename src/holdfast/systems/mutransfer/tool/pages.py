@@ -11,8 +11,8 @@ from holdfast.errors import InputError
 from holdfast.files import write_text
 from holdfast.report.document import Document, Grid, Section, write_document
 from holdfast.report.svg import THEMED
-from holdfast.systems.mutransfer.coordcheck import CoordCheck
-from holdfast.systems.mutransfer.figures import coordinates
+from holdfast.systems.mutransfer.tool.coordcheck import CoordCheck
+from holdfast.systems.mutransfer.tool.figures import coordinates
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ import typer
 from holdfast import verbs
 from holdfast.errors import HoldfastError
 from holdfast.files import write_json
-from holdfast.systems.mutransfer.sweep import TransferSweep
+from holdfast.systems.mutransfer.tool.sweep import TransferSweep
 
 
 def run_sweep(out: Path, model: Mapping[str, Any], seeds: int, jobs: int | None) -> tuple[TransferSweep, int]:

@@ -28,13 +28,13 @@ from torch import nn
 
 from holdfast.errors import InputError
 from holdfast.files import write_json
-from holdfast.systems.mutransfer import huggingface
-from holdfast.systems.mutransfer.attention import Attention, Keys
-from holdfast.systems.mutransfer.initialisation import init_factor, spreads
-from holdfast.systems.mutransfer.multipliers import has_multiplier, scale_input, scale_keys, scale_output
-from holdfast.systems.mutransfer.report import MuReport, Row
-from holdfast.systems.mutransfer.rules import MuP, Parametrization
-from holdfast.systems.mutransfer.shapes import Role, Shapes, describe, layers_with, plain, shapes_of
+from holdfast.systems.mutransfer.tool import huggingface
+from holdfast.systems.mutransfer.tool.attention import Attention, Keys
+from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
+from holdfast.systems.mutransfer.tool.multipliers import has_multiplier, scale_input, scale_keys, scale_output
+from holdfast.systems.mutransfer.tool.report import MuReport, Row
+from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
+from holdfast.systems.mutransfer.method.dimensions import Role, Shapes, describe, layers_with, plain, shapes_of
 
 MARK = "_holdfast_parametrized"
 FORMAT = "holdfast base shapes 1"

@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.rules import Family
+from holdfast.systems.mutransfer.method.rules import Family
 
 # By the size of a step: proportional to the gradient's, independent of it, or a share of the tensor's own.
 FAMILIES: dict[str, Family] = {

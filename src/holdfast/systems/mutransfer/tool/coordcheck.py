@@ -18,10 +18,10 @@ from torch.utils.hooks import RemovableHandle
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.randomness import seeded
-from holdfast.systems.mutransfer.attention import Attention, Keys
-from holdfast.systems.mutransfer.batch import Batch, LossOf, default_loss, fitting, to_device
-from holdfast.systems.mutransfer.method import MuParametrization, built
-from holdfast.systems.mutransfer.multipliers import ScaleOutput
+from holdfast.systems.mutransfer.tool.attention import Attention, Keys
+from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
+from holdfast.systems.mutransfer.tool.multipliers import ScaleOutput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ class CoordCheck:
 
     def figure(self) -> Any:
         """Matplotlib figure: size of every layer's output over the width, one panel per step."""
-        from holdfast.systems.mutransfer.figures import coordinates
+        from holdfast.systems.mutransfer.tool.figures import coordinates
 
         return coordinates(self).figure
 

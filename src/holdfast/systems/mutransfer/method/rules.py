@@ -23,7 +23,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.shapes import ParameterInfo
+from holdfast.systems.mutransfer.method.dimensions import ParameterInfo
 
 Family = Literal["adam", "sgd", "adafactor"]
 
