@@ -8,6 +8,7 @@ import torch
 
 from holdfast.errors import InputError
 from holdfast.estimator import NotFitted
+from holdfast.layers.sequence import NETWORKS
 from holdfast.systems.nonstationary_meta import (
     KT,
     ALiBi,
@@ -24,7 +25,6 @@ from holdfast.systems.nonstationary_meta import (
     WindowMLP,
     network_log_probs,
 )
-from holdfast.systems.nonstationary_meta.networks import NETWORKS
 from holdfast.systems.nonstationary_meta.predictor import Predictor, Streaming
 from holdfast.systems.nonstationary_meta.symbols import SymbolTypeError
 

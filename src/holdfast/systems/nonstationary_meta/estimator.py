@@ -12,9 +12,9 @@ import torch
 from holdfast.data.batches import Batches
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
+from holdfast.layers.sequence import NETWORKS, Network, Recurrent
 from holdfast.systems.nonstationary_meta.meta import MetaTrainer, SourcePrior
 from holdfast.systems.nonstationary_meta.network_probs import NetworkStream, network_log_probs
-from holdfast.systems.nonstationary_meta.networks import NETWORKS, Network, Recurrent
 from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
 from holdfast.systems.nonstationary_meta.stream import writable
 from holdfast.systems.nonstationary_meta.symbols import check_alphabet, check_symbols

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from holdfast.layers.sequence import Network, SequenceNet
 from holdfast.systems.nonstationary_meta.meta import MetaTrainer, SourcePrior
-from holdfast.systems.nonstationary_meta.networks import Network, SequenceNet
 from holdfast.systems.nonstationary_meta.predictor import LINPredictor, PTWPredictor
 from holdfast.systems.nonstationary_meta.regret import excess_regret, expected_regret
 from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli

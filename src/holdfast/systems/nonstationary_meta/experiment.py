@@ -32,12 +32,7 @@ from holdfast.experiment import (
     Tuning,
 )
 from holdfast.experiment.run import Run
-from holdfast.systems.nonstationary_meta.claims import CLAIMS
-from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences, train_network, with_weights
-from holdfast.systems.nonstationary_meta.figure import draw_imitation
-from holdfast.systems.nonstationary_meta.meta import SourcePrior, cosine_to_zero
-from holdfast.systems.nonstationary_meta.network_probs import network_log_probs
-from holdfast.systems.nonstationary_meta.networks import (
+from holdfast.layers.sequence import (
     ALiBi,
     Chunks,
     Network,
@@ -49,6 +44,11 @@ from holdfast.systems.nonstationary_meta.networks import (
     Transformer,
     WindowMLP,
 )
+from holdfast.systems.nonstationary_meta.claims import CLAIMS
+from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences, train_network, with_weights
+from holdfast.systems.nonstationary_meta.figure import draw_imitation
+from holdfast.systems.nonstationary_meta.meta import SourcePrior, cosine_to_zero
+from holdfast.systems.nonstationary_meta.network_probs import network_log_probs
 from holdfast.systems.nonstationary_meta.predictor import (
     DecayedKTPredictor,
     KTPredictor,

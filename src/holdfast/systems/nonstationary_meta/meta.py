@@ -22,8 +22,8 @@ from torch import Tensor
 
 from holdfast.data.batches import BatchSource
 from holdfast.errors import InputError
+from holdfast.layers.sequence import Network, SequenceNet, detached, start_first
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.nonstationary_meta.networks import Network, SequenceNet, detached, start_first
 from holdfast.systems.nonstationary_meta.partitions import Partition
 from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
 from holdfast.training import Checkpoints, Trained, fit
@@ -121,7 +121,7 @@ class MetaLearner(Learner):
 
     Example:
         >>> import torch
-        >>> from holdfast.systems.nonstationary_meta.networks import Recurrent
+        >>> from holdfast.layers.sequence import Recurrent
         >>> learner = MetaLearner(Recurrent("gru", hidden=8).build())
         >>> loss, parts = learner.loss({"x": torch.randint(0, 2, (4, 8))}, torch.Generator())
         >>> loss.requires_grad, sorted(parts)

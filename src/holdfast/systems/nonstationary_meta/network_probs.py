@@ -11,8 +11,8 @@ from torch import Tensor
 
 from holdfast.errors import InputError
 from holdfast.layers.modes import evaluating
-from holdfast.systems.nonstationary_meta.networks import SequenceNet, start_first
-from holdfast.systems.nonstationary_meta.networks.sequence import State
+from holdfast.layers.sequence import SequenceNet, start_first
+from holdfast.layers.sequence.network import State
 from holdfast.systems.nonstationary_meta.stream import Steps, Stream, writable
 from holdfast.systems.nonstationary_meta.symbols import check_symbols
 from holdfast.validation import check_integer, is_tensor
@@ -47,7 +47,7 @@ def network_log_probs(
 
     Example:
         >>> import numpy as np
-        >>> from holdfast.systems.nonstationary_meta.networks import Recurrent
+        >>> from holdfast.layers.sequence import Recurrent
         >>> p = np.exp(network_log_probs(Recurrent("gru", hidden=8).build(), np.array([[0, 1, 1]])))
         >>> p.shape, bool(np.allclose(p.sum(-1), 1))
         ((1, 3, 2), True)
@@ -111,7 +111,7 @@ class NetworkStream(Stream):
         net: the network. It is not copied; do not train it while the stream is in use.
 
     Example:
-        >>> from holdfast.systems.nonstationary_meta.networks import Recurrent
+        >>> from holdfast.layers.sequence import Recurrent
         >>> stream = NetworkStream(Recurrent("gru", hidden=8).build())
         >>> stream.update(1)
         >>> stream.t, stream.log_prob().shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from itertools import pairwise
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta.networks import (
+from holdfast.layers.sequence import (
     NETWORKS,
     ALiBi,
     Chunks,
@@ -29,7 +28,6 @@ from holdfast.systems.nonstationary_meta.networks import (
     stack_update,
     start_first,
 )
-from holdfast.systems.nonstationary_meta.networks.positions import LinearBias, RelativeScores, sinusoids
 
 SMALL = {
     "lstm": Recurrent("lstm", hidden=6, embedding=3),
@@ -241,55 +239,6 @@ def test_a_sliding_window_is_one_and_chunks_are_not():
     assert depends_on(SlidingWindow(3)) == [7, 8, 9, 10, 11]  # 2 layers reach 2 * (3 - 1) tokens back from token 12
     assert depends_on(Chunks(4)) == [11]  # tokens 12 ... 15 are a chunk: nothing before
     assert depends_on(Everything()) == list(range(12))
-
-
-def explicit_attention(attention, x, context, kind):
-    """Scores, weights and mixtures one query at a time."""
-    length, width = x.shape
-    heads = attention.heads
-    size = width // heads
-    q, k, v = (x @ w.T for w in attention.project.weight.split(width))
-    mixed = torch.zeros(length, width, dtype=x.dtype)
-    for h in range(heads):
-        part = slice(h * size, (h + 1) * size)
-        for i in range(length):
-            keys = [j for j in range(length) if context.allowed(torch.tensor([i]), torch.tensor([j])).item()]
-            scores = []
-            for j in keys:
-                if kind == "relative":
-                    r = attention.scores.distances.weight @ sinusoids(torch.tensor([i - j]), width)[0].double()
-                    content = (q[i, part] + attention.scores.u[h, 0]) @ k[j, part]
-                    score = (content + (q[i, part] + attention.scores.v[h, 0]) @ r[part]) / math.sqrt(size)
-                else:
-                    score = q[i, part] @ k[j, part] / math.sqrt(size)
-                if kind == "alibi":
-                    score = score - 2.0 ** (-8 * (h + 1) / heads) * (i - j)
-                scores.append(score)
-            weights = torch.stack(scores).softmax(0)
-            mixed[i, part] = sum(w * v[j, part] for w, j in zip(weights, keys, strict=True))
-    return mixed @ attention.out.weight.T
-
-
-@pytest.mark.parametrize("context", [Everything(), SlidingWindow(3), Chunks(4)])
-@pytest.mark.parametrize(("kind", "positions"), [("plain", SinCos()), ("alibi", ALiBi()), ("relative", Relative())])
-def test_attention_is_the_explicit_one(context, kind, positions):
-    attention = built(Transformer(8, 1, 2, positions, context)).blocks[0].attention
-    x = torch.randn(7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    at = torch.arange(7)
-    mask = torch.zeros(7, 7, dtype=torch.float64).masked_fill(~context.allowed(at, at), -math.inf)
-    with torch.no_grad():
-        ours = attention(x[None], mask, at[:, None] - at)[0]
-        assert torch.allclose(ours, explicit_attention(attention, x, context, kind), atol=1e-12)
-
-
-def test_position_modules():
-    table = sinusoids(torch.tensor([0, 3]), 5)
-    assert table[0].tolist() == [0, 1, 0, 1, 0]
-    wave = [math.sin(3), math.cos(3), math.sin(3 * 10_000 ** (-2 / 5)), math.cos(3 * 10_000 ** (-2 / 5))]
-    assert torch.allclose(table[1, :4], torch.tensor(wave))
-    assert LinearBias(4).slopes.tolist() == [2**-2, 2**-4, 2**-6, 2**-8]
-    assert RelativeScores(8, 2).u.shape == (2, 1, 4)
-    assert Positions().added(torch.arange(3), 8) is None
 
 
 def test_chunks_restart_absolute_positions():

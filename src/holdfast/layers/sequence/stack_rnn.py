@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from holdfast.systems.nonstationary_meta.networks.sequence import Head, Network, SequenceNet, State
+from holdfast.layers.sequence.network import Head, Network, SequenceNet, State
 from holdfast.validation import check_integer
 
 ACTIONS = 3  # push, no-op, pop

@@ -12,59 +12,15 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
-from holdfast.systems.nonstationary_meta.networks.context import EVERYTHING, Context
-from holdfast.systems.nonstationary_meta.networks.positions import ALIBI, Positions
-from holdfast.systems.nonstationary_meta.networks.sequence import Head, Network, SequenceNet, State
+from holdfast.layers.attention import Attention
+from holdfast.layers.positions import ALIBI, Positions
+from holdfast.layers.sequence.context import EVERYTHING, Context
+from holdfast.layers.sequence.network import Head, Network, SequenceNet, State
+from holdfast.layers.transformer import Block, FeedForward
 from holdfast.validation import check_fraction, check_integer
-
-FEED_FORWARD = 4  # units of the feed-forward layers per unit of width
-
-
-class CausalAttention(nn.Module):
-    """Multi-head self-attention.
-
-    Args:
-        width: E, a multiple of `heads`.
-        heads: H.
-        positions: scores by distance.
-        dropout: of the attention weights, while training.
-    """
-
-    def __init__(self, width: int, heads: int, positions: Positions, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.project = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.scores = positions.build(width, heads)
-
-    def forward(self, x: Tensor, mask: Tensor, distance: Tensor) -> Tensor:
-        """`(B, T, E)` for x `(B, T, E)`; mask `(T, T)` is 0 where attention is allowed, else -inf."""
-        q, k, v = self.project(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q, by_distance = self.scores(q, distance)
-        if by_distance is not None:
-            mask = mask + by_distance
-        mixed = F.scaled_dot_product_attention(q, k, v, mask.to(q.dtype), self.dropout if self.training else 0.0)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-
-class Block(nn.Module):
-    """Attention and feed-forward layers, each added to its input and normalised after that."""
-
-    def __init__(self, width: int, heads: int, positions: Positions, dropout: float) -> None:
-        super().__init__()
-        self.attention = CausalAttention(width, heads, positions, dropout)
-        self.widen, self.narrow = nn.Linear(width, FEED_FORWARD * width), nn.Linear(FEED_FORWARD * width, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor, distance: Tensor) -> Tensor:
-        """`(B, T, E)` to the same shape."""
-        x = self.norms[0](x + self.dropout(self.attention(x, mask, distance)))
-        return self.norms[1](x + self.dropout(self.narrow(self.widen(x).relu())))
 
 
 @dataclass(frozen=True)
@@ -99,6 +55,14 @@ class Transformer(Network):
         return dataclasses.replace(self, width=width, layers=layers)
 
 
+def block(settings: Transformer) -> Block:
+    """A post-LN block with fresh weights."""
+    width, dropout = settings.width, settings.dropout
+    scores = settings.positions.build(width, settings.heads)
+    attention = Attention(width, settings.heads, dropout=dropout, scores=scores)
+    return Block(width, attention, FeedForward(width), norm_first=False, dropout=dropout)
+
+
 class TransformerNet(SequenceNet):
     """The network of `Transformer`.
 
@@ -113,9 +77,7 @@ class TransformerNet(SequenceNet):
         self.embed = nn.Embedding(alphabet + 1, settings.width)
         nn.init.trunc_normal_(self.embed.weight, std=0.02, a=-0.04, b=0.04)
         self.dropout = nn.Dropout(settings.dropout)
-        self.blocks = nn.ModuleList(
-            Block(settings.width, settings.heads, settings.positions, settings.dropout) for _ in range(settings.layers)
-        )
+        self.blocks = nn.ModuleList(block(settings) for _ in range(settings.layers))
         self.head = Head(settings.width, alphabet)
 
     def forward(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
@@ -134,11 +96,9 @@ class TransformerNet(SequenceNet):
         x = self.embed(tokens) * math.sqrt(settings.width)
         added = settings.positions.added(settings.context.local(at), settings.width)
         x = self.dropout(x if added is None else x + added.to(x.dtype))
-        mask = torch.zeros(len(at), len(at), dtype=x.dtype, device=x.device)
-        mask = mask.masked_fill(~settings.context.allowed(at, at), -math.inf)
-        distance = at[:, None] - at
-        for block in self.blocks:
-            x = block(x, mask, distance)
+        allowed = settings.context.allowed(at, at)
+        for layer in self.blocks:
+            x = layer(x, mask=allowed)
         return x
 
     def _state(self, tokens: Tensor, first: Tensor) -> State:

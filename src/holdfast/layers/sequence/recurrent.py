@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from holdfast.systems.nonstationary_meta.networks.sequence import Head, Network, SequenceNet, State
+from holdfast.layers.sequence.network import Head, Network, SequenceNet, State
 from holdfast.validation import check_choice, check_integer
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

@@ -1,0 +1,13 @@
+"""The networks that can be meta-trained, under the names that this system has for them."""
+
+from holdfast.layers.positions import ALiBi as ALiBi
+from holdfast.layers.positions import Relative as Relative
+from holdfast.layers.positions import SinCos as SinCos
+from holdfast.layers.sequence import NETWORKS as NETWORKS
+from holdfast.layers.sequence import Chunks as Chunks
+from holdfast.layers.sequence import Everything as Everything
+from holdfast.layers.sequence import Recurrent as Recurrent
+from holdfast.layers.sequence import SlidingWindow as SlidingWindow
+from holdfast.layers.sequence import StackRNN as StackRNN
+from holdfast.layers.sequence import Transformer as Transformer
+from holdfast.layers.sequence import WindowMLP as WindowMLP
