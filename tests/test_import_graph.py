@@ -23,6 +23,7 @@ MODULES = {
 FLOORS = {
     "ground": (
         "errors", "printable", "validation", "fields", "canonical", "files", "randomness", "devices", "unpacking",
+        "own_model",
     ),
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from holdfast.systems.mutransfer.method.rules import SP
 from holdfast.systems.mutransfer.tool.coordcheck import coord_check
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
-from holdfast.systems.mutransfer.method.rules import SP
 
 transformers = pytest.importorskip("transformers")
 

@@ -22,11 +22,16 @@ from torch.nn import functional
 
 from holdfast.errors import InputError
 from holdfast.systems.mutransfer.method.initialisation import initialise, spread
-from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, load_weights, mu_attention_scale, parametrize
-from holdfast.systems.mutransfer.nets import MLP, Transformer
-from holdfast.systems.mutransfer.tool.optimizers import family_of, set_lr
-from holdfast.systems.mutransfer.tool.readout import MuReadout, MuSharedReadout, convert_readout
 from holdfast.systems.mutransfer.method.rules import SP, DepthScaled, GlobalRate, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.net import MLP, Transformer
+from holdfast.systems.mutransfer.tool.optimizers import family_of, set_lr
+from holdfast.systems.mutransfer.tool.parametrization import (
+    MuParametrization,
+    load_weights,
+    mu_attention_scale,
+    parametrize,
+)
+from holdfast.systems.mutransfer.tool.readout import MuReadout, MuSharedReadout, convert_readout
 
 BASE = 16
 
@@ -89,7 +94,7 @@ def test_a_bare_readout_is_asked_about_and_needs_no_multiplier() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- rules
-RULES = [MuP(), MuP("mup"), Spectral(), SP(), GlobalRate(), DepthScaled(2, 2, ("blocks.*",))]
+RULES = [MuP(), MuP("mup"), Spectral(), SP(), GlobalRate(), DepthScaled(2, 2, ("body.blocks.*",))]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
@@ -190,15 +195,15 @@ def test_closed_forms_of_rates() -> None:
 
 
 def test_depth_scales_branches_and_their_rates() -> None:
-    rule = DepthScaled(8, 2, ("blocks.*.o", "blocks.*.down"))
+    rule = DepthScaled(8, 2, ("body.blocks.*.attention.o", "body.blocks.*.feed_forward.down"))
     model = Transformer(BASE, 11, 6)
     report = MuParametrization.from_builder(lambda w: Transformer(w, 11, 6), BASE, rule=rule).apply(model)
     rates = {row.info.name: row.scaling.adam for row in report.rows}
-    assert rates["blocks.0.o.weight"] == rates["blocks.1.down.weight"] == 0.5
-    assert rates["blocks.0.q.weight"] == 1.0
+    assert rates["body.blocks.0.attention.o.weight"] == rates["body.blocks.1.feed_forward.down.weight"] == 0.5
+    assert rates["body.blocks.0.attention.q.weight"] == 1.0
     x = torch.randn(2, BASE)
-    layer: Any = model.blocks[0]
-    torch.testing.assert_close(layer.o(x), 0.5 * functional.linear(x, layer.o.weight))
+    o: Any = model.body.blocks[0].attention.o  # type: ignore[union-attr]
+    torch.testing.assert_close(o(x), 0.5 * functional.linear(x, o.weight))
 
 
 # --------------------------------------------------------------------------------------------------- initialisation
@@ -389,7 +394,7 @@ def test_encoder_layers_keep_the_scaling_in_evaluation() -> None:
 
 def test_plain_attention_is_scaled_through_its_keys() -> None:
     model = Transformer(64, 11, 6)
-    k: Any = model.blocks[0].k  # type: ignore[union-attr]
+    k: Any = model.body.blocks[0].attention.k  # type: ignore[union-attr]
     x = torch.randn(1, 3, 64)
     before = k(x)
     parametrize(model, BASE, build=lambda w: Transformer(w, 11, 6), rescale=False)

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Record, RecordTable
 from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
-from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.cli import app
 from holdfast.systems.mutransfer.experiment import experiment
-from holdfast.systems.mutransfer.nets import Transformer
-from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile, imported, random_batch, read_tokens
+from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.net import Transformer
+from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile
 from holdfast.systems.mutransfer.tool.sweep import TransferSweep, transfer_sweep
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
@@ -141,38 +141,13 @@ def test_token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem.fingerprint()
     assert isinstance(problem.build(32), Transformer)
     with pytest.raises(InputError, match="ids below 10"):
-        read_tokens(path, 10)
-    path.write_bytes(b"abc")
-    with pytest.raises(InputError, match="16-bit"):
-        read_tokens(path, 100)
+        TokenFile(vocabulary=10, length=4).data()
 
 
 def test_full_scale_is_declared_for_wide_models() -> None:
     full = experiment.scales["full"]
     assert experiment.swept(full, "wikitext, transformer")["width"][-1] == 8192
     assert full.status == "not yet run"
-
-
-def test_random_batches_fit_the_first_layer() -> None:
-    for model, shape in (
-        (nn.Sequential(nn.Linear(5, 9), nn.Linear(9, 3)), (16, 5)),
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(2)), (16, 3, 16, 16)),
-        (Transformer(16, 11, 40), (16, 32)),
-    ):
-        x, y = random_batch(model, 16)
-        assert x.shape == shape
-        assert len(y) == 16
-    with pytest.raises(InputError, match="no random data"):
-        random_batch(nn.Sequential(nn.LSTM(4, 4)), 16)
-    with pytest.raises(InputError, match="batch: is needed: random data does not fit this model"):
-        random_batch(Transformer(16, 11, 8), 16)  # 8 positions
-
-
-def test_references(models: str) -> None:
-    assert callable(imported(f"{models}:build"))
-    for wrong in ("nowhere", "no_such_module:f", f"{models}:absent", f"{models}:MISSING.build", "json:__name__"):
-        with pytest.raises(InputError, match="builder"):
-            imported(wrong)
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps

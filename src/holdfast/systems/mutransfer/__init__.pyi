@@ -1,12 +1,12 @@
 from .method.dimensions import ParameterInfo as ParameterInfo
 from .method.initialisation import init_ratio as init_ratio
 from .method.initialisation import initialise as initialise
+from .method.rules import SP as SP
 from .method.rules import DepthScaled as DepthScaled
 from .method.rules import GlobalRate as GlobalRate
 from .method.rules import MuP as MuP
 from .method.rules import NoReadoutMultiplier as NoReadoutMultiplier
 from .method.rules import Parametrization as Parametrization
-from .method.rules import SP as SP
 from .method.rules import Scaling as Scaling
 from .method.rules import Spectral as Spectral
 from .method.rules import UMuP as UMuP

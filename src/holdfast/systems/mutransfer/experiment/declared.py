@@ -28,15 +28,15 @@ from holdfast.experiment.claims.comparisons import Near
 from holdfast.experiment.claims.scales import Log2
 from holdfast.experiment.run import Run
 from holdfast.randomness import seeded
-from holdfast.training.batch_loss import default_loss
 from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.experiment.on_own_model import on_own_model
+from holdfast.systems.mutransfer.method.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, UMuP
+from holdfast.systems.mutransfer.problems import DigitsCoordinates, DigitsMLP, Task, TextTransformer, TokenFile
 from holdfast.systems.mutransfer.tool.coordcheck import coord_check
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
-from holdfast.systems.mutransfer.experiment.on_own_model import on_own_model
-from holdfast.systems.mutransfer.problems import DigitsCoordinates, DigitsMLP, Task, TextTransformer, TokenFile
 from holdfast.systems.mutransfer.tool.report import MuReport
-from holdfast.systems.mutransfer.method.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, UMuP
 from holdfast.training import Diverged, fit
+from holdfast.training.batch_loss import default_loss
 from holdfast.training.learner import Learner
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)

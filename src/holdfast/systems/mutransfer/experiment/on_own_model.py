@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from holdfast.errors import InputError
 from holdfast.experiment import Experiment
 from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
 from holdfast.experiment.claims.scales import Log2
+from holdfast.own_model import own_function
 from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
-from holdfast.systems.mutransfer.problems import OwnModel, read_own
+from holdfast.systems.mutransfer.problems import OwnModel
 
 NAME = "your model"
 WIDTHS = (64, 128, 256)
@@ -60,4 +62,34 @@ def on_own_model(declared: Experiment, paths: Sequence[Path]) -> Experiment:
     )
 
 
-__all__ = ["OwnModel", "on_own_model"]
+def read_own(path: Path) -> tuple[OwnModel, dict[str, int]]:
+    """The model and data that a JSON file names, and the budget it sets.
+
+    `{"builder": "module:function", "batch": "module:function", "folder": ".", "widths": [...], "rates": [...],
+    "steps": 100, "batch_size": 32}`, all but the builder optional.
+
+    Raises:
+        InputError: it is no such file, or the functions cannot be imported.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        made = OwnModel(
+            tuple(sorted(int(width) for width in content.get("widths", ()))),
+            tuple(sorted(float(rate) for rate in content.get("rates", ()))),
+            None,
+            str(content["builder"]),
+            str(content.get("batch", "")),
+            str((path.parent / content.get("folder", ".")).resolve()),
+        )
+        budget = {"steps": int(content.get("steps", 60)), "batch": int(content.get("batch_size", 32))}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        rule = 'must be a JSON file like {"builder": "module:function", "batch": "module:function"}'
+        raise InputError(str(path), rule, f"{type(e).__name__}: {e}") from e
+    for name, value in (*budget.items(), *(("widths", w) for w in made.widths), *(("rates", r) for r in made.rates)):
+        if not value > 0:
+            raise InputError(f"{path}: {name}", "must be positive", value)
+    own_function(made.builder, made.folder)
+    return made, budget
+
+
+__all__ = ["on_own_model", "read_own"]

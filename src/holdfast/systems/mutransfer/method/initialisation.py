@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo, plain
+from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 
 SAMPLE = 1 << 16  # elements of a tensor that its std is measured on: 0.3 %
 LAWS = (0.0, 0.5, 1.0)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from holdfast.data.own_batches import inputs_and_targets, random_batch
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
-from holdfast.systems.mutransfer.problems import imported, random_batch
-from holdfast.systems.mutransfer.tool.report import MuReport
+from holdfast.own_model import built, called, own_function, without_arguments
 from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
+from holdfast.systems.mutransfer.tool.report import MuReport
 
 RULES: dict[str, type[Parametrization]] = {"mup": MuP, "umup": UMuP, "spectral": Spectral, "sp": SP}
 
@@ -37,44 +37,40 @@ def check_arguments(builder: str, widths: str, batch: str | None, rule: str) -> 
         InputError: an unknown function or rule, no widths, or no random data for this model.
     """
     sizes, build = widths_of(widths), builder_named(builder)
-    data = batch_named(batch)() if batch else random_batch(built(build, sizes[0]), 64)
+    data = called(batch_named(batch), argument="batch") if batch else random_batch(built(build, sizes[0]), 64)
     return {"build": build, "widths": sizes, "batch": data, "mu": parametrization(build, sizes[0], None, rule)}
 
 
 def model_content(builder: str, batch: str | None, widths: str, rates: str, **budget: int) -> dict[str, Any]:
-    """The content of a file for `holdfast run mutransfer --on`, once all that it names is known to be there.
+    """The content of a file for `holdfast run mutransfer --on`, once all that it names has been tried.
 
     Raises:
-        InputError: an unknown function, widths or rates that are none.
+        InputError: an unknown function, or one that fails or gives something else; widths or rates that are none.
     """
-    builder_named(builder)
+    sizes, build = widths_of(widths), builder_named(builder)
     if batch:
-        batch_named(batch)
+        inputs_and_targets(called(batch_named(batch), argument="batch"), "batch")
+    built(build, sizes[0])  # a mistake shows now, not in every run
     model = {"builder": builder, "batch": batch or "", "folder": str(Path.cwd())}
-    return {**model, "widths": widths_of(widths), "rates": rates_of(rates), **budget}
+    return {**model, "widths": sizes, "rates": rates_of(rates), **budget}
 
 
 def builder_named(reference: str) -> Callable[..., Any]:
-    """The function `module:function`, looked for in the working folder, too.
+    """The function `module:function` or `file.py:function`, looked for in the working folder, too.
 
     Raises:
         InputError: there is none.
     """
-    return imported(reference, str(Path.cwd()))
+    return own_function(reference, Path.cwd())
 
 
 def batch_named(reference: str) -> Callable[[], Any]:
-    """The function `module:function` that gives a batch.
+    """The function `module:function` or `file.py:function` that gives a batch.
 
     Raises:
         InputError: there is none, or it wants arguments.
     """
-    found = imported(reference, str(Path.cwd()), "batch")
-    try:
-        inspect.signature(found).bind()
-    except TypeError as e:
-        raise InputError("batch", f"must be a function without arguments ({e})", reference) from e
-    return found
+    return without_arguments(own_function(reference, Path.cwd(), "batch"), reference, "batch")
 
 
 def parametrization(build: Callable[..., Any], base: int, delta: int | None, rule: str) -> MuParametrization:

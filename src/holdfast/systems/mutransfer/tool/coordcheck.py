@@ -17,11 +17,12 @@ from torch.utils.hooks import RemovableHandle
 
 from holdfast.devices import check_device
 from holdfast.errors import InputError
+from holdfast.own_model import built
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.tool.attention import Attention, Keys
-from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device
-from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
 from holdfast.systems.mutransfer.tool.multipliers import ScaleOutput
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
+from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device
 
 if TYPE_CHECKING:
     import pandas as pd

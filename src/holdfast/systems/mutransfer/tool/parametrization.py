@@ -28,13 +28,14 @@ from torch import nn
 
 from holdfast.errors import InputError
 from holdfast.files import write_json
+from holdfast.own_model import built
+from holdfast.systems.mutransfer.method.dimensions import Role, Shapes, describe, layers_with, plain, shapes_of
+from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
+from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.tool import huggingface
 from holdfast.systems.mutransfer.tool.attention import Attention, Keys
-from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
 from holdfast.systems.mutransfer.tool.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.tool.report import MuReport, Row
-from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
-from holdfast.systems.mutransfer.method.dimensions import Role, Shapes, describe, layers_with, plain, shapes_of
 
 MARK = "_holdfast_parametrized"
 FORMAT = "holdfast base shapes 1"
@@ -296,14 +297,6 @@ def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     if extra := sorted(set(state) - set(here)):
         raise InputError("state", "must hold tensors of the model only", extra[0])
     model.load_state_dict(dict(state))
-
-
-def built(build: Callable[[int], nn.Module], width: int) -> nn.Module:
-    """The model at a width; InputError if it is none."""
-    model = build(width)
-    if not isinstance(model, nn.Module):
-        raise InputError("build", "must return a torch.nn.Module", type(model).__name__)
-    return model
 
 
 def mu_attention_scale(d_head: int, base_d_head: int) -> float:

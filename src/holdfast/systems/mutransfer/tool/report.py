@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.tool.optimizers import Guard, family_of
-from holdfast.systems.mutransfer.method.rules import Parametrization, Scaling
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo, plain
+from holdfast.systems.mutransfer.method.rules import Parametrization, Scaling
+from holdfast.systems.mutransfer.tool.optimizers import Guard, family_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from holdfast.data.own_batches import inputs_and_targets
 from holdfast.errors import InputError
 from holdfast.experiment.claims.optima import Parabola
 from holdfast.experiment.claims.scales import Log2
+from holdfast.own_model import built
 from holdfast.randomness import seeded
-from holdfast.training.batch_loss import default_loss
-from holdfast.systems.mutransfer.tool.parametrization import MuParametrization, built
-from holdfast.systems.mutransfer.problems import pair
 from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
+from holdfast.training.batch_loss import default_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +148,7 @@ def transfer_sweep(
         raise InputError("data or train", "must be given, one of the two")
     if jobs < 1:
         raise InputError("jobs", "must be at least 1", jobs)
-    train = train or _loop(*pair(data, "data"), steps, batch)
+    train = train or _loop(*inputs_and_targets(data, "data"), steps, batch)
     rules = rules or {"SP": SP(), "muP": MuP()}
     cells = list(itertools.product(rules, widths, lrs, range(seeds)))
     setups = {
