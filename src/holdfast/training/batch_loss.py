@@ -61,4 +61,13 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         raise InputError("batch", "must be (x, y) tensors or a dict of arguments", type(batch).__name__) from e
 
 
-__all__ = ["Batch", "LossOf", "default_loss", "fitting", "to_device"]
+def mean_loss(model: nn.Module, x: Tensor, y: Tensor, piece: int = 512) -> float:
+    """Mean loss over rows (inputs, targets) in the model's mode, `piece` of them at a time, without gradients."""
+    with torch.no_grad():
+        losses = [
+            default_loss(model, (x_, y_)) * len(x_) for x_, y_ in zip(x.split(piece), y.split(piece), strict=True)
+        ]
+    return float(torch.stack(losses).sum()) / len(x)
+
+
+__all__ = ["Batch", "LossOf", "default_loss", "fitting", "mean_loss", "to_device"]

@@ -7,13 +7,13 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.characters import next_token_windows, shipped_text
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.own_batches import inputs_and_targets, random_batch
@@ -85,16 +85,16 @@ class TextTransformer(Task):
     source: ClassVar[Literal["package"]] = "package"
 
     def build(self, width: int) -> nn.Module:
-        return Transformer(width, vocabulary=len(_text()[1]), length=self.length)
+        return Transformer(width, vocabulary=len(shipped_text()[1]), length=self.length)
 
     def data(self) -> tuple[Tensor, Tensor]:
-        return _windows(_text()[0], self.length)
+        return next_token_windows(shipped_text()[0], self.length)
 
     def fingerprint(self) -> str:
-        return hashlib.sha256(_text()[0].numpy().tobytes()).hexdigest()[:16]
+        return hashlib.sha256(shipped_text()[0].numpy().tobytes()).hexdigest()[:16]
 
     def describe(self) -> str:
-        return f"descriptions of scikit-learn's data sets, {len(_text()[0]):,} characters, a 2-layer transformer"
+        return f"descriptions of scikit-learn's data sets, {len(shipped_text()[0]):,} characters, a 2-layer transformer"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class TokenFile(FileProblem, Task):
         return Transformer(width, self.vocabulary, self.length, self.layers, self.heads)
 
     def data(self) -> tuple[Tensor, Tensor]:
-        return _windows(read_tokens(self.found()[0], self.vocabulary), self.length)
+        return next_token_windows(read_tokens(self.found()[0], self.vocabulary), self.length)
 
     def describe(self) -> str:
         return f"WikiText-103 as token ids, {self.layers}-layer transformer, sequences of {self.length}"
@@ -165,21 +165,6 @@ def _digits() -> tuple[Tensor, Tensor]:
 
     images, labels = load_digits(return_X_y=True)
     return torch.from_numpy(images / 8 - 1).float(), torch.from_numpy(labels)
-
-
-@functools.cache
-def _text() -> tuple[Tensor, str]:
-    """Characters as numbers, and the alphabet: of all descriptions of scikit-learn's data sets, in order of name."""
-    files = [f for f in resources.files("sklearn.datasets.descr").iterdir() if f.name.endswith(".rst")]
-    text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name))
-    alphabet = "".join(sorted(set(text)))
-    number = {character: i for i, character in enumerate(alphabet)}
-    return torch.tensor([number[character] for character in text]), alphabet
-
-
-def _windows(ids: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Every stretch of `length` tokens, and the same one token later: views, no copies."""
-    return ids[:-1].unfold(0, length, 1), ids[1:].unfold(0, length, 1)
 
 
 __all__ = ["DigitsCoordinates", "DigitsMLP", "OwnModel", "Task", "TextTransformer", "TokenFile"]

@@ -6,32 +6,18 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdfast.errors import InputError
-from holdfast.experiment.claims import Measured, Region
-from holdfast.experiment.claims.claim import amount, known, over_cells, sign
+from holdfast.experiment.claims import Region
+from holdfast.experiment.claims.claim import amount, over_cells, sign
 from holdfast.experiment.claims.scales import LOG2
+from holdfast.experiment.claims.sweeps import BetweenSweeps
 
 if TYPE_CHECKING:
     from holdfast.experiment import Experiment, RecordTable
 
 
 @dataclass(frozen=True)
-class _Transfer(Measured):
+class _Transfer(BetweenSweeps):
     """What the claims here share: a sweep of `of` at `start` and `end` of `along`; lower values are better."""
-
-    arm: str
-    _: KW_ONLY
-    of: str
-    along: str
-    start: Any
-    end: Any
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm,)
-
-    def reads(self) -> dict[str, tuple[Any, ...]]:
-        return {**super().reads(), self.along: (self.start, self.end)}
 
     def losses(self, table: RecordTable, problem: str, point: Mapping[str, Any], arm: str, at: Any) -> dict[int, Any]:
         """Replicate -> log2 of the values over the grid of `of`, (K, ...), at one value of `along`."""
@@ -45,14 +31,6 @@ class _Transfer(Measured):
 
     def unit(self, experiment: Experiment) -> str:
         return "log2 ratio"
-
-    def check(self, experiment: Experiment) -> None:
-        super().check(experiment)
-        known("of", self.of, experiment.points)
-        known("along", self.along, experiment.points)
-        for name, value in (("start", self.start), ("end", self.end)):
-            if value not in experiment.points[self.along]:
-                raise InputError(name, f"must be one of {list(experiment.points[self.along])}", value)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from holdfast.experiment.claims import Differs, Parabola, Region, ShiftOfArgmin
 from holdfast.experiment.claims.comparisons import Near
 from holdfast.experiment.claims.scales import Log2
 from holdfast.experiment.run import Run
+from holdfast.layers.modes import evaluating
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.experiment.on_own_model import on_own_model
@@ -36,7 +37,7 @@ from holdfast.systems.mutransfer.tool.coordcheck import coord_check
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.systems.mutransfer.tool.report import MuReport
 from holdfast.training import Diverged, fit
-from holdfast.training.batch_loss import default_loss
+from holdfast.training.batch_loss import default_loss, mean_loss
 from holdfast.training.learner import Learner
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -95,7 +96,7 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
         model = problem.build(int(run.point["width"]))
         report = mu.apply(model)
     model = model.to(run.device)
-    at_first = _mean_loss(model, x, y)
+    at_first = _loss_on((x, y), model)
     try:
         trained = fit(
             Trainee(model, report, run.point["rate"] * 2**arm.octaves),
@@ -106,7 +107,7 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
             log_every=max(1, scale.steps // 20),
             on_step=run.step,
         )
-        loss = _mean_loss(cast(Trainee, trained.learner).model, x, y)
+        loss = _loss_on((x, y), cast(Trainee, trained.learner).model)
         steps, values = trained.history["loss"]
         yield Curve("loss of the batch", steps, values)
     except Diverged:
@@ -115,19 +116,13 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
     yield Scalar("training loss", min(loss if math.isfinite(loss) else math.inf, 10 * at_first))
 
 
-def _mean_loss(model: nn.Module, x: Tensor, y: Tensor, targets: int = 8192, piece: int = 256) -> float:
+def _loss_on(data: tuple[Tensor, Tensor], model: nn.Module, targets: int = 8192) -> float:
     """Mean loss over the training data, or evenly spaced rows of it with about so many targets."""
-    rows = max(1, targets // y[0].numel())
+    x, y = data
+    every = max(1, round(len(x) / max(1, targets // y[0].numel())))
     device = next(model.parameters()).device
-    chosen = torch.arange(0, len(x), max(1, round(len(x) / rows)))
-    model.eval()
-    with torch.no_grad():
-        losses = [
-            default_loss(model, (x[rows_].to(device), y[rows_].to(device))) * len(rows_)
-            for rows_ in chosen.split(piece)
-        ]
-    model.train()
-    return float(torch.stack(losses).sum()) / len(chosen)
+    with evaluating(model):
+        return mean_loss(model, x[::every].to(device), y[::every].to(device), piece=256)
 
 
 def _coordinates(run: Run, arm: Recipe, scale: Sweep, problem: DigitsCoordinates) -> Iterator[Measurement]:

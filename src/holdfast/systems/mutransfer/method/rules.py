@@ -99,8 +99,18 @@ class GlobalRate(Parametrization):
         return Scaling(init=None, adam=1 / info.m_model, sgd=1 / info.m_model)
 
 
+class Maximal(Parametrization):
+    """What muP and its other forms agree in: tied readouts at 1/m, and logits that fall as 1/d (definition 4.1)."""
+
+    def readout(self, info: ParameterInfo, m: float) -> float:
+        return 1 / m
+
+    def attention(self, m: float) -> float:
+        return m**-0.5
+
+
 @dataclass(frozen=True)
-class MuP(Parametrization):
+class MuP(Maximal):
     """The maximal update parametrization: every activation and its update keep their size (table 8).
 
     Args:
@@ -129,12 +139,6 @@ class MuP(Parametrization):
             case _:
                 return Scaling(init=None)
 
-    def readout(self, info: ParameterInfo, m: float) -> float:
-        return 1 / m
-
-    def attention(self, m: float) -> float:
-        return m**-0.5
-
 
 @dataclass(frozen=True)
 class NoReadoutMultiplier(MuP):
@@ -148,7 +152,7 @@ class NoReadoutMultiplier(MuP):
 
 
 @dataclass(frozen=True)
-class Spectral(Parametrization):
+class Spectral(Maximal):
     """The spectral condition: ||W|| and ||dW|| scale as sqrt(fan_out / fan_in)   (arXiv 2310.17813).
 
     The same training as muP without any forward multiplier: the readout starts with a std of 1/fan_in and learns at
@@ -167,15 +171,9 @@ class Spectral(Parametrization):
             case _:
                 return Scaling(init=None)
 
-    def readout(self, info: ParameterInfo, m: float) -> float:
-        return 1 / m
-
-    def attention(self, m: float) -> float:
-        return m**-0.5
-
 
 @dataclass(frozen=True)
-class UMuP(Parametrization):
+class UMuP(Maximal):
     """Unit-scaled muP: every weight starts with unit variance, all scaling is in multipliers (arXiv 2407.17465).
 
     Multiplier 1/sqrt(fan_in) for weights, 1/fan_in for readouts, 1 for embeddings; Adam's rate falls as
@@ -200,9 +198,6 @@ class UMuP(Parametrization):
 
     def readout(self, info: ParameterInfo, m: float) -> float:
         return 1 / info.fan_out
-
-    def attention(self, m: float) -> float:
-        return m**-0.5
 
 
 @dataclass(frozen=True)

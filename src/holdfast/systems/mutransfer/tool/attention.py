@@ -75,4 +75,10 @@ class Attention:
         return None
 
 
-__all__ = ["Attention", "Keys"]
+def found_in(model: nn.Module, attention: Attention | None) -> tuple[list[Keys], list[str]]:
+    """What makes keys in a model, and the names of what seems to but whose heads' width cannot be told."""
+    found = [] if attention is None else list(attention.find(model))
+    return [k for k in found if isinstance(k, Keys)], [k for k in found if isinstance(k, str)]
+
+
+__all__ = ["Attention", "Keys", "found_in"]

@@ -19,7 +19,7 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.own_model import built
 from holdfast.randomness import seeded
-from holdfast.systems.mutransfer.tool.attention import Attention, Keys
+from holdfast.systems.mutransfer.tool.attention import Attention, Keys, found_in
 from holdfast.systems.mutransfer.tool.multipliers import ScaleOutput
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device
@@ -197,8 +197,7 @@ class Recorder:
         self._handles: list[RemovableHandle] = []
         self._found: dict[str, Tensor] = {}
         self.leaves = {name for name, module in model.named_modules() if not any(True for _ in module.children())}
-        keys = [] if attention is None else list(attention.find(model))
-        self._keys = [k for k in keys if isinstance(k, Keys)]
+        self._keys, _ = found_in(model, attention)
 
     def __enter__(self) -> Recorder:
         for name, module in self._model.named_modules():

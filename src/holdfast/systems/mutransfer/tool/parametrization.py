@@ -33,7 +33,7 @@ from holdfast.systems.mutransfer.method.dimensions import Role, Shapes, describe
 from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
 from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.tool import huggingface
-from holdfast.systems.mutransfer.tool.attention import Attention, Keys
+from holdfast.systems.mutransfer.tool.attention import Attention, found_in
 from holdfast.systems.mutransfer.tool.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.tool.report import MuReport, Row
 
@@ -93,7 +93,7 @@ class MuParametrization:
             _shapes(base),
             _shapes(delta),
             spreads(base) if isinstance(base, nn.Module) else {},
-            _head_widths(base, attention) if isinstance(base, nn.Module) else {},
+            {k.name: k.head_width for k in found_in(base, attention)[0]} if isinstance(base, nn.Module) else {},
         )
 
     @classmethod
@@ -139,7 +139,7 @@ class MuParametrization:
             scaling = self.rule.scaling(info)
             factor = init_factor(info, self.rule, parameters[name], self.reference.spreads.get(name, 0.0))
             rows.append(Row(info, factor, scaling))
-        return MuReport(tuple(rows), self.rule, tuple(self._unknown_heads(model)))
+        return MuReport(tuple(rows), self.rule, tuple(found_in(model, self.attention)[1]))
 
     def apply(self, model: nn.Module, rescale: bool = True) -> MuReport:
         """Scale the initialisation in place, once, and put the multipliers on the modules.
@@ -159,7 +159,7 @@ class MuParametrization:
                 raise InputError("model", rule, f"{name or type(model).__name__}, which has been")
         modules = dict(model.named_modules())
         self._place_multipliers(report, modules)
-        for keys in self._keys(model):
+        for keys in found_in(model, self.attention)[0]:
             base = self.reference.heads.get(keys.name)
             if base:
                 scale_keys(modules[keys.name], self.rule.attention(keys.head_width / base), keys.part)
@@ -187,14 +187,6 @@ class MuParametrization:
             if info.role != "output":  # tied to a table of embeddings
                 factor = self.rule.readout(info, info.width_mult)
                 scale_input(by_plain_name[name], factor * huggingface.own_readout_scale(modules[""], info.width_mult))
-
-    def _keys(self, model: nn.Module) -> list[Keys]:
-        found = [] if self.attention is None else list(self.attention.find(model))
-        return [keys for keys in found if isinstance(keys, Keys)]
-
-    def _unknown_heads(self, model: nn.Module) -> list[str]:
-        found = [] if self.attention is None else list(self.attention.find(model))
-        return [keys for keys in found if isinstance(keys, str)]
 
     def param_groups(self, model: nn.Module, lr: float, **options: Any) -> list[dict[str, Any]]:
         """Groups for any torch optimiser: see `MuReport.param_groups`."""
@@ -316,11 +308,6 @@ def _shapes(of: nn.Module | Shapes) -> dict[str, tuple[int, ...]]:
     if isinstance(of, nn.Module):
         return shapes_of(of)
     return {name: tuple(sizes) for name, sizes in of.items()}
-
-
-def _head_widths(model: nn.Module, attention: Attention | None) -> dict[str, int]:
-    found = [] if attention is None else list(attention.find(model))
-    return {keys.name: keys.head_width for keys in found if isinstance(keys, Keys)}
 
 
 __all__ = ["MuParametrization", "load_weights", "mu_attention_scale", "parametrize"]

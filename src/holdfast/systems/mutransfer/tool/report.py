@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -161,9 +160,4 @@ class MuReport:
         return optimizer
 
 
-def lr_factors(report: MuReport, optimizer: str = "adam") -> Mapping[str, float]:
-    """Name -> factor on the learning rate."""
-    return {row.info.name: row.scaling.rate(family_of(optimizer), row.info) for row in report.rows}
-
-
-__all__ = ["MuReport", "Row", "lr_factors"]
+__all__ = ["MuReport", "Row"]
