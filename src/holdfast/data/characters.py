@@ -11,7 +11,7 @@ from torch import Tensor
 
 @functools.cache
 def shipped_text() -> tuple[Tensor, str]:
-    """Descriptions of scikit-learn's data sets, in order of their names: ids of characters (N,) int64, and the alphabet.
+    """Descriptions of scikit-learn's data sets, in order of their names: character ids (N,) int64, and the alphabet.
 
     Example:
         >>> ids, alphabet = shipped_text()

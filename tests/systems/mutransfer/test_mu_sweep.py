@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,12 @@ def wrong(width):
     model = build(width)
     model[2] = Swollen(width, width)
     return model
+
+def broken(width):
+    return nn.Linear(8, width / 2)
+
+def named():
+    return {"x": torch.zeros(3, 8)}
 
 def batch():
     rng = torch.Generator().manual_seed(0)
@@ -186,22 +194,36 @@ def test_sweep_trains_every_combination_on_the_same_batches() -> None:
         transfer_sweep(build, [8, 16], [0.1], train=train)
 
 
-def test_sweep_over_processes_gives_the_same() -> None:
-    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+
+
+def swept(jobs: int, **options: Any) -> Any:
+    """A sweep of a builder that only lives in this function, as those of notebooks do."""
     build = lambda w: nn.Sequential(nn.Linear(3, w), nn.ReLU(), nn.Linear(w, 2))  # noqa: E731
-    done: list[tuple[int, int]] = []
+    data = (X, (X[:, 0] > 0).long())
+    return transfer_sweep(build, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2, jobs=jobs, **options)
 
-    def sweep(jobs: int) -> Any:
-        data = (x, (x[:, 0] > 0).long())
-        progress = lambda *each: done.append(each)  # noqa: E731
-        return transfer_sweep(build, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2, jobs=jobs, progress=progress)
 
-    one, two = sweep(1).frame, sweep(2).frame
+def test_runs_can_be_sent_to_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, done = swept(1).frame, []
+
+    def sent(work: Iterable[Any], jobs: int) -> Iterator[float]:
+        assert jobs == 2
+        return (cloudpickle.loads(cloudpickle.dumps(run))() for run in work)
+
+    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep._each", sent)
+    two = swept(2, progress=lambda *each: done.append(each)).frame
+    assert one.equals(two)
+    assert done == [(i, 24) for i in range(1, 25)]
+    with pytest.raises(InputError, match="jobs"):
+        swept(0)
+
+
+@pytest.mark.slow
+def test_sweep_over_processes_gives_the_same() -> None:
+    one, two = swept(1).frame, swept(2).frame
     assert one.drop(columns="loss").equals(two.drop(columns="loss"))
     assert torch.allclose(torch.tensor(one["loss"]), torch.tensor(two["loss"]), rtol=1e-6)
-    assert done == [(i, 24) for i in range(1, 25)] * 2
-    with pytest.raises(InputError, match="jobs"):
-        sweep(0)
 
 
 def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> None:
@@ -263,6 +285,10 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
         (("sweep", "{}:build", "--batch", "{}:build"), "--batch: must be a function without arguments"),
         (("sweep", "{}:build", "--rates", "3:1"), "--rates"),
         (("report", "{}:build", "--out", "table.xls"), "--out"),
+        (("report", "{}.py:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("check", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("sweep", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must return (inputs, targets)"),
     ],
 )
 def test_mistakes_on_the_command_line(models: str, arguments: tuple[str, ...], message: str) -> None:

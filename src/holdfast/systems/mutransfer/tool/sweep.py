@@ -202,7 +202,7 @@ def _alone(run: Callable[[], float]) -> float:
 
 
 def _loop(x: Tensor, y: Tensor, steps: int, batch: int) -> Train:
-    """Plain training on batches that depend on the seed alone; the loss is that of (4,096 rows of) the data at the end."""
+    """Plain training on batches that depend on the seed alone; the loss is that of the data (4,096 rows) at the end."""
 
     def train(model: nn.Module, optimizer: Optimizer, seed: int) -> float:
         rng = torch.Generator().manual_seed(seed)
