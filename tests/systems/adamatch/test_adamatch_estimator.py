@@ -13,7 +13,6 @@ from holdfast.errors import InputError
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.systems.adamatch.estimator import AdaMatchClassifier
 from holdfast.systems.adamatch.method import AdaMatchSettings, NoInterpolation
-from holdfast.testing.estimator_checks import checks_for
 from holdfast.training.history import Diverged
 
 TINY = {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"}
@@ -36,11 +35,6 @@ def data():
         "ys": ys,
         "Xt": rng.random((16, 8, 8)),
     }
-
-
-@pytest.mark.parametrize(("name", "check"), checks_for(AdaMatchClassifier))
-def test_contract(name, check):
-    check()
 
 
 def test_adapts_where_the_source_alone_fails():

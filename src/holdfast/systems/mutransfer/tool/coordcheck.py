@@ -6,17 +6,17 @@ std, a width that was left out. All of them show as activations (or their update
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.hooks import RemovableHandle
 
 from holdfast.devices import check_device
 from holdfast.errors import InputError
+from holdfast.layers.recorder import OutputRecorder
 from holdfast.own_model import built
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.tool.attention import Attention, Keys, found_in
@@ -185,46 +185,24 @@ def _watch(
     return rows
 
 
-class Recorder:
-    """While it is entered, keeps what every module of a model gives: the first tensor, of the module's last call.
+class Recorder(OutputRecorder):
+    """Also keeps the mean |q.k| / sqrt(d) of layers that make keys and their queries, as "<parent> (attention logits)".
 
-    For layers that make keys, and their queries, the mean |q.k| / sqrt(d) is added as "<parent> (attention logits)".
     What the whole model gives counts as a layer where no layer gives it, such as a readout written as a function.
     """
 
     def __init__(self, model: nn.Module, attention: Attention | None = None) -> None:
-        self._model = model
-        self._handles: list[RemovableHandle] = []
-        self._found: dict[str, Tensor] = {}
-        self.leaves = {name for name, module in model.named_modules() if not any(True for _ in module.children())}
+        super().__init__(model)
         self._keys, _ = found_in(model, attention)
-
-    def __enter__(self) -> Recorder:
-        for name, module in self._model.named_modules():
-            # Before the module's own multipliers, which are no part of what the layer computes.
-            hook = self._hook(name or WHOLE)
-            self._handles.append(module.register_forward_hook(hook, prepend=True))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def keep(module: nn.Module, args: Any, output: Any) -> None:
-            tensor = _first_tensor(output)
-            if tensor is not None:
-                self._found.pop(name, None)  # a module called twice counts where it was called last
-                self._found[name] = tensor.detach().float()
-
-        return keep
 
     def outputs(self) -> dict[str, Tensor]:
         """Layer -> output, in the order of execution."""
-        found = dict(self._found)
-        given = {output.data_ptr() for name, output in found.items() if name in self.leaves}
-        if WHOLE in found and found[WHOLE].data_ptr() not in given:
-            self.leaves.add(WHOLE)
+        found = super().outputs()
+        given = {output.data_ptr() for name, output in found.items() if name in self.leaves and name}
+        if (whole := found.pop("", None)) is not None:
+            found[WHOLE] = whole
+            if whole.data_ptr() not in given:
+                self.leaves.add(WHOLE)
         for keys in self._keys:
             logits = self._logits(keys)
             if logits is not None:
@@ -267,16 +245,6 @@ QUERIES = {
     "Wk": "Wq",
     "k_lin": "q_lin",
 }
-
-
-def _first_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output if output.is_floating_point() else None
-    if isinstance(output, Mapping):
-        output = [value for name, value in output.items() if name != "loss"]
-    if isinstance(output, Sequence):
-        return next((found for item in output if (found := _first_tensor(item)) is not None), None)
-    return None
 
 
 def _slopes(frame: pd.DataFrame) -> pd.DataFrame:
