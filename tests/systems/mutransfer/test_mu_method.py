@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributed import fsdp
 from torch.distributed.device_mesh import init_device_mesh
@@ -130,7 +128,7 @@ def test_spectral_norms_of_weights_and_steps_follow_the_condition(rule: Parametr
         )
 
     norms = []
-    for width in (64, 256, 512):
+    for width in (64, 256):
         torch.manual_seed(1)
         model: Any = build(width)
         report = MuParametrization.from_builder(build, 64, rule=rule).apply(model)
@@ -146,26 +144,6 @@ def test_spectral_norms_of_weights_and_steps_follow_the_condition(rule: Parametr
         )
     ratio = np.array(norms) / norms[0]
     assert (np.abs(np.log(ratio)) < math.log(1.25)).all(), ratio
-
-
-@given(st.floats(0.1, 10), st.sampled_from(["adam", "sgd"]))
-def test_abc_symmetry(t: float, like: str) -> None:
-    """(multiplier a, init b, rate c) -> (a t, b / t, c / t or c / t^2): the same function at every step (eps = 0)."""
-
-    def outputs(a: float, b: float, c: float) -> Tensor:
-        torch.manual_seed(0)
-        weight = nn.Parameter(b * torch.randn(3, 5, dtype=torch.float64))
-        x, y = torch.randn(16, 5, dtype=torch.float64), torch.randn(16, 3, dtype=torch.float64)
-        kinds: dict[str, Any] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-        optimizer = kinds[like]([weight], lr=c, **({"eps": 0.0} if like == "adam" else {}))
-        for _ in range(4):
-            optimizer.zero_grad()
-            (a * x @ weight.T - y).square().mean().backward()
-            optimizer.step()
-        return a * x @ weight.detach().T
-
-    there = outputs(t, 1 / t, 0.01 / (t if like == "adam" else t * t))
-    torch.testing.assert_close(there, outputs(1.0, 1.0, 0.01), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
