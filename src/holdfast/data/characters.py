@@ -15,7 +15,7 @@ def shipped_text() -> tuple[Tensor, str]:
 
     Example:
         >>> ids, alphabet = shipped_text()
-        >>> len(ids) > 50_000, len(alphabet) == int(ids.max()) + 1
+        >>> len(ids) > 10_000, len(alphabet) == int(ids.max()) + 1
         (True, True)
     """
     files = [f for f in resources.files("sklearn.datasets.descr").iterdir() if f.name.endswith(".rst")]
