@@ -17,7 +17,7 @@ transformers = pytest.importorskip("transformers")
 
 TOKENS = torch.randint(1, 64, (8, 12), generator=torch.Generator().manual_seed(0))
 BATCH = {"input_ids": TOKENS, "labels": TOKENS}
-WIDTHS = [64, 128, 256]
+WIDTHS = [32, 64, 128]
 
 
 def gpt2(width: int) -> nn.Module:
