@@ -42,15 +42,16 @@ class LINRecords:
     def __init__(self, alphabet: int) -> None:
         self.counts = np.empty((alphabet, 0), np.int64)
         self.length, self.log_weight = np.empty(0, np.int64), np.empty(0)
+        self._none = np.zeros((alphabet, 1), np.int64)  # what a segment that begins has seen
 
     def __len__(self) -> int:
         return len(self.length)
 
     def begin(self, log_weight: float) -> None:
         """A segment that starts with the symbol to come."""
-        self.counts = np.concatenate([self.counts, np.zeros((len(self.counts), 1), np.int64)], axis=1)
-        self.length = np.append(self.length, 0)
-        self.log_weight = np.append(self.log_weight, log_weight)
+        self.counts = np.concatenate([self.counts, self._none], axis=1)
+        self.length = np.concatenate([self.length, self._none[0]])
+        self.log_weight = np.concatenate([self.log_weight, (log_weight,)])
 
     def predict(self) -> np.ndarray:
         """P(next = s), (A,), of weights that sum to 1."""
@@ -59,18 +60,17 @@ class LINRecords:
 
     def take(self, symbol: int) -> None:
         """The next symbol of all segments: weights are multiplied with its KT estimates."""
-        kt = (self.counts[symbol] + 0.5) / (self.length + 0.5 * len(self.counts))
-        self.log_weight = self.log_weight + np.log(kt)
-        self.counts[symbol] += 1
+        seen = self.counts[symbol]
+        self.log_weight = self.log_weight + np.log((seen + 0.5) / (self.length + 0.5 * len(self.counts)))
+        seen += 1
         self.length = self.length + 1
 
-    def log_ended(self) -> np.ndarray:
-        """log v_s / (2 n_s), (R,): each segment ends here."""
-        return self.log_weight + np.log(0.5 / self.length)
-
-    def go_on(self) -> None:
-        """v_s <- v_s (1 - 1 / (2 n_s)): no segment ends here."""
-        self.log_weight = self.log_weight + np.log1p(-0.5 / self.length)
+    def end_or_go_on(self) -> np.ndarray:
+        """log v_s / (2 n_s), (R,), of each segment that ends here; and v_s <- v_s (1 - 1 / (2 n_s)), as they go on."""
+        hazard = 0.5 / self.length
+        ended = self.log_weight + np.log(hazard)
+        self.log_weight = self.log_weight + np.log1p(-hazard)
+        return ended
 
     def keep(self, records: np.ndarray) -> None:
         """Forget all but these (a mask or places)."""
@@ -92,8 +92,7 @@ class LINRecords:
         log_p = log_sum(self.log_weight)
         self.log_weight = self.log_weight - log_p
         started = float(np.exp(self.log_weight[-1]))  # the newest record began with this symbol
-        ended = log_sum(self.log_ended())
-        self.go_on()
+        ended = log_sum(self.end_or_go_on())
         if prune is not None and seen % PRUNE_EVERY == 0:
             self.keep(self.log_weight >= self.log_weight.max() - prune)
             kept = np.logaddexp(log_sum(self.log_weight), ended)

@@ -53,8 +53,7 @@ def lin_start_probs(x: np.ndarray, alphabet: int, keep: Keep, on_step: OnStep) -
         records.begin(log_end[t])
         records.take(symbol)
         if t + 1 < total:
-            log_end[t + 1] = log_sum(records.log_ended())
-            records.go_on()
+            log_end[t + 1] = log_sum(records.end_or_go_on())
             keep.apply(records, t + 1)
         on_step()
     log_marginal = log_sum(records.log_weight)
@@ -92,10 +91,9 @@ def lin_best_starts(x: np.ndarray, alphabet: int, keep: Keep, on_step: OnStep) -
         records.begin(best)
         records.take(symbol)
         if t + 1 < total:
-            ended = records.log_ended()
+            ended = records.end_or_go_on()
             winner = int(ended.argmax())
             best, last[t + 1] = float(ended[winner]), t + 1 - records.length[winner]
-            records.go_on()
             keep.apply(records, t + 1)
         on_step()
     starts = [total - int(records.length[int(records.log_weight.argmax())])]
