@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from holdfast.errors import HoldfastError
+from holdfast.language.budget import BudgetExceeded
 from holdfast.systems.binder import Executor, FunctionAnswerer, FunctionMapper, Limits, Result, Table
 from holdfast.systems.binder.engines.errors import EngineMemory, EngineTimeout
 from holdfast.systems.binder.engines.session import Session
 from holdfast.systems.binder.guard import UnsafeProgram
-from holdfast.systems.binder.limits import BudgetExceeded
 from holdfast.systems.binder.tokens import ParseError
 
 pytest.importorskip("sqlglot")

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast.errors import HoldfastError, InputError
-from holdfast.systems.binder.cache import AnswerCache
+from holdfast.language import ModelError
+from holdfast.language.cache import AnswerCache
 from holdfast.systems.binder.cli import app
-from holdfast.systems.binder.models import ModelError
 from scripted_server import Server, chat, send
 
 ROWS = [("Naples", "kettle", 3), ("Denver", "drill", 5), ("Honolulu", "kettle", 7)]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from holdfast.language.budget import Budget, BudgetExceeded, Usage
 from holdfast.systems.binder import AnswerCache, Executor, FunctionMapper, Limits, Table
 from holdfast.systems.binder.engines.errors import EngineError, EngineTimeout
 from holdfast.systems.binder.executor import Outcome
-from holdfast.systems.binder.limits import Budget, BudgetExceeded, Usage
 from holdfast.systems.binder.program import BinderProgram
 
 pytest.importorskip("sqlglot")

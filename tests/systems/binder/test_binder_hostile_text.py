@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import InputError
+from holdfast.language import ModelError, OpenAICompatible, Recorder
+from holdfast.language.budget import Budget, Limits
+from holdfast.language.endpoint import Prices
+from holdfast.language.transport import Patience
 from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
 from holdfast.systems.binder.callrunner import CallFailed
 from holdfast.systems.binder.completions import read_program, read_rows, read_values
 from holdfast.systems.binder.display import print_result
-from holdfast.systems.binder.limits import Budget, Limits
-from holdfast.systems.binder.models import ModelError, OpenAICompatible, Recorder
-from holdfast.systems.binder.models.endpoint import Prices
-from holdfast.systems.binder.models.transport import Patience
 from holdfast.systems.binder.patterns import PatternTimeout
 from holdfast.systems.binder.questions import Choice, read_question
 from holdfast.systems.binder.repair import repaired

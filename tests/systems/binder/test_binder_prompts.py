@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.language.protocol import estimated_tokens
 from holdfast.systems.binder.completions import read_program, read_rows, read_values
 from holdfast.systems.binder.exemplars import load_calls, load_programs
-from holdfast.systems.binder.models.protocol import estimated_tokens
 from holdfast.systems.binder.prompts import ProgramPrompt, answer_prompt, block, escaped, map_prompt, schema
 from holdfast.systems.binder.table import Table
 

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from holdfast.language.loop import wait_for
+from holdfast.language.protocol import LanguageModel, estimated_tokens
 from holdfast.systems.binder.calls import Row
 from holdfast.systems.binder.completions import read_rows, read_values
 from holdfast.systems.binder.exemplars import CallExample, load_calls
-from holdfast.systems.binder.models.loop import wait_for
-from holdfast.systems.binder.models.protocol import LanguageModel, estimated_tokens
 from holdfast.systems.binder.prompts import answer_prompt, map_prompt
 from holdfast.systems.binder.shots import retrieve
 from holdfast.validation import check_integer

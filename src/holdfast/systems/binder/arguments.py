@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import InputError
-
-from .columntypes import Cell, parse_int, parse_real
-from .dialect import identifier
-from .table import ROW_ID, Table
-from .tokens import Token, tokenize, unwrap
+from holdfast.systems.binder.columntypes import Cell, parse_int, parse_real
+from holdfast.systems.binder.dialect import identifier
+from holdfast.systems.binder.table import ROW_ID, Table
+from holdfast.systems.binder.tokens import Token, tokenize, unwrap
 
 
 @dataclass(frozen=True)

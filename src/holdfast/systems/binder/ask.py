@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, InputError
+from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage
+from holdfast.language.loop import wait_for
+from holdfast.language.protocol import LanguageModel, ModelError
 from holdfast.systems.binder.completions import read_program
 from holdfast.systems.binder.exemplars import ProgramExample, load_programs
-from holdfast.systems.binder.limits import Budget, BudgetExceeded, Limits, Usage
-from holdfast.systems.binder.models.loop import wait_for
-from holdfast.systems.binder.models.protocol import LanguageModel, ModelError
 from holdfast.systems.binder.prompts import ProgramPrompt
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.result import Result

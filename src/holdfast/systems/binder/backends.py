@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
+    from holdfast.language import LanguageModel
     from holdfast.systems.binder.calls import Answerer, Mapper
-    from holdfast.systems.binder.models import LanguageModel
     from holdfast.systems.binder.options import Models
 
 LOCAL_MAPPER = "minilm"
@@ -21,7 +21,7 @@ def language_model(options: Models) -> LanguageModel | None:
     Raises:
         InputError: options that exclude each other, or half of a pair.
     """
-    from holdfast.systems.binder.models import LocalModel, Recorder, Replayed
+    from holdfast.language import LocalModel, Recorder, Replayed
 
     named = {"--endpoint": options.endpoint, "--local": options.local, "--replay": options.replay}
     given = [option for option, value in named.items() if value is not None]
@@ -42,9 +42,9 @@ def language_model(options: Models) -> LanguageModel | None:
 
 
 def _endpoint(options: Models, url: str) -> LanguageModel:
-    from holdfast.systems.binder.models import OpenAICompatible
-    from holdfast.systems.binder.models.endpoint import Prices
-    from holdfast.systems.binder.models.transport import Patience
+    from holdfast.language import OpenAICompatible
+    from holdfast.language.endpoint import Prices
+    from holdfast.language.transport import Patience
 
     if options.model is None:
         raise InputError("--endpoint", "needs --model, the name of the model there", url)

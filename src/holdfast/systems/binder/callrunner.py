@@ -12,10 +12,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError, InputError
-
-from .cache import AnswerCache, key_of
-from .calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
-from .limits import Budget, BudgetExceeded, Usage
+from holdfast.language.budget import Budget, BudgetExceeded, Usage
+from holdfast.language.cache import AnswerCache, key_of
+from holdfast.systems.binder.calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
 
 Progress = Callable[[int, int], None]
 REASKS = 3

@@ -21,7 +21,7 @@ class Mapper(Protocol):
     `id` names the backend with all that its answers depend on (model, prompt version, labels): answers are cached
     under it. A mapper that may be called from several threads at once says so with an attribute `concurrency` (the
     number of requests that may be in flight, 1 if it has none). What a request cost in tokens and money is told by
-    `holdfast.systems.binder.limits.spend`.
+    `holdfast.language.budget.spend`.
     """
 
     @property

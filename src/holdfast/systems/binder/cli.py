@@ -18,9 +18,9 @@ from holdfast.systems.binder.display import print_result
 from holdfast.systems.binder.options import Models, Output, Work, taking
 
 if TYPE_CHECKING:
+    from holdfast.language import LanguageModel
     from holdfast.systems.binder.ask import Answer
     from holdfast.systems.binder.executor import Executor
-    from holdfast.systems.binder.models import LanguageModel
     from holdfast.systems.binder.result import Result
     from holdfast.systems.binder.table import Table
 
@@ -152,7 +152,7 @@ def _program(given: str) -> str:
 
 
 def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
-    from holdfast.systems.binder.cache import AnswerCache
+    from holdfast.language.cache import AnswerCache
     from holdfast.systems.binder.executor import Executor
 
     if work.max_cost is not None and not any(models.prices):
@@ -165,7 +165,7 @@ def _executor(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
 @contextmanager
 def _kept(record: Path | None, cache: Path | None) -> Iterator[None]:
     """Where paid work is, if it stops half-way."""
-    from holdfast.systems.binder.cache import AnswerCache
+    from holdfast.language.cache import AnswerCache
 
     try:
         yield

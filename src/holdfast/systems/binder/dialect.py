@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 
-from .columntypes import parse_int, parse_real
-from .table import NAME, ROW_ID
-from .tokens import Token, tokenize
+from holdfast.systems.binder.columntypes import parse_int, parse_real
+from holdfast.systems.binder.table import NAME, ROW_ID
+from holdfast.systems.binder.tokens import Token, tokenize
 
 
 def to_engine(sql: str, names: Collection[str], dialect: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.printable import clean
 
 if TYPE_CHECKING:
-    from holdfast.systems.binder.limits import Usage
+    from holdfast.language.budget import Usage
     from holdfast.systems.binder.result import Result
 
 WIDEST = 40  # characters of a cell

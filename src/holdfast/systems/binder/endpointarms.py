@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from holdfast.errors import HoldfastError
 from holdfast.experiment import Cost, Measurement, PerUnit, Scalar
 from holdfast.experiment.run import Run
+from holdfast.language import LanguageModel, OpenAICompatible
+from holdfast.language.budget import Limits
 from holdfast.systems.binder.answering import LanguageModelAnswerer
 from holdfast.systems.binder.ask import Binder
 from holdfast.systems.binder.benchmarktables import ENDPOINT, KEY, MODEL, Benchmark, Task, endpoint_settings
 from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.exemplars import load_programs
-from holdfast.systems.binder.limits import Limits
-from holdfast.systems.binder.models import LanguageModel, OpenAICompatible
 from holdfast.systems.binder.shots import words
 from holdfast.systems.binder.voting import BiasedVote, SimpleVote
 

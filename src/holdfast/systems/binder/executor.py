@@ -13,19 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from holdfast.language.budget import Budget, Limits, Usage, current_budget
+from holdfast.language.cache import AnswerCache
+from holdfast.systems.binder.callrunner import CallRunner, Progress
+from holdfast.systems.binder.calls import Answerer, Mapper
+from holdfast.systems.binder.program import BinderProgram
+from holdfast.systems.binder.result import Result, Step, Value
 from holdfast.validation import check_choice, check_integer
-
-from .cache import AnswerCache
-from .callrunner import CallRunner, Progress
-from .calls import Answerer, Mapper
-from .limits import Budget, Limits, Usage, current_budget
-from .program import BinderProgram
-from .result import Result, Step, Value
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .table import Table
+    from holdfast.systems.binder.table import Table
 
 ENGINES = ("sqlite", "duckdb")
 
@@ -131,7 +130,7 @@ class Executor:
 
 
 def _sql(engine: str) -> Language:
-    from .sqlprograms import SQLPrograms
+    from holdfast.systems.binder.sqlprograms import SQLPrograms
 
     return SQLPrograms(check_choice(engine, ENGINES, "engine"))
 

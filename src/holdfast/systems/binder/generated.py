@@ -12,22 +12,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, InputError
-
-from .arguments import Argument, ColumnArgument, LiteralArgument, QueryArgument, read_argument, with_row_id
-from .calls import Row, cell_text
-from .columntypes import MISSING, Cell, typed
-from .dialect import identifier, text_literal, to_engine
-from .guard import check
-from .program import Call
-from .result import Step, Value
-from .table import ROW_ID, Table
+from holdfast.systems.binder.arguments import (
+    Argument,
+    ColumnArgument,
+    LiteralArgument,
+    QueryArgument,
+    read_argument,
+    with_row_id,
+)
+from holdfast.systems.binder.calls import Row, cell_text
+from holdfast.systems.binder.columntypes import MISSING, Cell, typed
+from holdfast.systems.binder.dialect import identifier, text_literal, to_engine
+from holdfast.systems.binder.guard import check
+from holdfast.systems.binder.program import Call
+from holdfast.systems.binder.result import Step, Value
+from holdfast.systems.binder.table import ROW_ID, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .callrunner import CallRunner
-    from .engines.session import Session
-    from .limits import Budget
+    from holdfast.language.budget import Budget
+    from holdfast.systems.binder.callrunner import CallRunner
+    from holdfast.systems.binder.engines.session import Session
 
 PAGE = 2_000  # different rows fetched at a time
 ROWS_AT_ONCE = 200_000

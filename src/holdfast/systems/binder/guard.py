@@ -12,10 +12,9 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
-
-from .allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
-from .table import NAME
-from .tokens import ParseError, Token, match_parentheses, tokenize
+from holdfast.systems.binder.allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
+from holdfast.systems.binder.table import NAME
+from holdfast.systems.binder.tokens import ParseError, Token, match_parentheses, tokenize
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from holdfast.errors import InputError
 from holdfast.files import read_json
+from holdfast.language.budget import current_budget
+from holdfast.systems.binder.calls import Row
+from holdfast.systems.binder.patterns import Searcher
 from holdfast.validation import check_positive
-
-from .calls import Row
-from .limits import current_budget
-from .patterns import Searcher
 
 LONGEST_CELL = 10_000
 

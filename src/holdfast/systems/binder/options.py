@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from holdfast.systems.binder.limits import Limits
+from holdfast.language.budget import Limits
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from holdfast.errors import HoldfastError
-
-from .processes import end
+from holdfast.systems.binder.processes import end
 
 SEARCH = """
 import json, re, sys

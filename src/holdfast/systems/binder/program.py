@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .tokens import ParseError, Token, match_parentheses, tokenize
+from holdfast.systems.binder.tokens import ParseError, Token, match_parentheses, tokenize
 
 CALL = "QA"
 KINDS: tuple[Literal["map", "ans"], ...] = ("map", "ans")

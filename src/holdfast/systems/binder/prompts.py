@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import InputError
+from holdfast.language.protocol import estimated_tokens
 from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.exemplars import CallExample, ProgramExample
-from holdfast.systems.binder.models.protocol import estimated_tokens
 from holdfast.systems.binder.table import Table
 
 LONGEST_CELL = 400  # characters; what is beyond is left out, and shown to be

@@ -6,12 +6,12 @@ import html
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from .limits import Usage
+from holdfast.language.budget import Usage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .table import Table
+    from holdfast.systems.binder.table import Table
 
 Value = str | int | float | None
 SHOWN_ROWS = 20

@@ -8,24 +8,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, InputError
-
-from .arguments import unknown_column
-from .dialect import answer_literal, identifier, to_engine
-from .engines.errors import EngineError, EngineTimeout, UnknownColumn
-from .engines.session import Session
-from .executor import Outcome
-from .generated import GeneratedColumns
-from .guard import check
-from .limits import Budget, BudgetExceeded
-from .program import BinderProgram, Call
-from .result import Step, Value
-from .subtables import read_subtable
-from .table import ROW_ID
-from .tokens import tokenize, unwrap
+from holdfast.language.budget import Budget, BudgetExceeded
+from holdfast.systems.binder.arguments import unknown_column
+from holdfast.systems.binder.dialect import answer_literal, identifier, to_engine
+from holdfast.systems.binder.engines.errors import EngineError, EngineTimeout, UnknownColumn
+from holdfast.systems.binder.engines.session import Session
+from holdfast.systems.binder.executor import Outcome
+from holdfast.systems.binder.generated import GeneratedColumns
+from holdfast.systems.binder.guard import check
+from holdfast.systems.binder.program import BinderProgram, Call
+from holdfast.systems.binder.result import Step, Value
+from holdfast.systems.binder.subtables import read_subtable
+from holdfast.systems.binder.table import ROW_ID
+from holdfast.systems.binder.tokens import tokenize, unwrap
 
 if TYPE_CHECKING:
-    from .callrunner import CallRunner
-    from .table import Table
+    from holdfast.systems.binder.callrunner import CallRunner
+    from holdfast.systems.binder.table import Table
 
 NOT_SQLITE = "; programs are written for SQLite, perhaps engine='sqlite' can run it"
 
@@ -127,7 +126,7 @@ class _Run:
 
     def _predicates(self, occurrences: Sequence[Call]) -> list[tuple[str, str]] | None:
         """For each place of a call, the name of w there and what selects the rows it is needed for; None for all."""
-        from .pushdown import scope_of
+        from holdfast.systems.binder.pushdown import scope_of
 
         found = []
         for call in occurrences:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.errors import InputError
-
-from .arguments import ColumnArgument, LiteralArgument, read_argument
-from .calls import Row, cell_text
-from .dialect import identifier
-from .table import Table
+from holdfast.systems.binder.arguments import ColumnArgument, LiteralArgument, read_argument
+from holdfast.systems.binder.calls import Row, cell_text
+from holdfast.systems.binder.dialect import identifier
+from holdfast.systems.binder.table import Table
 
 Query = Callable[[str], tuple[str, list[str], list[list[Any]]]]
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError
-
-from .columntypes import Cell, ColumnType, column_type, normalized, plain, typed_text
+from holdfast.systems.binder.columntypes import Cell, ColumnType, column_type, normalized, plain, typed_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,42 +95,42 @@ class Table:
     @classmethod
     def from_file(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
         """A table of a file; its ending says of what kind: csv, tsv, parquet, xlsx, sqlite, db, duckdb."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read(Path(path), title, table)
 
     @classmethod
     def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> Table:
         """A table of a CSV file in UTF-8 with a header line, which tells the separator unless `sep` does."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read_csv(Path(path), title, sep)
 
     @classmethod
     def from_parquet(cls, path: str | Path, title: str | None = None) -> Table:
         """A table of a parquet file."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read_parquet(Path(path), title)
 
     @classmethod
     def from_excel(cls, path: str | Path, title: str | None = None, sheet: str | None = None) -> Table:
         """A table of a sheet of an Excel workbook (the first one); its first row is the header."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read_excel(Path(path), title, sheet)
 
     @classmethod
     def from_sqlite(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
         """A table of a SQLite file, opened for reading; it need not be named if there is only one."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read_sqlite(Path(path), title, table)
 
     @classmethod
     def from_duckdb(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
         """A table of a DuckDB file, opened for reading; it need not be named if there is only one."""
-        from . import tablefiles
+        from holdfast.systems.binder import tablefiles
 
         return tablefiles.read_duckdb(Path(path), title, table)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
-
-from .table import Table
+from holdfast.systems.binder.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,13 +17,12 @@ from typing import IO, Any
 import numpy as np
 
 from holdfast.errors import MissingExtra
-
-from ..columntypes import Cell, ColumnType
-from ..guard import UnsafeProgram
-from ..processes import end
-from ..table import Table
-from .errors import EngineError, EngineMemory, EngineTimeout, UnknownColumn
-from .wire import receive_reply, send_request
+from holdfast.systems.binder.columntypes import Cell, ColumnType
+from holdfast.systems.binder.engines.errors import EngineError, EngineMemory, EngineTimeout, UnknownColumn
+from holdfast.systems.binder.engines.wire import receive_reply, send_request
+from holdfast.systems.binder.guard import UnsafeProgram
+from holdfast.systems.binder.processes import end
+from holdfast.systems.binder.table import Table
 
 START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(sys.argv[2])"
 WORKER = f"{__package__}.worker"

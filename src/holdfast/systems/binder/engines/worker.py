@@ -9,8 +9,8 @@ import sys
 from array import array
 from typing import Any
 
-from .sandbox import Sandbox
-from .wire import Failure, receive_request, send_reply
+from holdfast.systems.binder.engines.sandbox import Sandbox
+from holdfast.systems.binder.engines.wire import Failure, receive_request, send_reply
 
 REPLY_BYTES = 64 * 2**20
 SPARE_MB = 64  # for the interpreter itself, to turn rows into a reply
@@ -20,10 +20,10 @@ GRACE_S = 2.0
 def make_engine(name: str) -> Any:
     """The engine by its name, with all that it imports."""
     if name == "duckdb":
-        from .duck import DuckDB
+        from holdfast.systems.binder.engines.duck import DuckDB
 
         return DuckDB()
-    from .sqlite import SQLite
+    from holdfast.systems.binder.engines.sqlite import SQLite
 
     return SQLite()
 

@@ -30,7 +30,7 @@ class Usage:
         seconds: wall-clock time of the run.
 
     Example:
-        >>> from holdfast.systems.binder.limits import Usage
+        >>> from holdfast.language.budget import Usage
         >>> (Usage(calls=1, prompt_tokens=700) + Usage(calls=2, cost=0.5)).calls
         3
     """
@@ -79,7 +79,7 @@ class Limits:
         result_rows: rows that a query may return.
 
     Example:
-        >>> from holdfast.systems.binder.limits import Limits
+        >>> from holdfast.language.budget import Limits
         >>> Limits(max_calls=0)
         Traceback (most recent call last):
         holdfast.errors.InputError: max_calls: must be a whole number of at least 1; received 0
@@ -129,14 +129,14 @@ class Budget:
     pass their limit by the requests in flight.
 
     Example:
-        >>> from holdfast.systems.binder.limits import Budget, Limits, Usage, spend
+        >>> from holdfast.language.budget import Budget, Limits, Usage, spend
         >>> with Budget(Limits(max_tokens=1000)) as budget:
         ...     spend(Usage(prompt_tokens=900, completion_tokens=150))
         >>> budget.spent.tokens
         1050
         >>> budget.admit(rows=50)
         Traceback (most recent call last):
-        holdfast.systems.binder.limits.BudgetExceeded: max_tokens: the limit of 1000 is reached; 0 requests, ...
+        holdfast.language.budget.BudgetExceeded: max_tokens: the limit of 1000 is reached; 0 requests, ...
     """
 
     def __init__(self, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -201,7 +201,7 @@ class Budget:
             self._spent = self._spent + Usage(calls=1, rows=rows)
 
 
-_current: ContextVar[Budget | None] = ContextVar("binder_budget", default=None)
+_current: ContextVar[Budget | None] = ContextVar("budget", default=None)
 
 
 def current_budget() -> Budget | None:

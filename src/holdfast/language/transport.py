@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import MissingExtra
-from holdfast.systems.binder.models.protocol import ModelError, Spending
+from holdfast.language.protocol import ModelError, Spending
 from holdfast.validation import check_integer, check_positive
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError, MissingExtra
-from holdfast.systems.binder.models.protocol import (
+from holdfast.language.protocol import (
     Completion,
     ModelError,
     Prompt,

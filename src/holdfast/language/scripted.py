@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from holdfast.systems.binder.models.protocol import (
+from holdfast.language.protocol import (
     Completion,
     ModelError,
     Prompt,
@@ -30,7 +30,7 @@ class Scripted:
         prompts: all prompts so far, as texts.
 
     Example:
-        >>> from holdfast.systems.binder.models import wait_for
+        >>> from holdfast.language import wait_for
         >>> model = Scripted(["SELECT 1", "SELECT 2"])
         >>> [c.text for c in wait_for(model.complete("Q: one?", n=2))]
         ['SELECT 1', 'SELECT 2']

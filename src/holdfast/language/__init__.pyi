@@ -1,4 +1,13 @@
+from .budget import Budget as Budget
+from .budget import BudgetExceeded as BudgetExceeded
+from .budget import Limits as Limits
+from .budget import Usage as Usage
+from .budget import current_budget as current_budget
+from .budget import spend as spend
+from .cache import AnswerCache as AnswerCache
+from .cache import key_of as key_of
 from .endpoint import OpenAICompatible as OpenAICompatible
+from .endpoint import Prices as Prices
 from .local import LocalModel as LocalModel
 from .loop import wait_for as wait_for
 from .protocol import Completion as Completion
@@ -10,3 +19,4 @@ from .protocol import Spending as Spending
 from .recorded import Recorder as Recorder
 from .recorded import Replayed as Replayed
 from .scripted import Scripted as Scripted
+from .transport import Patience as Patience

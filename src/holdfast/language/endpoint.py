@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.models.loop import wait_for
-from holdfast.systems.binder.models.protocol import (
+from holdfast.language.loop import wait_for
+from holdfast.language.protocol import (
     Completion,
     ModelError,
     Prompt,
@@ -21,7 +21,7 @@ from holdfast.systems.binder.models.protocol import (
     messages_of,
     text_of,
 )
-from holdfast.systems.binder.models.transport import Pace, Patience, Refused, Transport
+from holdfast.language.transport import Pace, Patience, Refused, Transport
 from holdfast.validation import check_choice, check_integer
 
 Style = Literal["chat", "completions"]

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.limits import Budget
-from holdfast.systems.binder.models import (
+from holdfast.language import (
     Completion,
     LanguageModel,
     LocalModel,
@@ -20,6 +19,7 @@ from holdfast.systems.binder.models import (
     Scripted,
     wait_for,
 )
+from holdfast.language.budget import Budget
 
 
 def ask(model, prompt="Q: one?", **options):

@@ -37,7 +37,7 @@ class AnswerCache:
         InputError: the file cannot be used, for example because it is something else.
 
     Example:
-        >>> from holdfast.systems.binder.cache import AnswerCache, key_of
+        >>> from holdfast.language.cache import AnswerCache, key_of
         >>> cache = AnswerCache()
         >>> cache.put({key_of("regex", "map", "is it a loss?", ("3-2",)): "no"})
         >>> cache.get([key_of("regex", "map", "is it a loss?", ("3-2",)), b"unknown"])

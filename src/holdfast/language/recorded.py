@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.models.protocol import (
+from holdfast.language.protocol import (
     Completion,
     LanguageModel,
     Message,

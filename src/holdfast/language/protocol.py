@@ -1,4 +1,4 @@
-"""What a language model is to Binder: something that continues a prompt n times and says what that took."""
+"""What a language model is here: something that continues a prompt n times and says what that took."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from holdfast.errors import HoldfastError
-from holdfast.systems.binder.limits import Usage, spend
+from holdfast.language.budget import Usage, spend
 
 
 class ModelError(HoldfastError):

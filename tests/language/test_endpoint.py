@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.limits import Budget, Limits
-from holdfast.systems.binder.models import Message, ModelError, OpenAICompatible, transport, wait_for
-from holdfast.systems.binder.models.endpoint import Prices
-from holdfast.systems.binder.models.transport import Patience, Refused
+from holdfast.language import Message, ModelError, OpenAICompatible, transport, wait_for
+from holdfast.language.budget import Budget, Limits
+from holdfast.language.endpoint import Prices
+from holdfast.language.transport import Patience, Refused
 from scripted_server import (
     Server,
     chat,

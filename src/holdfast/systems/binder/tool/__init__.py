@@ -1,0 +1,1 @@
+"""Asking tables of one's own: what is around the method of the paper."""
