@@ -15,11 +15,11 @@ from holdfast.language import ModelError, OpenAICompatible, Recorder
 from holdfast.language.budget import Budget, Limits
 from holdfast.language.endpoint import Prices
 from holdfast.language.transport import Patience
+from holdfast.sandbox.patterns import PatternTimeout
 from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
 from holdfast.systems.binder.callrunner import CallFailed
 from holdfast.systems.binder.completions import read_program, read_rows, read_values
 from holdfast.systems.binder.display import print_result
-from holdfast.systems.binder.patterns import PatternTimeout
 from holdfast.systems.binder.questions import Choice, read_question
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.templates import NoTemplate, read_request

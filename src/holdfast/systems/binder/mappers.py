@@ -11,8 +11,8 @@ from pathlib import Path
 from holdfast.errors import InputError
 from holdfast.files import read_json
 from holdfast.language.budget import current_budget
+from holdfast.sandbox.patterns import Searcher
 from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.patterns import Searcher
 from holdfast.validation import check_positive
 
 LONGEST_CELL = 10_000

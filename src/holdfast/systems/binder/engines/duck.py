@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from holdfast.sandbox.wire import Failure, Refused
 from holdfast.systems.binder.engines.sqlite import bounded, quoted
-from holdfast.systems.binder.engines.wire import Failure, Refused
 
 TYPES = {"int": "BIGINT", "real": "DOUBLE", "date": "VARCHAR", "text": "VARCHAR"}
 CONFIG = {

@@ -34,6 +34,10 @@ class EngineMemory(EngineError):
     """A query needed more memory than it may, or gave more rows; its process may have been killed."""
 
 
+class EngineEnded(EngineError):
+    """The engine's process has ended, or did not start."""
+
+
 class UnknownColumn(EngineError):
     """A query names a column that the table does not have.
 
@@ -49,4 +53,4 @@ class UnknownColumn(EngineError):
         return type(self), (self.engine, self.reason, self.sql, self.column)
 
 
-__all__ = ["EngineError", "EngineMemory", "EngineTimeout", "UnknownColumn"]
+__all__ = ["EngineEnded", "EngineError", "EngineMemory", "EngineTimeout", "UnknownColumn"]

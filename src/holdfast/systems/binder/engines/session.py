@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
-import time
-import weakref
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from holdfast.errors import MissingExtra
+from holdfast.sandbox.child import Child
+from holdfast.sandbox.wire import Failure
 from holdfast.systems.binder.columntypes import Cell, ColumnType
-from holdfast.systems.binder.engines.errors import EngineError, EngineMemory, EngineTimeout, UnknownColumn
-from holdfast.systems.binder.engines.wire import receive_reply, send_request
+from holdfast.systems.binder.engines.errors import EngineEnded, EngineError, EngineMemory, EngineTimeout, UnknownColumn
 from holdfast.systems.binder.guard import UnsafeProgram
-from holdfast.systems.binder.processes import end
 from holdfast.systems.binder.table import Table
 
-START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from {0} import main; main(sys.argv[2])"
 WORKER = f"{__package__}.worker"
-KEPT_VARIABLES = (
-    "SYSTEMROOT",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "TZ",
-    "LANG",
-    "LC_ALL",
-    "COVERAGE_PROCESS_START",
-)
-LOOK_S = 0.05
-GRACE_S = 1.0
 LOAD_S = 3600.0
 ROWS_AT_ONCE = 20_000
 SMALL_MB = 16  # tables up to this size take each other's place in one DuckDB
@@ -52,15 +32,13 @@ class Session:
     def __init__(self, engine: str = "sqlite", threads: int = 1) -> None:
         self.engine, self.threads = engine, threads
         self.megabytes, self._fits_mb = 1024, 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._replies: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._child: Child | None = None
         self._table: Table | None = None
-        self._end: weakref.finalize[..., Any] | None = None
 
     # ---------------------------------------------------------------------------------------------------- the table
     def load(self, table: Table, megabytes: int) -> None:
         """Have the table in the engine as w, with nothing else. Loading it again costs nothing while it is there."""
-        if self._table is table and self._process is not None and self.megabytes == megabytes:
+        if self._table is table and self._child is not None and self.megabytes == megabytes:
             return
         size = int(table.frame.memory_usage(index=False, deep=True).sum()) // 2**20
         if self.engine == "duckdb" and (size > self._fits_mb or megabytes != self.megabytes):
@@ -125,17 +103,17 @@ class Session:
     @property
     def pid(self) -> int | None:
         """The child's process id."""
-        return self._process.pid if self._process is not None else None
+        return self._child.pid if self._child is not None else None
 
     def close(self) -> None:
         """End the process."""
-        if self._end is not None:
-            self._end()
-        self._process, self._table = None, None
+        if self._child is not None:
+            self._child.close()
+        self._child, self._table = None, None
 
     def _start(self) -> bool:
         """Have a process; whether it is a new one."""
-        if self._process is not None and self._process.poll() is None:
+        if self._child is not None and self._child.alive:
             return False
         if self.engine == "duckdb":
             try:
@@ -143,75 +121,34 @@ class Session:
             except ModuleNotFoundError:
                 raise MissingExtra("duckdb", "sql") from None
         self.close()
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-        command = [sys.executable, "-I", "-c", START.format(WORKER), json.dumps(sys.path), self.engine]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
-            cwd=os.sep
-        )  # fmt: skip
-        self._process, self._replies = process, queue.Queue()
-        self._end = weakref.finalize(self, end, process)
-        threading.Thread(target=_listen, args=(process.stdout, self._replies), daemon=True).start()
-        if self._reply(60.0, "") != {"ready": self.engine}:
-            self.close()
-            raise EngineError(self.engine, "its process did not start")
+        try:
+            self._child = Child(WORKER, self.engine)
+        except Failure as failure:
+            raise EngineEnded(self.engine, failure.reason) from None
         return True
 
     def _ask(self, seconds: float | None, about: str = "", **request: Any) -> dict[str, Any]:
-        seconds = LOAD_S if seconds is None else seconds
-        process = self._process
-        if process is None or process.stdin is None:
-            raise EngineError(self.engine, "no table is loaded")
+        if self._child is None:
+            raise EngineEnded(self.engine, "no table is loaded")
+        most = None
+        if self._table is not None:
+            own = 3 * int(self._table.frame.memory_usage(index=False).sum())
+            most = own + (self.megabytes + BASE_MB) * 2**20
         try:
-            send_request(process.stdin, {**request, "seconds": seconds})
-        except OSError:
-            self.close()
-            raise EngineError(self.engine, "its process has ended", about) from None
-        reply = self._reply(seconds + GRACE_S, about)
-        if "failed" in reply:
-            raise self._error(reply, about)
-        return reply
+            return self._child.ask(LOAD_S if seconds is None else seconds, most, **request)
+        except Failure as failure:
+            raise self._error(failure, about) from None
+        finally:
+            if not self._child.alive:
+                self.close()
 
-    def _reply(self, seconds: float, about: str) -> dict[str, Any]:
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                reply = self._replies.get(timeout=LOOK_S)
-                break
-            except queue.Empty:
-                if time.monotonic() > end:
-                    self.close()
-                    raise EngineTimeout(self.engine, "the query took too long; its process was killed", about) from None
-                if self._too_large():
-                    self.close()
-                    reason = "the query needs more memory than it may; its process was killed"
-                    raise EngineMemory(self.engine, reason, about) from None
-        if reply is None:
-            self.close()
-            reason = "its process died: the query needs more memory than it may, or breaks the engine"
-            raise EngineMemory(self.engine, reason, about)
-        return reply
-
-    def _too_large(self) -> bool:
-        import psutil
-
-        if self._table is None or self._process is None:
-            return False
-        try:
-            used = psutil.Process(self._process.pid).memory_info().rss
-        except psutil.Error:
-            return False
-        return used > 3 * int(self._table.frame.memory_usage(index=False).sum()) + (self.megabytes + BASE_MB) * 2**20
-
-    def _error(self, reply: dict[str, Any], sql: str) -> Exception:
-        kind, reason = str(reply["failed"]), str(reply.get("reason", ""))
-        if kind == "refused":
-            return UnsafeProgram(reason, sql)
-        if kind == "column":
-            return UnknownColumn(self.engine, reason, sql, str(reply.get("detail", "")))
-        types: dict[str, type[EngineError]] = {"timeout": EngineTimeout, "memory": EngineMemory}
-        return types.get(kind, EngineError)(self.engine, reason, sql)
+    def _error(self, failure: Failure, sql: str) -> Exception:
+        if failure.kind == "refused":
+            return UnsafeProgram(failure.reason, sql)
+        if failure.kind == "column":
+            return UnknownColumn(self.engine, failure.reason, sql, failure.detail)
+        types = {"timeout": EngineTimeout, "memory": EngineMemory, "ended": EngineEnded}
+        return types.get(failure.kind, EngineError)(self.engine, failure.reason, sql)
 
 
 def _tuples(table: Table, low: int) -> list[tuple[Any, ...]]:
@@ -246,17 +183,6 @@ def _stream(rows: Any) -> bytes:
         writer.write_table(rows)
     found: bytes = sink.getvalue().to_pybytes()
     return found
-
-
-def _listen(stream: IO[bytes], replies: queue.Queue[dict[str, Any] | None]) -> None:
-    while True:
-        try:
-            reply = receive_reply(stream)
-        except (OSError, ValueError):
-            reply = None
-        replies.put(reply)
-        if reply is None:
-            return
 
 
 __all__ = ["Session"]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from holdfast.sandbox.wire import Failure, Refused
 from holdfast.systems.binder.allowed import FUNCTIONS
-from holdfast.systems.binder.engines.wire import Failure, Refused
 
 TYPES = {"int": "INTEGER", "real": "REAL", "date": "TEXT", "text": "TEXT"}
 OPERATORS = frozenset({"like", "glob", "current_date", "current_time", "current_timestamp"})

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
-import os
-import sys
 from array import array
 from typing import Any
 
-from holdfast.systems.binder.engines.sandbox import Sandbox
-from holdfast.systems.binder.engines.wire import Failure, receive_request, send_reply
+from holdfast.sandbox.isolation import Sandbox
+from holdfast.sandbox.serving import serve
 
 REPLY_BYTES = 64 * 2**20
 SPARE_MB = 64  # for the interpreter itself, to turn rows into a reply
@@ -90,20 +88,8 @@ def _plain(cell: Any) -> Any:
 
 def main(name: str) -> None:
     """Serve requests until the parent closes the pipe."""
-    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not land between replies
     engine, sandbox = make_engine(name), Sandbox()
-    send_reply(replies, {"ready": name})
-    while (request := receive_request(requests)) is not None:
-        try:
-            reply = perform(engine, sandbox, request)
-        except Failure as failure:
-            reply = {"failed": failure.kind, "reason": failure.reason, "detail": failure.detail}
-        except MemoryError:
-            reply = {"failed": "memory", "reason": "the query needs more memory than it may", "detail": ""}
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            reply = {"failed": "error", "reason": f"{type(error).__name__}: {error}", "detail": ""}
-        send_reply(replies, reply)
+    serve(name, lambda request: perform(engine, sandbox, request))
 
 
 __all__ = ["main"]

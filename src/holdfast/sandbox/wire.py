@@ -15,11 +15,11 @@ LARGEST_REPLY = 2**29
 
 
 class Failure(Exception):
-    """A query did not work out.
+    """What a child was asked for did not work out.
 
     Attributes:
-        kind: "error", "timeout", "memory", "column" or "refused".
-        detail: the name of the column.
+        kind: "error", "timeout", "memory", "ended", "refused", or what parent and child agree on.
+        detail: what it is about, such as a name.
     """
 
     def __init__(self, kind: str, reason: str, detail: str = "") -> None:
@@ -28,7 +28,7 @@ class Failure(Exception):
 
 
 class Refused(Failure):
-    """The engine did not let a program do something."""
+    """Something that a program of a stranger may not do."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("refused", reason)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from holdfast.errors import HoldfastError
-from holdfast.systems.binder.processes import end
+from holdfast.sandbox.processes import end
 
 SEARCH = """
 import json, re, sys

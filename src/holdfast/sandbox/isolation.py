@@ -1,9 +1,9 @@
 """What the operating system takes away from the child process before it sees a program.
 
 `isolate` cannot be undone by the process: no file can be opened any more, whatever library asks for it (the number of
-open files is limited to those that are open), none can grow, no memory is dumped. `memory` is set around each query.
+open files is limited to those that are open), none can grow, no memory is dumped. `memory` is set around each request.
 Where a limit does not exist (Windows, and the address space on macOS), the parent's watch over the child's memory and
-its clock remain, and what the engines enforce themselves.
+its clock remain, and what the child enforces itself.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Sandbox:
         self._statm = os.open("/proc/self/statm", os.O_RDONLY) if sys.platform == "linux" else None
 
     def isolate(self) -> None:
-        """Take away what no query needs. Call it once everything is imported and opened."""
+        """Take away what no request needs. Call it once everything is imported and opened."""
         if (resource := self._resource) is None:
             return
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write that may not be fails instead of killing
