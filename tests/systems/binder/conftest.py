@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from holdfast.sql.session import Session
 from holdfast.systems.binder import sqlprograms
-from holdfast.systems.binder.engines.session import Session
 
 
 @pytest.fixture(scope="session")

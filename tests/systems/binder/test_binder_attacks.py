@@ -15,11 +15,11 @@ import pytest
 
 from holdfast.errors import HoldfastError
 from holdfast.language.budget import BudgetExceeded
+from holdfast.sql.errors import EngineMemory, EngineTimeout
+from holdfast.sql.guard import UnsafeProgram
+from holdfast.sql.session import Session
+from holdfast.sql.tokens import ParseError
 from holdfast.systems.binder import Executor, FunctionAnswerer, FunctionMapper, Limits, Result, Table
-from holdfast.systems.binder.engines.errors import EngineMemory, EngineTimeout
-from holdfast.systems.binder.engines.session import Session
-from holdfast.systems.binder.guard import UnsafeProgram
-from holdfast.systems.binder.tokens import ParseError
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")

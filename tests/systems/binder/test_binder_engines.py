@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from holdfast.language.budget import Budget, BudgetExceeded, Usage
+from holdfast.sql.errors import EngineError, EngineTimeout
 from holdfast.systems.binder import AnswerCache, Executor, FunctionMapper, Limits, Table
-from holdfast.systems.binder.engines.errors import EngineError, EngineTimeout
 from holdfast.systems.binder.executor import Outcome
 from holdfast.systems.binder.program import BinderProgram
 
@@ -75,6 +75,12 @@ def test_a_query_without_end_is_interrupted(fresh: Executor) -> None:
         fresh.run(slow, numbers)
     fresh.limits = Limits()
     assert fresh.run("SELECT COUNT(*) FROM w", numbers).answer == [3000]
+
+
+def test_a_single_query_has_a_limit_of_its_own() -> None:
+    table = Table.from_dict({"n": list(range(2000))})
+    with Executor(limits=Limits(query_s=0.3)) as executor, pytest.raises(EngineTimeout, match="too long"):
+        executor.run("SELECT COUNT(*) FROM w a, w b, w c WHERE a.n || b.n LIKE '%' || c.n", table)
 
 
 # ---------------------------------------------------------------------------------------------------------- the process

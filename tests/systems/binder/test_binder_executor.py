@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.sql.errors import EngineError
 from holdfast.systems.binder import AnswerCache, Executor, FunctionAnswerer, FunctionMapper, Limits, ReplayMapper, Table
 from holdfast.systems.binder.calls import MapperLengthError
-from holdfast.systems.binder.engines.errors import EngineError
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.sql.dialect import to_engine
+from holdfast.sql.guard import check
+from holdfast.sql.tokens import ParseError, tokenize
 from holdfast.systems.binder.program import BinderProgram, drop_surplus_parentheses
-from holdfast.systems.binder.tokens import ParseError, tokenize
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))
 PROGRAMS: list[dict[str, Any]] = VECTORS["programs"]
@@ -161,3 +163,14 @@ def test_malformed_programs_are_rejected_where_they_break(text: str, position: i
 def test_the_position_is_told_in_lines_and_columns() -> None:
     with pytest.raises(ParseError, match="line 2, column 9"):
         BinderProgram.parse("SELECT a\nFROM w  ) x")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_every_real_program_passes(engine: str) -> None:
+    for entry in PROGRAMS:
+        if "error" in entry:
+            continue
+        program = BinderProgram.parse(entry["program"])
+        statements = [arg for call in program.calls for arg in call.args if arg.upper().startswith("SELECT")]
+        for sql in [*statements, *([] if program.is_call else [program.skeleton])]:
+            check(to_engine(sql, [], engine), engine)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.systems.binder import Table
 from holdfast.systems.binder.itemtables import FUNCTIONS, ItemTables
 from holdfast.systems.binder.program import BinderProgram
 from holdfast.systems.binder.questions import Choice, Membership, head_of, read_question
 from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.table import Table
 from holdfast.systems.binder.templates import NoTemplate, read_request, singular, template_program
 
 SALES = Table.from_dict(

@@ -16,9 +16,7 @@ from .program import BinderProgram as BinderProgram
 from .program import Call as Call
 from .result import Result as Result
 from .result import Step as Step
-from .table import Table as Table
 from .templates import template_program as template_program
-from .tokens import ParseError as ParseError
 from .tool.parts import AnswerCache as AnswerCache
 from .tool.parts import Budget as Budget
 from .tool.parts import BudgetExceeded as BudgetExceeded
@@ -26,9 +24,11 @@ from .tool.parts import LanguageModel as LanguageModel
 from .tool.parts import Limits as Limits
 from .tool.parts import LocalModel as LocalModel
 from .tool.parts import OpenAICompatible as OpenAICompatible
+from .tool.parts import ParseError as ParseError
 from .tool.parts import Recorder as Recorder
 from .tool.parts import Replayed as Replayed
 from .tool.parts import Scripted as Scripted
+from .tool.parts import Table as Table
 from .tool.parts import Usage as Usage
 from .voting import BiasedVote as BiasedVote
 from .voting import ProbabilityVote as ProbabilityVote

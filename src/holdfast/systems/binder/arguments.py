@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.columntypes import Cell, parse_int, parse_real
-from holdfast.systems.binder.dialect import identifier
-from holdfast.systems.binder.table import ROW_ID, Table
-from holdfast.systems.binder.tokens import Token, tokenize, unwrap
+from holdfast.sql.columntypes import Cell, parse_int, parse_real
+from holdfast.sql.dialect import identifier
+from holdfast.sql.table import ROW_ID, SQLTable
+from holdfast.sql.tokens import Token, tokenize, unwrap
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LiteralArgument:
 Argument = ColumnArgument | QueryArgument | LiteralArgument
 
 
-def read_argument(text: str, table: Table, generated: Sequence[str] = ()) -> Argument:
+def read_argument(text: str, table: SQLTable, generated: Sequence[str] = ()) -> Argument:
     """What an argument is. Calls inside of it were replaced before.
 
     Args:
@@ -50,8 +50,8 @@ def read_argument(text: str, table: Table, generated: Sequence[str] = ()) -> Arg
 
     Example:
         >>> from holdfast.systems.binder.arguments import read_argument
-        >>> from holdfast.systems.binder.table import Table
-        >>> table = Table.from_dict({"home team": ["a"]})
+        >>> from holdfast.sql.table import SQLTable
+        >>> table = SQLTable.from_dict({"home team": ["a"]})
         >>> read_argument("`Home Team`", table)
         ColumnArgument(name='home team', qualifier='')
         >>> read_argument("`hometeam`", table)
@@ -82,7 +82,7 @@ def read_argument(text: str, table: Table, generated: Sequence[str] = ()) -> Arg
     raise unknown_column(name, table)
 
 
-def unknown_column(name: str, table: Table) -> InputError:
+def unknown_column(name: str, table: SQLTable) -> InputError:
     """The error for a column that is not there."""
     near = table.nearest(name)
     shown = ", ".join(table.columns[:8]) + (", ..." if len(table.columns) > 8 else "")

@@ -11,12 +11,12 @@ import numpy as np
 from holdfast.encoders.sentences import default_encoder
 from holdfast.experiment import Measurement, Scalar
 from holdfast.experiment.run import Run
+from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.calls import Mapper, Row
 from holdfast.systems.binder.embedding import EmbeddingMapper
 from holdfast.systems.binder.executor import Executor
 from holdfast.systems.binder.itemtables import KINDS, Case, ItemTables, aggregate
 from holdfast.systems.binder.questions import Membership, read_question
-from holdfast.systems.binder.table import Table
 from holdfast.systems.binder.templates import template_program
 
 Number = float | int | None
@@ -43,12 +43,12 @@ class ItemArm(ABC):
         return 100 * sum(right) / len(right)
 
 
-def table_of(case: Case) -> Table:
+def table_of(case: Case) -> SQLTable:
     """The case's table."""
-    return Table.from_dict({"item": list(case.items), "price": list(case.prices)}, title="price list")
+    return SQLTable.from_dict({"item": list(case.items), "price": list(case.prices)}, title="price list")
 
 
-def run_program(executor: Executor, program: str, table: Table) -> Number:
+def run_program(executor: Executor, program: str, table: SQLTable) -> Number:
     """The single number a program gives."""
     answer = executor.run(program, table).answer
     return answer[0] if answer and isinstance(answer[0], int | float) else None
@@ -62,7 +62,7 @@ class Programs(ItemArm):
     def mapper(self) -> Mapper | None:
         raise NotImplementedError
 
-    def program(self, case: Case, table: Table) -> str:
+    def program(self, case: Case, table: SQLTable) -> str:
         return template_program(case.question, table)
 
     def answers(self, cases: Sequence[Case]) -> list[Number]:
@@ -153,7 +153,7 @@ class SqlLike(Programs):
     def mapper(self) -> None:
         return None
 
-    def program(self, case: Case, table: Table) -> str:
+    def program(self, case: Case, table: SQLTable) -> str:
         """The same query with LIKE for the calls."""
         what = {"COUNT": "COUNT(*)", "SUM": "SUM(price)", "MAX": "MAX(price)"}[case.function]
         conditions = " OR ".join(f"item LIKE '{pattern}'" for kind in case.asked for pattern in self._patterns(kind))
@@ -176,7 +176,7 @@ class NoCondition(Programs):
     def mapper(self) -> None:
         return None
 
-    def program(self, case: Case, table: Table) -> str:
+    def program(self, case: Case, table: SQLTable) -> str:
         """The query without its condition."""
         what = {"COUNT": "COUNT(*)", "SUM": "SUM(price)", "MAX": "MAX(price)"}[case.function]
         return f"SELECT {what} FROM w"

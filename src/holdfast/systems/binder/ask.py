@@ -22,8 +22,8 @@ from holdfast.systems.binder.voting import Candidate, Value, Values, Vote, poll,
 from holdfast.validation import check_integer, check_number
 
 if TYPE_CHECKING:
+    from holdfast.sql.table import SQLTable
     from holdfast.systems.binder.executor import Executor
-    from holdfast.systems.binder.table import Table
 
 Selection = Callable[[str, Sequence[str], Sequence[ProgramExample], int], list[ProgramExample]]
 Progress = Callable[[int, int], None]
@@ -170,13 +170,13 @@ class Binder:
         self.executor = executor or default_executor(lm, self.limits)
 
     def ask(
-        self, question: str, table: Table, *, column: str | None = None, progress: Progress | None = None
+        self, question: str, table: SQLTable, *, column: str | None = None, progress: Progress | None = None
     ) -> Answer:
         """The answer to a question.
 
         Args:
             question: in plain words; or a statement to be checked.
-            table: a language model sees it normalised (`Table.normalized`), templates as it is.
+            table: a language model sees it normalised (`SQLTable.normalized`), templates as it is.
             column: without a language model, the column whose meaning is asked about.
             progress: is told how many programs are done, of how many.
 
@@ -202,7 +202,7 @@ class Binder:
             return self._decided(question, done, run, [*notes, *run.notes])
 
     def _sampled(
-        self, lm: LanguageModel, question: str, table: Table, budget: Budget
+        self, lm: LanguageModel, question: str, table: SQLTable, budget: Budget
     ) -> tuple[list[Sample], list[str]]:
         """Programs of the model, mended; those that cannot be read keep their error."""
         shots = self.selection(question, table.columns, self.exemplars, self.shots)
@@ -247,7 +247,7 @@ class Binder:
 class _Runs:
     """Runs programs one after the other, equal ones once, until a limit or a dead endpoint says stop."""
 
-    def __init__(self, executor: Executor, table: Table, budget: Budget) -> None:
+    def __init__(self, executor: Executor, table: SQLTable, budget: Budget) -> None:
         self._executor, self._table, self._budget = executor, table, budget
         self.results: dict[str, Result] = {}
         self.failures: list[HoldfastError] = []

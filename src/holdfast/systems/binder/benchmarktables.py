@@ -15,7 +15,7 @@ from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.files import read_json
-from holdfast.systems.binder.table import Table
+from holdfast.sql.table import SQLTable
 
 ENDPOINT, MODEL, KEY = "HOLDFAST_BINDER_ENDPOINT", "HOLDFAST_BINDER_MODEL", "HOLDFAST_BINDER_KEY_ENV"
 WTQ_SOURCE = "github.com/ppasupat/WikiTableQuestions (CC BY-SA 4.0), release 1.0.2; put its folder at $HOLDFAST_DATA/"
@@ -38,7 +38,7 @@ class Task:
     text: str
     target: tuple[str, ...]
     canon: tuple[str, ...] | None
-    table: Table
+    table: SQLTable
 
 
 # ------------------------------------------------------------------------------------------------ WikiTableQuestions
@@ -48,7 +48,7 @@ def read_tagged(path: Path, tables: Path) -> Iterator[Task]:
     Raises:
         InputError: a file is missing or has no such columns.
     """
-    known: dict[str, Table] = {}
+    known: dict[str, SQLTable] = {}
     for row in read_tsv(path, ("id", "utterance", "context", "targetValue", "targetCanon")):
         context = row["context"]
         if context not in known:
@@ -82,13 +82,13 @@ def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
             yield dict(zip(header, line.split("\t"), strict=False))
 
 
-def _wtq_table(path: Path) -> Table:
+def _wtq_table(path: Path) -> SQLTable:
     try:
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except OSError as error:
         raise InputError(str(path), "must be a table of WikiTableQuestions", error.strerror or "") from error
     header, *rows = [[unescaped(cell) for cell in line.split("\t")] for line in lines]
-    return Table.from_rows(header, [_fitted(row, len(header)) for row in rows], path.stem)
+    return SQLTable.from_rows(header, [_fitted(row, len(header)) for row in rows], path.stem)
 
 
 def _fitted(row: list[str], width: int) -> list[str]:
@@ -113,7 +113,7 @@ def read_tabfact(folder: Path, ids: set[str] | None = None) -> Iterator[Task]:
                 header, *rows = list(csv.reader(file, delimiter="#", quoting=csv.QUOTE_NONE))
         except (OSError, ValueError) as error:
             raise InputError(str(path), "must be a table of TabFact", str(error)) from error
-        table = Table.from_rows(header, [_fitted(row, len(header)) for row in rows], caption)
+        table = SQLTable.from_rows(header, [_fitted(row, len(header)) for row in rows], caption)
         for i, (statement, label) in enumerate(zip(statements, labels, strict=True)):
             yield Task(f"{name}#{i}", statement, (str(int(label)),), None, table)
 
@@ -180,7 +180,7 @@ class WTQSample(Benchmark):
             entry = json.loads(line)
             table = tables[entry["table_id"]]
             rows = [_fitted(row, len(table["header"])) for row in table["rows"]]
-            made = Table.from_rows(table["header"], rows, entry["table_id"])
+            made = SQLTable.from_rows(table["header"], rows, entry["table_id"])
             yield Task(entry["id"], entry["question"], tuple(entry["target"]), tuple(entry["target_canon"]), made)
 
     def describe(self) -> str:
@@ -198,7 +198,7 @@ class TabFactSample(Benchmark):
 
     def tasks(self) -> Iterator[Task]:
         for entry in read_json(self.root / self.files[0]):
-            table = Table.from_rows(
+            table = SQLTable.from_rows(
                 entry["header"], [_fitted(row, len(entry["header"])) for row in entry["rows"]], entry["caption"]
             )
             for i, (text, label) in enumerate(zip(entry["statements"], entry["labels"], strict=True)):

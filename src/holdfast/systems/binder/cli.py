@@ -19,10 +19,10 @@ from holdfast.systems.binder.options import Models, Output, Work, taking
 
 if TYPE_CHECKING:
     from holdfast.language import LanguageModel
+    from holdfast.sql.table import SQLTable
     from holdfast.systems.binder.ask import Answer
     from holdfast.systems.binder.executor import Executor
     from holdfast.systems.binder.result import Result
-    from holdfast.systems.binder.table import Table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -131,10 +131,10 @@ def evaluate(
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
-def _read(path: Path, part: str | None) -> Table:
-    from holdfast.systems.binder.table import Table
+def _read(path: Path, part: str | None) -> SQLTable:
+    from holdfast.sql.table import SQLTable
 
-    table = Table.from_file(path, table=part)
+    table = SQLTable.from_file(path, table=part)
     if len(table) == 0:
         raise InputError(str(path), "must have at least one row", f"{len(table.columns)} columns, 0 rows")
     return table

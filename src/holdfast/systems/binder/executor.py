@@ -24,7 +24,7 @@ from holdfast.validation import check_choice, check_integer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from holdfast.systems.binder.table import Table
+    from holdfast.sql.table import SQLTable
 
 ENGINES = ("sqlite", "duckdb")
 
@@ -43,7 +43,7 @@ class Language(Protocol):
     """A language of programs. The calls in it are answered by the `CallRunner` it is given; how the rest runs, and what
     it may touch, is its own affair. SQL is `holdfast.systems.binder.sqlprograms.SQLPrograms`."""
 
-    def run(self, program: str | BinderProgram, table: Table, calls: CallRunner, budget: Budget) -> Outcome:
+    def run(self, program: str | BinderProgram, table: SQLTable, calls: CallRunner, budget: Budget) -> Outcome:
         """Run a program on a table within a budget."""
         ...
 
@@ -93,7 +93,7 @@ class Executor:
         self.limits, self.progress = limits or Limits(), progress
         self.language = _sql(engine) if isinstance(engine, str) else engine
 
-    def run(self, program: str | BinderProgram, table: Table) -> Result:
+    def run(self, program: str | BinderProgram, table: SQLTable) -> Result:
         """The answer of a program.
 
         Raises:
@@ -110,7 +110,7 @@ class Executor:
                 return self._run(program, table, budget, start)
         return self._run(program, table, outer, start)
 
-    def _run(self, program: str | BinderProgram, table: Table, budget: Budget, start: float) -> Result:
+    def _run(self, program: str | BinderProgram, table: SQLTable, budget: Budget, start: float) -> Result:
         before = budget.spent
         calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows, self.progress)
         outcome = self.language.run(program, table, calls, budget)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, InputError
+from holdfast.sql.columntypes import MISSING, Cell, typed
+from holdfast.sql.dialect import identifier, text_literal, to_engine
+from holdfast.sql.guard import check
+from holdfast.sql.table import ROW_ID, SQLTable
 from holdfast.systems.binder.arguments import (
     Argument,
     ColumnArgument,
@@ -21,19 +25,15 @@ from holdfast.systems.binder.arguments import (
     with_row_id,
 )
 from holdfast.systems.binder.calls import Row, cell_text
-from holdfast.systems.binder.columntypes import MISSING, Cell, typed
-from holdfast.systems.binder.dialect import identifier, text_literal, to_engine
-from holdfast.systems.binder.guard import check
 from holdfast.systems.binder.program import Call
 from holdfast.systems.binder.result import Step, Value
-from holdfast.systems.binder.table import ROW_ID, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.language.budget import Budget
+    from holdfast.sql.session import Session
     from holdfast.systems.binder.callrunner import CallRunner
-    from holdfast.systems.binder.engines.session import Session
 
 PAGE = 2_000  # different rows fetched at a time
 ROWS_AT_ONCE = 200_000
@@ -66,7 +66,7 @@ class _Source:
 class GeneratedColumns:
     """The columns that one run adds."""
 
-    def __init__(self, session: Session, table: Table, calls: CallRunner, budget: Budget) -> None:
+    def __init__(self, session: Session, table: SQLTable, calls: CallRunner, budget: Budget) -> None:
         self.session, self.table, self.calls, self.budget = session, table, calls, budget
         self.names: list[str] = []
         self._tables: list[str] = []

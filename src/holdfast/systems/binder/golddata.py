@@ -13,7 +13,7 @@ from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.files import read_json
-from holdfast.systems.binder.table import Table
+from holdfast.sql.table import SQLTable
 
 PROMPTS = ("wikitq_binder.txt", "tab_fact_binder.txt")
 ANNOTATIONS = "nsql_annotations_tab_fact_train.json"
@@ -27,7 +27,7 @@ class Written:
 
     program: str
     question: str
-    table: Table
+    table: SQLTable
 
 
 def read_prompts(text: str) -> list[Written]:
@@ -46,7 +46,7 @@ def read_prompts(text: str) -> list[Written]:
         start = next(i for i, line in enumerate(lines) if line[0] == "row_id")
         header, rows = lines[start][1:], [line[1:] for line in lines[start + 1 :]]
         rows = [(row + [""] * len(header))[: len(header)] for row in rows]
-        found.append(Written(block[3].strip(), block[2], Table.from_rows(header, rows, title).normalized()))
+        found.append(Written(block[3].strip(), block[2], SQLTable.from_rows(header, rows, title).normalized()))
     if not found:
         raise InputError("prompt", "must hold at least one CREATE TABLE", text[:60])
     return found

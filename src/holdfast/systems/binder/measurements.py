@@ -9,6 +9,7 @@ from holdfast.errors import HoldfastError
 from holdfast.experiment import Curve, Measurement, PerUnit, Scalar
 from holdfast.experiment.run import Run
 from holdfast.language import Scripted
+from holdfast.sql.tokens import ParseError
 from holdfast.systems.binder.answering import LanguageModelMapper
 from holdfast.systems.binder.calls import Row
 from holdfast.systems.binder.embedding import EmbeddingMapper, NeedsLanguageModel
@@ -20,7 +21,6 @@ from holdfast.systems.binder.mappers import FunctionAnswerer, FunctionMapper
 from holdfast.systems.binder.mockparser import SIZES, CollapsingErrors, SpreadErrors, curve
 from holdfast.systems.binder.program import BinderProgram
 from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.tokens import ParseError
 from holdfast.systems.binder.voting import Vote
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from holdfast.systems.binder.tokens import ParseError, Token, match_parentheses, tokenize
+from holdfast.sql.tokens import ParseError, Token, match_parentheses, tokenize
 
 CALL = "QA"
 KINDS: tuple[Literal["map", "ans"], ...] = ("map", "ans")
@@ -50,7 +50,7 @@ class BinderProgram:
         'SELECT COUNT(*) FROM w WHERE call_1 = 1'
         >>> BinderProgram.parse("SELECT (SELECT a FROM w)) = 1")
         Traceback (most recent call last):
-        holdfast.systems.binder.tokens.ParseError: program, line 1, column 25: a ')' has no '(' before it; received ...
+        holdfast.sql.tokens.ParseError: program, line 1, column 25: a ')' has no '(' before it; received ...
     """
 
     text: str

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from holdfast.errors import InputError
 from holdfast.language.protocol import estimated_tokens
+from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.exemplars import CallExample, ProgramExample
-from holdfast.systems.binder.table import Table
 
 LONGEST_CELL = 400  # characters; what is beyond is left out, and shown to be
 WRITTEN_OUT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -64,7 +64,7 @@ def escaped(value: object, longest: int = LONGEST_CELL) -> str:
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def schema(table: Table) -> str:
+def schema(table: SQLTable) -> str:
     """`CREATE TABLE` with the title for a name, as the paper writes it."""
     pairs = zip(table.columns, table.types, strict=True)
     columns = [f"\t{escaped(name)} {'text' if kind == 'date' else kind}" for name, kind in pairs]
@@ -108,7 +108,7 @@ class ProgramPrompt:
         if self.task not in TASKS:
             raise InputError("task", f"must be one of {', '.join(TASKS)}", self.task)
 
-    def build(self, question: str, table: Table, shots: Sequence[ProgramExample], max_tokens: int) -> str:
+    def build(self, question: str, table: SQLTable, shots: Sequence[ProgramExample], max_tokens: int) -> str:
         """The text that a model continues with a program.
 
         Args:
@@ -133,11 +133,11 @@ class ProgramPrompt:
             own = self._fewer_rows(question, table, rows, room - fixed)
         return f"{TASKS[self.task]}\n\n{''.join(examples)}{own}"
 
-    def _most_rows(self, table: Table, room: int) -> int:
+    def _most_rows(self, table: SQLTable, room: int) -> int:
         """A row takes at least a token per cell, so more than this many cannot fit."""
         return min(len(table), max(room, 0) // (len(table.columns) + 1) + 1)
 
-    def _fewer_rows(self, question: str, table: Table, rows: Sequence[Sequence[object]], room: int) -> str:
+    def _fewer_rows(self, question: str, table: SQLTable, rows: Sequence[Sequence[object]], room: int) -> str:
         """The longest head of the table that fits, found by bisection."""
         low, high = 0, len(rows)
         if self.count(self._own(question, table, [])) > room:
@@ -149,7 +149,7 @@ class ProgramPrompt:
             low, high = (middle, high) if fits else (low, middle - 1)
         return self._own(question, table, rows[:low])
 
-    def _own(self, question: str, table: Table, rows: Sequence[Sequence[object]]) -> str:
+    def _own(self, question: str, table: SQLTable, rows: Sequence[Sequence[object]]) -> str:
         whole = len(rows) == len(table)
         what = "All rows of the table" if whole else f"The first {len(rows)} of {len(table)} rows"
         query = "SELECT * FROM w;" if whole else f"SELECT * FROM w LIMIT {len(rows)};"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from holdfast.systems.binder.table import NAME
-from holdfast.systems.binder.tokens import Token, tokenize
+from holdfast.sql.table import NAME
+from holdfast.sql.tokens import Token, tokenize
 
 CLAUSES = ("FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET")
 SETS = ("UNION", "EXCEPT", "INTERSECT")

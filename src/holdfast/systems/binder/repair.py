@@ -11,10 +11,10 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
+from holdfast.sql.table import SQLTable
+from holdfast.sql.tokens import Token, tokenize
 from holdfast.systems.binder.calls import cell_text
 from holdfast.systems.binder.program import drop_surplus_parentheses
-from holdfast.systems.binder.table import Table
-from holdfast.systems.binder.tokens import Token, tokenize
 
 NEAR = 0.85  # ratio of difflib: two letters of twelve may differ
 MOST_CELLS = 5_000  # different cells of a column that a text is compared with
@@ -23,21 +23,21 @@ LONGEST = 80  # characters of a text that is compared; longer ones must fold to 
 BARE = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 
 
-def repaired(program: str, table: Table) -> str:
+def repaired(program: str, table: SQLTable) -> str:
     """The program, mended where it has to be; a correct program comes back as it is.
 
     Raises:
         ParseError: a quote or comment is never closed.
 
     Example:
-        >>> table = Table.from_dict({"home team": ["Leeds Utd", "York City"], "goals": [2, 1]})
+        >>> table = SQLTable.from_dict({"home team": ["Leeds Utd", "York City"], "goals": [2, 1]})
         >>> repaired("SELECT goals FROM w WHERE home team = 'leeds utd')", table)
         "SELECT goals FROM w WHERE `home team` = 'Leeds Utd'"
     """
     return _with_cells(_with_quoted_names(drop_surplus_parentheses(program), table), table)
 
 
-def _with_quoted_names(program: str, table: Table) -> str:
+def _with_quoted_names(program: str, table: SQLTable) -> str:
     names = sorted((name for name in table.columns if not BARE.match(name)), key=len, reverse=True)
     if not names:
         return program
@@ -68,7 +68,7 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[tuple[bool, str]]:
     yield False, run
 
 
-def _with_cells(program: str, table: Table) -> str:
+def _with_cells(program: str, table: SQLTable) -> str:
     tokens = tokenize(program)
     columns = {name.casefold(): name for name in table.columns}
     meaning = [i for i, token in enumerate(tokens) if not token.idle]
@@ -112,7 +112,7 @@ def _compared(tokens: Sequence[Token], meaning: Sequence[int], place: int, colum
     return columns.get(tokens[meaning[at]].value.casefold())
 
 
-def _cells(table: Table, column: str) -> dict[str, list[str]]:
+def _cells(table: SQLTable, column: str) -> dict[str, list[str]]:
     """Different cells of a column of text by their folded form; nothing where there are too many."""
     kind = dict(zip(table.columns, table.types, strict=True))[column]
     if kind not in ("text", "date"):

@@ -11,7 +11,7 @@ from holdfast.language.budget import Usage
 if TYPE_CHECKING:
     import pandas as pd
 
-    from holdfast.systems.binder.table import Table
+    from holdfast.sql.table import SQLTable
 
 Value = str | int | float | None
 SHOWN_ROWS = 20
@@ -68,7 +68,7 @@ class Result:
     cost: Usage
     program: str
     sql: str
-    table: Table = field(repr=False)
+    table: SQLTable = field(repr=False)
 
     def to_frame(self, rows: int | None = None) -> pd.DataFrame:
         """The table with its row_id and the generated columns on the right; all rows or the first few."""

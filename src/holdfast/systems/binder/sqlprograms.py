@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.language.budget import Budget, BudgetExceeded
+from holdfast.sql.dialect import answer_literal, identifier, to_engine
+from holdfast.sql.errors import EngineError, EngineTimeout, UnknownColumn
+from holdfast.sql.guard import check
+from holdfast.sql.session import Session
+from holdfast.sql.table import ROW_ID
+from holdfast.sql.tokens import tokenize, unwrap
 from holdfast.systems.binder.arguments import unknown_column
-from holdfast.systems.binder.dialect import answer_literal, identifier, to_engine
-from holdfast.systems.binder.engines.errors import EngineError, EngineTimeout, UnknownColumn
-from holdfast.systems.binder.engines.session import Session
 from holdfast.systems.binder.executor import Outcome
 from holdfast.systems.binder.generated import GeneratedColumns
-from holdfast.systems.binder.guard import check
 from holdfast.systems.binder.program import BinderProgram, Call
 from holdfast.systems.binder.result import Step, Value
 from holdfast.systems.binder.subtables import read_subtable
-from holdfast.systems.binder.table import ROW_ID
-from holdfast.systems.binder.tokens import tokenize, unwrap
 
 if TYPE_CHECKING:
+    from holdfast.sql.table import SQLTable
     from holdfast.systems.binder.callrunner import CallRunner
-    from holdfast.systems.binder.table import Table
 
 NOT_SQLITE = "; programs are written for SQLite, perhaps engine='sqlite' can run it"
 
@@ -41,7 +41,7 @@ class SQLPrograms:
         self.engine = engine
         self.session = Session(engine, threads)
 
-    def run(self, program: str | BinderProgram, table: Table, calls: CallRunner, budget: Budget) -> Outcome:
+    def run(self, program: str | BinderProgram, table: SQLTable, calls: CallRunner, budget: Budget) -> Outcome:
         """Run a program on a table within a budget."""
         parsed = BinderProgram.parse(program) if isinstance(program, str) else program
         self._refuse_early(parsed, table)
@@ -57,7 +57,7 @@ class SQLPrograms:
                 raise self._explained(error, table, budget) from error
             raise
 
-    def _explained(self, error: EngineError, table: Table, budget: Budget) -> HoldfastError:
+    def _explained(self, error: EngineError, table: SQLTable, budget: Budget) -> HoldfastError:
         """The error in terms of the table and the limits."""
         if isinstance(error, UnknownColumn):
             return unknown_column(error.column or error.reason, table)
@@ -67,7 +67,7 @@ class SQLPrograms:
             return EngineError(error.engine, error.reason + NOT_SQLITE, error.sql)
         return error
 
-    def _refuse_early(self, program: BinderProgram, table: Table) -> None:
+    def _refuse_early(self, program: BinderProgram, table: SQLTable) -> None:
         """An unsafe or broken program is refused before any call costs money."""
         names = [*table.columns, *(f"call_{i}" for i in range(1, len(program.calls) + 1))]
         if not program.is_call:
@@ -82,7 +82,7 @@ class _Run:
     """One run of one program: the replacements found so far."""
 
     def __init__(
-        self, session: Session, program: BinderProgram, table: Table, calls: CallRunner, budget: Budget
+        self, session: Session, program: BinderProgram, table: SQLTable, calls: CallRunner, budget: Budget
     ) -> None:
         self.session, self.program, self.table, self.calls, self.budget = session, program, table, calls, budget
         self.generated = GeneratedColumns(session, table, calls, budget)

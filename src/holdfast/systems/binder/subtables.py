@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.errors import InputError
+from holdfast.sql.dialect import identifier
+from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.arguments import ColumnArgument, LiteralArgument, read_argument
 from holdfast.systems.binder.calls import Row, cell_text
-from holdfast.systems.binder.dialect import identifier
-from holdfast.systems.binder.table import Table
 
 Query = Callable[[str], tuple[str, list[str], list[list[Any]]]]
 
@@ -24,7 +24,7 @@ class Subtable:
     sql: str
 
 
-def read_subtable(arguments: Sequence[str], table: Table, generated: Sequence[str], query: Query) -> Subtable:
+def read_subtable(arguments: Sequence[str], table: SQLTable, generated: Sequence[str], query: Query) -> Subtable:
     """The arguments of an ans@ call side by side.
 
     Args:

@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 
 from holdfast.errors import InputError
+from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.calls import cell_text
-from holdfast.systems.binder.table import Table
 
 AGGREGATES = {
     "SUM": "total|sum|combined|overall|summed",
@@ -124,7 +124,7 @@ def _function(plain: str, question: str) -> tuple[str, str, str]:
     raise NoTemplate(question, "it is none of the forms that templates understand")
 
 
-def template_program(question: str, table: Table, column: str | None = None) -> str:
+def template_program(question: str, table: SQLTable, column: str | None = None) -> str:
     """The program for a question.
 
     Args:
@@ -138,7 +138,7 @@ def template_program(question: str, table: Table, column: str | None = None) -> 
         InputError: it is not clear which column is meant, or the column to be aggregated holds no numbers.
 
     Example:
-        >>> table = Table.from_dict({"item": ["apple", "tram"], "price": [3, 4]})
+        >>> table = SQLTable.from_dict({"item": ["apple", "tram"], "price": [3, 4]})
         >>> print(template_program("how many items are fruit?", table))
         SELECT COUNT(*) FROM w WHERE QA("map@is it a fruit?"; `item`) = 'yes'
     """
@@ -154,7 +154,7 @@ def template_program(question: str, table: Table, column: str | None = None) -> 
     return f"SELECT {asked.function}({_quoted(_measure_column(asked, table))}) FROM w WHERE {where}"
 
 
-def _condition(meaning: str, column: str, wanted: str, table: Table) -> str:
+def _condition(meaning: str, column: str, wanted: str, table: SQLTable) -> str:
     cells = table.frame[column].map(lambda cell: cell_text(cell).casefold())
     if (cells == meaning).any():
         sign = "=" if wanted == "yes" else "<>"
@@ -163,7 +163,7 @@ def _condition(meaning: str, column: str, wanted: str, table: Table) -> str:
     return f"""QA("map@is it {article} {meaning.replace('"', "")}?"; {_quoted(column)}) = '{wanted}'"""
 
 
-def _meaning_column(asked: Request, table: Table, column: str | None) -> str:
+def _meaning_column(asked: Request, table: SQLTable, column: str | None) -> str:
     if column is not None:
         return _named(column, table, "column")
     texts = [name for name, kind in zip(table.columns, table.types, strict=True) if kind in ("text", "date")]
@@ -180,7 +180,7 @@ def _meaning_column(asked: Request, table: Table, column: str | None) -> str:
     raise InputError("column", f"must name the column that is meant (--column): one of {shown}", "nothing")
 
 
-def _measure_column(asked: Request, table: Table) -> str:
+def _measure_column(asked: Request, table: SQLTable) -> str:
     kinds = dict(zip(table.columns, table.types, strict=True))
     name = _named(asked.measure, table, "question")
     if kinds[name] not in ("int", "real"):
@@ -188,7 +188,7 @@ def _measure_column(asked: Request, table: Table) -> str:
     return name
 
 
-def _named(name: str, table: Table, argument: str) -> str:
+def _named(name: str, table: SQLTable, argument: str) -> str:
     """The column that is meant by a name: the same but for case and number, else refused with the nearest."""
     plain = {singular(column.lower()): column for column in table.columns}
     if (key := singular(name.lower())) in plain:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.columntypes import MONTHS, parse_date, parse_grouped
+from holdfast.sql.columntypes import MONTHS, parse_date, parse_grouped
 
 TOLERANCE = 1e-6
 LONGEST = 10_000  # characters of an answer that something may be cut off from: no right one is longer

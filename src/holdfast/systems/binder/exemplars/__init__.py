@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.table import Table
+from holdfast.sql.table import SQLTable
 
 HERE = Path(__file__).parent
 Rows = tuple[tuple[str, ...], ...]
@@ -62,9 +62,9 @@ class ProgramExample:
     calls: tuple[CallExample, ...] = ()
 
     @functools.cached_property
-    def table(self) -> Table:
+    def table(self) -> SQLTable:
         """The table, with the types of its columns."""
-        return Table.from_rows(self.header, self.rows, self.title).normalized()
+        return SQLTable.from_rows(self.header, self.rows, self.title).normalized()
 
 
 @functools.cache

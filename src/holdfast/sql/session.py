@@ -11,10 +11,10 @@ import numpy as np
 from holdfast.errors import MissingExtra
 from holdfast.sandbox.child import Child
 from holdfast.sandbox.wire import Failure
-from holdfast.systems.binder.columntypes import Cell, ColumnType
-from holdfast.systems.binder.engines.errors import EngineEnded, EngineError, EngineMemory, EngineTimeout, UnknownColumn
-from holdfast.systems.binder.guard import UnsafeProgram
-from holdfast.systems.binder.table import Table
+from holdfast.sql.columntypes import Cell, ColumnType
+from holdfast.sql.errors import EngineEnded, EngineError, EngineMemory, EngineTimeout, UnknownColumn
+from holdfast.sql.guard import UnsafeProgram
+from holdfast.sql.table import SQLTable
 
 WORKER = f"{__package__}.worker"
 LOAD_S = 3600.0
@@ -33,10 +33,10 @@ class Session:
         self.engine, self.threads = engine, threads
         self.megabytes, self._fits_mb = 1024, 0
         self._child: Child | None = None
-        self._table: Table | None = None
+        self._table: SQLTable | None = None
 
     # ---------------------------------------------------------------------------------------------------- the table
-    def load(self, table: Table, megabytes: int) -> None:
+    def load(self, table: SQLTable, megabytes: int) -> None:
         """Have the table in the engine as w, with nothing else. Loading it again costs nothing while it is there."""
         if self._table is table and self._child is not None and self.megabytes == megabytes:
             return
@@ -151,12 +151,12 @@ class Session:
         return types.get(failure.kind, EngineError)(self.engine, failure.reason, sql)
 
 
-def _tuples(table: Table, low: int) -> list[tuple[Any, ...]]:
+def _tuples(table: SQLTable, low: int) -> list[tuple[Any, ...]]:
     rows = table.rows(low, low + ROWS_AT_ONCE)
     return [(low + i, *row) for i, row in enumerate(rows)]
 
 
-def _arrow(table: Table, low: int) -> bytes:
+def _arrow(table: SQLTable, low: int) -> bytes:
     import pyarrow as pa
 
     part = table.frame.iloc[low : low + ROWS_AT_ONCE]

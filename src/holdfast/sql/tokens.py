@@ -88,7 +88,7 @@ def tokenize(program: str) -> list[Token]:
         ParseError: a quote or comment that is never closed, a NUL character, more than 20,000 characters.
 
     Example:
-        >>> from holdfast.systems.binder.tokens import tokenize
+        >>> from holdfast.sql.tokens import tokenize
         >>> [t.text for t in tokenize("x = 'a;)' -- ;") if not t.idle]
         ['x', '=', "'a;)'"]
     """
@@ -172,7 +172,7 @@ def unwrap(program: str, tokens: list[Token]) -> list[Token]:
     """Tokens that mean something, without parentheses around all of them and semicolons at the end.
 
     Example:
-        >>> from holdfast.systems.binder.tokens import tokenize, unwrap
+        >>> from holdfast.sql.tokens import tokenize, unwrap
         >>> [t.text for t in unwrap("((a) + b);", tokenize("((a) + b);"))]
         ['(', 'a', ')', '+', 'b']
     """

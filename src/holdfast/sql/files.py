@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
-from holdfast.systems.binder.table import Table
+from holdfast.sql.table import SQLTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,13 +18,13 @@ LONGEST_CELL = 100_000_000  # bytes
 LONGEST_LINE = 1_000_000  # characters looked at for the separator
 
 
-def read(path: Path, title: str | None = None, table: str | None = None) -> Table:
+def read(path: Path, title: str | None = None, table: str | None = None) -> SQLTable:
     """A table of a file of any of the kinds, told by its ending.
 
     Raises:
         InputError: no such file, unknown ending, nothing readable in it; `table` given for a kind that has no names.
     """
-    named: dict[str, Callable[[Path, str | None, str | None], Table]] = {
+    named: dict[str, Callable[[Path, str | None, str | None], SQLTable]] = {
         ".xlsx": read_excel, ".xlsm": read_excel, ".sqlite": read_sqlite, ".sqlite3": read_sqlite,
         ".db": read_sqlite, ".duckdb": read_duckdb,
     }  # fmt: skip
@@ -39,7 +39,7 @@ def read(path: Path, title: str | None = None, table: str | None = None) -> Tabl
     return single[ending](path, title)
 
 
-def read_csv(path: Path, title: str | None = None, sep: str | None = None) -> Table:
+def read_csv(path: Path, title: str | None = None, sep: str | None = None) -> SQLTable:
     """A CSV file in UTF-8 whose first line has the names; `sep` is told by that line unless it is given."""
     import pandas as pd
 
@@ -57,7 +57,7 @@ def read_csv(path: Path, title: str | None = None, sep: str | None = None) -> Ta
     except (pd.errors.ParserError, csv.Error, ValueError) as error:
         raise InputError(str(path), "must be a CSV file with as many cells in a line as names", f"{error}") from None
     header = [str(name) for name in frame.iloc[0]]
-    return Table.from_text(frame.iloc[1:].reset_index(drop=True), header, _title(path, title))
+    return SQLTable.from_text(frame.iloc[1:].reset_index(drop=True), header, _title(path, title))
 
 
 def _separator(path: Path) -> str:
@@ -67,7 +67,7 @@ def _separator(path: Path) -> str:
     return max(",;\t|", key=lambda sign: len(next(csv.reader([line], delimiter=sign), [])))
 
 
-def read_parquet(path: Path, title: str | None = None) -> Table:
+def read_parquet(path: Path, title: str | None = None) -> SQLTable:
     """A parquet file."""
     import pandas as pd
     import pyarrow as pa
@@ -77,10 +77,10 @@ def read_parquet(path: Path, title: str | None = None) -> Table:
         frame = pd.read_parquet(path)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise InputError(str(path), "must be a parquet file", f"{error}") from None
-    return Table.from_pandas(frame, _title(path, title))
+    return SQLTable.from_pandas(frame, _title(path, title))
 
 
-def read_excel(path: Path, title: str | None = None, sheet: str | None = None) -> Table:
+def read_excel(path: Path, title: str | None = None, sheet: str | None = None) -> SQLTable:
     """A sheet of an Excel workbook, by default the first; values, not formulas."""
     try:
         import openpyxl
@@ -105,10 +105,10 @@ def read_excel(path: Path, title: str | None = None, sheet: str | None = None) -
     width = max(len(row) for row in rows)
     padded = [row + [None] * (width - len(row)) for row in rows]
     header = ["" if cell is None else str(cell) for cell in padded[0]]
-    return Table.from_rows(header, padded[1:], _title(path, title))
+    return SQLTable.from_rows(header, padded[1:], _title(path, title))
 
 
-def read_sqlite(path: Path, title: str | None = None, table: str | None = None) -> Table:
+def read_sqlite(path: Path, title: str | None = None, table: str | None = None) -> SQLTable:
     """A table of a SQLite file. Opened read-only; functions in its schema are not trusted."""
     _check(path)
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
@@ -123,14 +123,14 @@ def read_sqlite(path: Path, title: str | None = None, table: str | None = None) 
         name = _chosen(path, table, [row[0] for row in found], "table")
         cursor = connection.execute(f"SELECT * FROM {quoted(name)}")
         header = [column[0] for column in cursor.description]
-        return Table.from_rows(header, cursor.fetchall(), _title(path, title, name))
+        return SQLTable.from_rows(header, cursor.fetchall(), _title(path, title, name))
     except sqlite3.Error as error:
         raise InputError(str(path), "must be a SQLite file", f"{error}") from None
     finally:
         connection.close()
 
 
-def read_duckdb(path: Path, title: str | None = None, table: str | None = None) -> Table:
+def read_duckdb(path: Path, title: str | None = None, table: str | None = None) -> SQLTable:
     """A table of a DuckDB file. Opened read-only; views are not offered, as they could read other files."""
     try:
         import duckdb
@@ -145,7 +145,7 @@ def read_duckdb(path: Path, title: str | None = None, table: str | None = None) 
         found = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name")
         name = _chosen(path, table, [row[0] for row in found.fetchall()], "table")
         frame: pd.DataFrame = connection.execute(f"SELECT * FROM {quoted(name)}").df()
-        return Table.from_pandas(frame, _title(path, title, name))
+        return SQLTable.from_pandas(frame, _title(path, title, name))
     except duckdb.Error as error:
         raise InputError(str(path), "must be a DuckDB file", f"{error}") from None
     finally:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from holdfast.sandbox.wire import Failure, Refused
-from holdfast.systems.binder.allowed import FUNCTIONS
+from holdfast.sql.allowed import FUNCTIONS
 
 TYPES = {"int": "INTEGER", "real": "REAL", "date": "TEXT", "text": "TEXT"}
 OPERATORS = frozenset({"like", "glob", "current_date", "current_time", "current_timestamp"})

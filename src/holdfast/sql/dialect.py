@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 
-from holdfast.systems.binder.columntypes import parse_int, parse_real
-from holdfast.systems.binder.table import NAME, ROW_ID
-from holdfast.systems.binder.tokens import Token, tokenize
+from holdfast.sql.columntypes import parse_int, parse_real
+from holdfast.sql.table import NAME, ROW_ID
+from holdfast.sql.tokens import Token, tokenize
 
 
 def to_engine(sql: str, names: Collection[str], dialect: str) -> str:
@@ -25,7 +25,7 @@ def to_engine(sql: str, names: Collection[str], dialect: str) -> str:
         dialect: "sqlite" or "duckdb"; DuckDB's LIKE minds case and SQLite's does not, so it becomes ILIKE there.
 
     Example:
-        >>> from holdfast.systems.binder.dialect import to_engine
+        >>> from holdfast.sql.dialect import to_engine
         >>> to_engine('SELECT `a b` FROM w WHERE "A b" = "x\\'y" AND c LIKE \\'z%\\'', ["a b", "c"], "duckdb")
         'SELECT "a b" FROM w WHERE "A b" = \\'x\\'\\'y\\' AND c ILIKE \\'z%\\''
     """
@@ -77,7 +77,7 @@ def answer_literal(answers: Collection[str]) -> str:
     """The answers of an ans@ call as SQL: a bare number, a text in quotes, several as a list, none as NULL.
 
     Example:
-        >>> from holdfast.systems.binder.dialect import answer_literal
+        >>> from holdfast.sql.dialect import answer_literal
         >>> [answer_literal(a) for a in (["3"], ["o'neil'; DROP TABLE w"], ["a", "2"], [])]
         ['3', "'o''neil''; DROP TABLE w'", "('a', 2)", 'NULL']
     """

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from holdfast.sandbox.wire import Failure, Refused
-from holdfast.systems.binder.engines.sqlite import bounded, quoted
+from holdfast.sql.sqlite import bounded, quoted
 
 TYPES = {"int": "BIGINT", "real": "DOUBLE", "date": "VARCHAR", "text": "VARCHAR"}
 CONFIG = {

@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError, MissingExtra
-from holdfast.systems.binder.allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
-from holdfast.systems.binder.table import NAME
-from holdfast.systems.binder.tokens import ParseError, Token, match_parentheses, tokenize
+from holdfast.sql.allowed import FUNCTIONS, KEYWORDS, NODES, TYPES
+from holdfast.sql.table import NAME
+from holdfast.sql.tokens import ParseError, Token, match_parentheses, tokenize
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -60,12 +60,12 @@ def check(sql: str, dialect: str) -> exp.Expression:
         InputError: it means something else on DuckDB.
 
     Example:
-        >>> from holdfast.systems.binder.guard import check
+        >>> from holdfast.sql.guard import check
         >>> type(check("SELECT MAX(a) FROM w", "sqlite")).__name__
         'Select'
         >>> check("SELECT readfile('/etc/passwd')", "sqlite")
         Traceback (most recent call last):
-        holdfast.systems.binder.guard.UnsafeProgram: program: must not use functions other than the known ones; ...
+        holdfast.sql.guard.UnsafeProgram: program: must not use functions other than the known ones; ...
     """
     _check_words(sql)
     tree = _parse(sql, dialect)

@@ -18,10 +18,10 @@ GRACE_S = 2.0
 def make_engine(name: str) -> Any:
     """The engine by its name, with all that it imports."""
     if name == "duckdb":
-        from holdfast.systems.binder.engines.duck import DuckDB
+        from holdfast.sql.duck import DuckDB
 
         return DuckDB()
-    from holdfast.systems.binder.engines.sqlite import SQLite
+    from holdfast.sql.sqlite import SQLite
 
     return SQLite()
 

@@ -40,7 +40,7 @@ def plain(value: Any) -> Cell:
 
     Example:
         >>> import datetime, numpy as np
-        >>> from holdfast.systems.binder.columntypes import plain
+        >>> from holdfast.sql.columntypes import plain
         >>> [plain(v) for v in (np.int64(3), float("nan"), True, datetime.date(2024, 5, 1), b"x", {"a": [1]})]
         [3, None, 'true', '2024-05-01', 'x', '{"a": [1]}']
     """
@@ -95,7 +95,7 @@ def parse_date(text: str) -> str | None:
     """A day as year-month-day, else None. Dates of numbers alone must start with the year: 1/2/2024 could be two days.
 
     Example:
-        >>> from holdfast.systems.binder.columntypes import parse_date
+        >>> from holdfast.sql.columntypes import parse_date
         >>> [parse_date(t) for t in ("Sept 7, 2007", "7 september 2007", "2007/9/7", "9/7/2007")]
         ['2007-09-07', '2007-09-07', '2007-09-07', None]
     """
@@ -124,7 +124,7 @@ def typed(cells: Iterable[str | None], missing: frozenset[str] = frozenset({""})
         (type, values): values maps every different text to an int, float or the text itself, missing ones to None.
 
     Example:
-        >>> from holdfast.systems.binder.columntypes import typed
+        >>> from holdfast.sql.columntypes import typed
         >>> typed(["3", "", "12"])
         ('int', {'3': 3, '': None, '12': 12})
         >>> typed(["3", "007"])[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.columntypes import Cell, ColumnType, column_type, normalized, plain, typed_text
+from holdfast.sql.columntypes import Cell, ColumnType, column_type, normalized, plain, typed_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ MAX_COLUMNS = 1500  # SQLite has 2,000; generated columns need room
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class SQLTable:
     """A table with typed columns and unique names. Made by `from_pandas`, `from_csv` and the others.
 
     Names are kept as they are, but made unique without regard to case ("a", "A" become "a", "A_2"), as SQL has none;
@@ -37,8 +37,8 @@ class Table:
         original_names: the columns' names before they were made unique.
 
     Example:
-        >>> from holdfast.systems.binder.table import Table
-        >>> table = Table.from_dict({"Venue": ["Home ", "AWAY"], "Goals": ["1,200", "-"]}, title="Games")
+        >>> from holdfast.sql.table import SQLTable
+        >>> table = SQLTable.from_dict({"Venue": ["Home ", "AWAY"], "Goals": ["1,200", "-"]}, title="Games")
         >>> table.types, table.normalized().types, list(table.normalized().rows())
         (('text', 'text'), ('text', 'int'), [('home', 1200), ('away', None)])
     """
@@ -50,7 +50,7 @@ class Table:
 
     # ------------------------------------------------------------------------------------------------------- making
     @classmethod
-    def from_pandas(cls, frame: pd.DataFrame, title: str = "") -> Table:
+    def from_pandas(cls, frame: pd.DataFrame, title: str = "") -> SQLTable:
         """A table of a pandas data frame; its index is left out.
 
         Raises:
@@ -66,7 +66,7 @@ class Table:
         return cls._of(names, columns, title)
 
     @classmethod
-    def from_dict(cls, columns: Mapping[str, Sequence[Any]], title: str = "") -> Table:
+    def from_dict(cls, columns: Mapping[str, Sequence[Any]], title: str = "") -> SQLTable:
         """A table of columns by name, all of the same length."""
         import pandas as pd
 
@@ -77,7 +77,7 @@ class Table:
         return cls.from_pandas(pd.DataFrame(data), title)
 
     @classmethod
-    def from_rows(cls, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> Table:
+    def from_rows(cls, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> SQLTable:
         """A table of rows; texts stay texts, also where they look like numbers (`normalized` reads them)."""
         import pandas as pd
 
@@ -88,54 +88,54 @@ class Table:
         return cls._of(list(header), columns, title)
 
     @classmethod
-    def from_text(cls, frame: pd.DataFrame, header: Sequence[str], title: str = "") -> Table:
+    def from_text(cls, frame: pd.DataFrame, header: Sequence[str], title: str = "") -> SQLTable:
         """A table of texts as files have them: columns of numbers become numbers, empty cells no value."""
         return cls._of(list(header), [typed_text(frame.iloc[:, i]) for i in range(frame.shape[1])], title)
 
     @classmethod
-    def from_file(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
+    def from_file(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
         """A table of a file; its ending says of what kind: csv, tsv, parquet, xlsx, sqlite, db, duckdb."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read(Path(path), title, table)
+        return files.read(Path(path), title, table)
 
     @classmethod
-    def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> Table:
+    def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> SQLTable:
         """A table of a CSV file in UTF-8 with a header line, which tells the separator unless `sep` does."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read_csv(Path(path), title, sep)
+        return files.read_csv(Path(path), title, sep)
 
     @classmethod
-    def from_parquet(cls, path: str | Path, title: str | None = None) -> Table:
+    def from_parquet(cls, path: str | Path, title: str | None = None) -> SQLTable:
         """A table of a parquet file."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read_parquet(Path(path), title)
+        return files.read_parquet(Path(path), title)
 
     @classmethod
-    def from_excel(cls, path: str | Path, title: str | None = None, sheet: str | None = None) -> Table:
+    def from_excel(cls, path: str | Path, title: str | None = None, sheet: str | None = None) -> SQLTable:
         """A table of a sheet of an Excel workbook (the first one); its first row is the header."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read_excel(Path(path), title, sheet)
+        return files.read_excel(Path(path), title, sheet)
 
     @classmethod
-    def from_sqlite(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
+    def from_sqlite(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
         """A table of a SQLite file, opened for reading; it need not be named if there is only one."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read_sqlite(Path(path), title, table)
+        return files.read_sqlite(Path(path), title, table)
 
     @classmethod
-    def from_duckdb(cls, path: str | Path, title: str | None = None, table: str | None = None) -> Table:
+    def from_duckdb(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
         """A table of a DuckDB file, opened for reading; it need not be named if there is only one."""
-        from holdfast.systems.binder import tablefiles
+        from holdfast.sql import files
 
-        return tablefiles.read_duckdb(Path(path), title, table)
+        return files.read_duckdb(Path(path), title, table)
 
     @classmethod
-    def _of(cls, names: list[str], columns: list[tuple[pd.Series, ColumnType]], title: str) -> Table:
+    def _of(cls, names: list[str], columns: list[tuple[pd.Series, ColumnType]], title: str) -> SQLTable:
         import pandas as pd
 
         _check_width(len(names))
@@ -165,7 +165,7 @@ class Table:
             ]
             yield from zip(*cells, strict=True)
 
-    def normalized(self) -> Table:
+    def normalized(self) -> SQLTable:
         """The table as the paper prepares it: names and cells in lower case, numbers and dates read, types found.
 
         Of a text column, all cells that are not missing ("", "-", "n/a", ...) must be numbers ("1,200" too) to make it
@@ -197,7 +197,7 @@ def unique_names(names: Sequence[str]) -> list[str]:
     """Names that SQL can tell apart: none empty, none equal to another or to row_id without regard to case.
 
     Example:
-        >>> from holdfast.systems.binder.table import unique_names
+        >>> from holdfast.sql.table import unique_names
         >>> unique_names(["a", "A", "", "row_id", "x\\ny"])
         ['a', 'A_2', 'column_3', 'row_id_2', 'x\\\\ny']
     """
@@ -215,4 +215,4 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-__all__ = ["MAX_COLUMNS", "NAME", "ROW_ID", "Table", "unique_names"]
+__all__ = ["MAX_COLUMNS", "NAME", "ROW_ID", "SQLTable", "unique_names"]
