@@ -44,8 +44,10 @@ def plain(value: Any) -> Cell:
         >>> [plain(v) for v in (np.int64(3), float("nan"), True, datetime.date(2024, 5, 1), b"x", {"a": [1]})]
         [3, None, 'true', '2024-05-01', 'x', '{"a": [1]}']
     """
-    if value is None or isinstance(value, str):
-        return None if value is None else value.replace("\0", "")
+    if value is None or type(value).__name__ == "NAType":  # pandas.NA
+        return None
+    if isinstance(value, str):
+        return sound(value)
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return "true" if value else "false"
     if isinstance(value, numbers.Integral):
@@ -61,8 +63,19 @@ def plain(value: Any) -> Cell:
     try:
         real = float(value)
     except (TypeError, ValueError):
-        return str(value).replace("\0", "")
+        return sound(str(value))
     return None if math.isnan(real) else real
+
+
+def sound(text: str) -> str:
+    """A text as databases can keep it: without NUL and halves of characters, which UTF-8 cannot write.
+
+    Example:
+        >>> from holdfast.sql.columntypes import sound
+        >>> sound("a\\0b\\ud800")
+        'ab?'
+    """
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _date_text(value: dt.date) -> str | None:
@@ -159,8 +172,8 @@ def column_type(series: pd.Series) -> tuple[pd.Series, ColumnType]:
     if pd.api.types.is_bool_dtype(series.dtype):
         return _objects(series), "text"
     if pd.api.types.is_integer_dtype(series.dtype):
-        if series.dtype == "uint64" and len(series) and int(series.max()) >= 2**63:
-            return _objects(series.astype(str)), "text"
+        if str(series.dtype).lower() == "uint64" and series.max() >= 2**63:
+            return _objects(series).map(lambda v: v if v is None else str(v)).astype(object), "text"
         return series.astype("Int64"), "int"
     if pd.api.types.is_float_dtype(series.dtype):
         return _real(series.astype("float64"))
@@ -193,18 +206,6 @@ def _real(series: pd.Series) -> tuple[pd.Series, ColumnType]:
         return series, "real"  # with infinities, which are no whole numbers
     whole = len(finite) and series.isna().any() and (finite == finite.round()).all() and finite.abs().max() < 2**53
     return (series.astype("Int64"), "int") if whole else (series, "real")
-
-
-def typed_text(series: pd.Series) -> tuple[pd.Series, ColumnType]:
-    """A column of texts, as a CSV file has it: numbers where all cells are numbers, empty cells are no value."""
-    import pandas as pd
-
-    kind, values = typed(series.unique())
-    if kind == "text":
-        return series.where(series != "", None).astype(object).where(lambda s: s.notna(), None), "text"
-    # By way of objects: a map would be of floats where a cell is empty, and large whole numbers would change.
-    cells = pd.Series([values[cell] for cell in series], index=series.index, dtype=object)
-    return cells.astype("Int64" if kind == "int" else "float64"), kind
 
 
 def normalized(series: pd.Series, kind: ColumnType) -> tuple[pd.Series, ColumnType]:
@@ -247,6 +248,6 @@ __all__ = [
     "normalized",
     "parse_date",
     "plain",
+    "sound",
     "typed",
-    "typed_text",
 ]

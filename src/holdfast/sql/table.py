@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InputError
-from holdfast.sql.columntypes import Cell, ColumnType, column_type, normalized, plain, typed_text
+from holdfast.sql.columntypes import Cell, ColumnType, column_type, normalized, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from holdfast.data.readers.tables import TableOptions
 
 NAME = "w"
 ROW_ID = "row_id"
@@ -24,7 +26,7 @@ MAX_COLUMNS = 1500  # SQLite has 2,000; generated columns need room
 
 @dataclass(frozen=True, eq=False)
 class SQLTable:
-    """A table with typed columns and unique names. Made by `from_pandas`, `from_csv` and the others.
+    """A table with typed columns and unique names. Made by `from_file`, `from_pandas` and the others.
 
     Names are kept as they are, but made unique without regard to case ("a", "A" become "a", "A_2"), as SQL has none;
     empty names become "column_3". Control characters are written out ("career\\nsr" has a backslash and an n), as
@@ -35,6 +37,7 @@ class SQLTable:
         types: "int", "real", "date" (year-month-day as text) or "text", one per column.
         title: what the table is about; language models read it.
         original_names: the columns' names before they were made unique.
+        notes: what was found out about the file it was read from, and what else a user should know, one line each.
 
     Example:
         >>> from holdfast.sql.table import SQLTable
@@ -47,6 +50,7 @@ class SQLTable:
     types: tuple[ColumnType, ...]
     title: str = ""
     original_names: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     # ------------------------------------------------------------------------------------------------------- making
     @classmethod
@@ -62,8 +66,8 @@ class SQLTable:
             raise InputError("frame", "must be a pandas.DataFrame", type(frame).__name__)
         names = [str(name) if not isinstance(name, tuple) else " ".join(map(str, name)) for name in frame.columns]
         _check_width(len(names))
-        columns = [column_type(frame.iloc[:, i].reset_index(drop=True)) for i in range(frame.shape[1])]
-        return cls._of(names, columns, title)
+        columns = [(name, *column_type(frame.iloc[:, i].reset_index(drop=True))) for i, name in enumerate(names)]
+        return cls.of_columns(columns, title)
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Sequence[Any]], title: str = "") -> SQLTable:
@@ -84,65 +88,44 @@ class SQLTable:
         for number, row in enumerate(rows):
             if len(row) != len(header):
                 raise InputError("rows", f"must have {len(header)} cells as the header", f"{len(row)} in row {number}")
-        columns = [column_type(pd.Series([plain(row[i]) for row in rows], dtype=object)) for i in range(len(header))]
-        return cls._of(list(header), columns, title)
+        cells = [pd.Series([plain(row[i]) for row in rows], dtype=object) for i in range(len(header))]
+        return cls.of_columns([(name, *column_type(c)) for name, c in zip(header, cells, strict=True)], title)
 
     @classmethod
-    def from_text(cls, frame: pd.DataFrame, header: Sequence[str], title: str = "") -> SQLTable:
-        """A table of texts as files have them: columns of numbers become numbers, empty cells no value."""
-        return cls._of(list(header), [typed_text(frame.iloc[:, i]) for i in range(frame.shape[1])], title)
+    def from_file(
+        cls, path: str | Path, title: str | None = None, part: str | None = None, options: TableOptions | None = None
+    ) -> SQLTable:
+        """A table of a file: csv, tsv, txt, parquet, xlsx, jsonl, sqlite, db, duckdb, ...; see `holdfast.sql.files`.
 
-    @classmethod
-    def from_file(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
-        """A table of a file; its ending says of what kind: csv, tsv, parquet, xlsx, sqlite, db, duckdb."""
+        Args:
+            path: of the file; its ending says of what kind it is.
+            title: of the table; None = its name, or the file's.
+            part: the table or sheet, where the file has several.
+            options: what the user says about how the file is written; None = all from the evidence in it.
+        """
         from holdfast.sql import files
 
-        return files.read(Path(path), title, table)
+        return files.read(Path(path), title, part, options)
 
     @classmethod
     def from_csv(cls, path: str | Path, title: str | None = None, sep: str | None = None) -> SQLTable:
-        """A table of a CSV file in UTF-8 with a header line, which tells the separator unless `sep` does."""
-        from holdfast.sql import files
+        """A table of a CSV file; `sep` is told by the file unless it is given."""
+        from holdfast.data.readers.tables import TableOptions
 
-        return files.read_csv(Path(path), title, sep)
-
-    @classmethod
-    def from_parquet(cls, path: str | Path, title: str | None = None) -> SQLTable:
-        """A table of a parquet file."""
-        from holdfast.sql import files
-
-        return files.read_parquet(Path(path), title)
+        return cls.from_file(path, title, options=TableOptions(delimiter=sep))
 
     @classmethod
-    def from_excel(cls, path: str | Path, title: str | None = None, sheet: str | None = None) -> SQLTable:
-        """A table of a sheet of an Excel workbook (the first one); its first row is the header."""
-        from holdfast.sql import files
-
-        return files.read_excel(Path(path), title, sheet)
-
-    @classmethod
-    def from_sqlite(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
-        """A table of a SQLite file, opened for reading; it need not be named if there is only one."""
-        from holdfast.sql import files
-
-        return files.read_sqlite(Path(path), title, table)
-
-    @classmethod
-    def from_duckdb(cls, path: str | Path, title: str | None = None, table: str | None = None) -> SQLTable:
-        """A table of a DuckDB file, opened for reading; it need not be named if there is only one."""
-        from holdfast.sql import files
-
-        return files.read_duckdb(Path(path), title, table)
-
-    @classmethod
-    def _of(cls, names: list[str], columns: list[tuple[pd.Series, ColumnType]], title: str) -> SQLTable:
+    def of_columns(
+        cls, columns: Sequence[tuple[str, pd.Series, ColumnType]], title: str = "", notes: Sequence[str] = ()
+    ) -> SQLTable:
+        """A table of columns that have their types: name, cells, type, all of one length."""
         import pandas as pd
 
+        names = [name for name, _, _ in columns]
         _check_width(len(names))
-        unique = unique_names(names)
-        frame = pd.concat([column for column, _ in columns], axis=1)
-        frame.columns = pd.Index(unique, dtype=object)
-        return cls(frame, tuple(kind for _, kind in columns), title, tuple(names))
+        frame = pd.concat([column for _, column, _ in columns], axis=1)
+        frame.columns = pd.Index(unique_names(names), dtype=object)
+        return cls(frame, tuple(kind for _, _, kind in columns), title, tuple(names), tuple(notes))
 
     # -------------------------------------------------------------------------------------------------------- using
     @property
@@ -172,9 +155,9 @@ class SQLTable:
         "int" or "real", or days to make it "date"; missing ones are then no value. Other cells lose surrounding and
         repeated whitespace and are put into Unicode's form NFC.
         """
-        done = [normalized(self.frame.iloc[:, i], kind) for i, kind in enumerate(self.types)]
         names = [" ".join(name.lower().split()) for name in self.original_names or self.columns]
-        return self._of(names, done, self.title)
+        done = [(name, *normalized(self.frame.iloc[:, i], self.types[i])) for i, name in enumerate(names)]
+        return self.of_columns(done, self.title, self.notes)
 
     def nearest(self, name: str) -> str | None:
         """The column whose name is most like `name`, if any is alike."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from holdfast.errors import HoldfastError, InputError
 from holdfast.language.budget import Budget, BudgetExceeded, Usage
 from holdfast.language.cache import AnswerCache, key_of
+from holdfast.sql.columntypes import sound
 from holdfast.systems.binder.calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
 
 Progress = Callable[[int, int], None]
@@ -196,7 +197,7 @@ def _text(answer: object, backend: str) -> str:
         raise InputError(backend, "must answer in texts", f"{type(answer).__name__} {answer!r}")
     if len(answer) > LONGEST_ANSWER:
         raise InputError(backend, f"must answer in at most {LONGEST_ANSWER:,} characters", f"{len(answer)} characters")
-    return answer.replace("\0", "")
+    return sound(answer)
 
 
 __all__ = ["CallFailed", "CallRunner", "Mapped", "Progress"]

@@ -134,7 +134,7 @@ def evaluate(
 def _read(path: Path, part: str | None) -> SQLTable:
     from holdfast.sql.table import SQLTable
 
-    table = SQLTable.from_file(path, table=part)
+    table = SQLTable.from_file(path, part=part)
     if len(table) == 0:
         raise InputError(str(path), "must have at least one row", f"{len(table.columns)} columns, 0 rows")
     return table
