@@ -16,7 +16,8 @@ from holdfast.sandbox.patterns import PatternTimeout
 from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
 from holdfast.systems.binder.callrunner import CallFailed
 from holdfast.systems.binder.completions import read_program, read_rows, read_values
-from holdfast.systems.binder.display import print_result
+from holdfast.systems.binder.display import show_result
+from holdfast.systems.binder.options import Output
 from holdfast.systems.binder.questions import Choice, read_question
 from holdfast.systems.binder.repair import repaired
 from holdfast.systems.binder.templates import NoTemplate, read_request
@@ -88,10 +89,10 @@ def test_no_cell_answer_or_name_controls_the_terminal(capsys: pytest.CaptureFixt
     table = Table.from_dict({"a": [f"{evil}x"], f"b{evil}": ["y"]})
     with Executor(mapper=FunctionMapper(lambda question, cell: evil + cell, name="evil")) as executor:
         result = executor.run(f"SELECT QA(\"map@{evil}?\"; a), '{evil}' FROM w", table)
-    print_result(result, result.answer, result.cost, 10, (evil,))
+    show_result(result, Output())
     out = capsys.readouterr().out
     assert not set(out) & set("\x1b\x07\x9b\u202e")
-    assert out.count("owned") > 8  # in program, names, cells, answers and note
+    assert out.count("owned") > 8  # in program, names, cells and answers
 
 
 def says(content: bytes, *more: bytes) -> bytes:

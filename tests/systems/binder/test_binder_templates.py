@@ -91,7 +91,7 @@ def test_other_questions_are_said_to_need_a_language_model(question):
 
 
 def test_the_column_has_to_be_clear():
-    with pytest.raises(InputError, match=r"--column.*city, product name"):
+    with pytest.raises(InputError, match=r"column: .* one of city, product name"):
         template_program("how many are nice?", SALES)
     assert "`product name`" in template_program("how many are tools?", SALES, column="Product names")
     with pytest.raises(InputError, match="did you mean 'amount'"):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.errors import HoldfastError, InputError
 from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage
 from holdfast.language.loop import wait_for
 from holdfast.language.protocol import LanguageModel, ModelError
+from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.completions import read_program
+from holdfast.systems.binder.executor import Executor
 from holdfast.systems.binder.exemplars import ProgramExample, load_programs
 from holdfast.systems.binder.prompts import ProgramPrompt
 from holdfast.systems.binder.repair import repaired
@@ -20,10 +22,6 @@ from holdfast.systems.binder.shots import retrieve
 from holdfast.systems.binder.templates import template_program
 from holdfast.systems.binder.voting import Candidate, Value, Values, Vote, poll, vote_of
 from holdfast.validation import check_integer, check_number
-
-if TYPE_CHECKING:
-    from holdfast.sql.table import SQLTable
-    from holdfast.systems.binder.executor import Executor
 
 Selection = Callable[[str, Sequence[str], Sequence[ProgramExample], int], list[ProgramExample]]
 Progress = Callable[[int, int], None]
@@ -87,13 +85,11 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values; the table is left out, generated columns are in it."""
-        columns = self.result.columns
         return {
+            **self.result.to_json(),
             "question": self.question,
             "answer": self.answer,
             "program": self.program,
-            "sql": self.result.sql,
-            "columns": {str(n): [None if v != v else v for v in columns[n].tolist()] for n in columns.columns},
             "samples": [vars(s) | {"answer": None if s.answer is None else list(s.answer)} for s in self.samples],
             "votes": [{"answer": list(answer), "score": score} for answer, score in self.scores.items()],
             "cost": vars(self.cost),
@@ -123,9 +119,10 @@ class Binder:
     Args:
         lm: the language model that writes programs; None = templates.
         exemplars: "questions" (gives values), "statements" (gives 1 or 0), or examples of your own.
-        n_samples: programs.
-        temperature: of sampling; 0.4 and 20 samples for WikiTableQuestions, 0.6 and 50 for TabFact in the paper.
-        vote: "simple", "prob", "biased", or a `Vote`.
+        n_samples: programs that vote.
+        temperature: of sampling programs; 0.4 and 20 samples for WikiTableQuestions, 0.6 and 50 for TabFact in
+            the paper.
+        vote: which answer wins: "simple", "prob" or "biased"; or a `Vote`.
         executor: runs the programs; None = SQLite, calls answered by `lm`, or by the sentence encoder without one.
         prompt: how the prompt is made; None = by the kind of exemplars.
         shots: exemplars in the prompt, those most like the question.
@@ -295,7 +292,6 @@ def default_executor(lm: LanguageModel | None, limits: Limits) -> Executor:
     """SQLite; calls answered by the language model, or by the packaged sentence encoder without one."""
     from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
     from holdfast.systems.binder.embedding import EmbeddingMapper
-    from holdfast.systems.binder.executor import Executor
 
     if lm is None:
         return Executor(mapper=EmbeddingMapper(), limits=limits)

@@ -1,16 +1,20 @@
-"""From the options of the command line to a language model, a mapper and an answerer."""
+"""From the options of the command line to a language model, a mapper, an answerer and what runs programs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holdfast.errors import InputError
+from holdfast import verbs
+from holdfast.errors import HoldfastError, InputError
 
 if TYPE_CHECKING:
     from holdfast.language import LanguageModel
     from holdfast.systems.binder.calls import Answerer, Mapper
-    from holdfast.systems.binder.options import Models
+    from holdfast.systems.binder.executor import Executor
+    from holdfast.systems.binder.options import Models, Work
 
 LOCAL_MAPPER = "minilm"
 
@@ -81,4 +85,47 @@ def call_backends(options: Models, lm: LanguageModel | None) -> tuple[Mapper, An
     return ReplayMapper.from_file(path), answerer
 
 
-__all__ = ["LOCAL_MAPPER", "call_backends", "language_model"]
+def executor_of(models: Models, work: Work, lm: LanguageModel | None) -> Executor:
+    """What runs programs.
+
+    Raises:
+        InputError: options that exclude each other; a cache that is something else.
+    """
+    from holdfast.systems.binder.executor import Executor
+
+    if work.max_cost is not None and not any(models.prices):
+        raise InputError("--max-cost", "needs --prices, or nothing costs anything", work.max_cost)
+    mapper, answerer = call_backends(models, lm)
+    return Executor(engine=work.engine, mapper=mapper, answerer=answerer, cache=work.cache, limits=work.limits)
+
+
+@contextmanager
+def kept(record: Path | None, cache: Path | None) -> Iterator[None]:
+    """Where the block stops half-way, say where the work is that was paid for.
+
+    Args:
+        record, cache: files that answers are written to.
+    """
+    nothing = "nothing is kept; --cache keeps answers of calls"
+    with verbs.on_stop(lambda: f"kept: {places}" if (places := _places(record, cache)) else nothing):
+        try:
+            yield
+        except HoldfastError:
+            if places := _places(record, cache):
+                verbs.say(f"Kept: {places}.")
+            raise
+
+
+def _places(record: Path | None, cache: Path | None) -> str:
+    from holdfast.language import AnswerCache
+
+    places = []
+    if record is not None and record.is_file() and record.stat().st_size:
+        places.append(f"answers in {record} (--replay reads them)")
+    if cache is not None and cache.is_file() and (known := len(AnswerCache(cache))):
+        answers = verbs.counted(known, "answer")
+        places.append(f"{answers} of calls in {cache}, which the same command does not ask for again")
+    return "; ".join(places)
+
+
+__all__ = ["LOCAL_MAPPER", "call_backends", "executor_of", "kept", "language_model"]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.language.budget import Limits
+from holdfast import verbs
+
+if TYPE_CHECKING:
+    from holdfast.language import Limits
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Work:
     @property
     def limits(self) -> Limits:
         """As the executor takes them."""
+        from holdfast.language import Limits
+
         return Limits(
             max_calls=self.max_calls, max_tokens=self.max_tokens, max_cost=self.max_cost, timeout_s=self.timeout
         )
@@ -69,53 +71,15 @@ class Output:
     """What is shown and written."""
 
     rows: Annotated[int, typer.Option(min=0, help="Rows shown.")] = 10
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    as_json: verbs.Json = False
     html: Annotated[Path | None, typer.Option(help="Write a page with the table and its generated columns.")] = None
-    out: Annotated[Path | None, typer.Option(help="Write the table with its generated columns: .csv or .parquet.")] = (
-        None
-    )
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False
+    out: Annotated[Path | None, verbs.table_out("The table with its generated columns, to write")] = None
+    quiet: verbs.Quiet = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether no progress is shown."""
+        return self.quiet or self.as_json
 
 
-def taking(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb the options of each group; it gets them as one object under the group's name.
-
-    Args:
-        groups: argument of the verb -> dataclass whose annotated fields are the options.
-    """
-
-    def decorate(verb: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(verb, eval_str=True)
-        parameters = [p for name, p in own.parameters.items() if name not in groups]
-        for group in groups.values():
-            parameters += _parameters(group)
-
-        @functools.wraps(verb)
-        def called(**values: Any) -> None:
-            built = {
-                name: group(**{field.name: values.pop(field.name) for field in fields(group)})
-                for name, group in groups.items()
-            }
-            verb(**values, **built)
-
-        ordered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-        called.__signature__ = own.replace(parameters=ordered)  # type: ignore[attr-defined]
-        called.__annotations__ = {p.name: p.annotation for p in parameters}
-        del called.__wrapped__  # or its annotations would be read instead of these
-        return called
-
-    return decorate
-
-
-def _parameters(group: type) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return [
-        inspect.Parameter(
-            f.name, kind, default=f.default if f.default is not MISSING else kind, annotation=hints[f.name]
-        )
-        for f in fields(group)
-    ]
-
-
-__all__ = ["Models", "Output", "Work", "taking"]
+__all__ = ["Models", "Output", "Work"]

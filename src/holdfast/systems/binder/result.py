@@ -70,6 +70,12 @@ class Result:
     sql: str
     table: SQLTable = field(repr=False)
 
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values; the table is left out, generated columns are in it."""
+        columns = {str(name): self.columns[name].tolist() for name in self.columns.columns}
+        shown = {"answer": self.answer, "program": self.program, "sql": self.sql, "columns": columns}
+        return {**shown, "cost": vars(self.cost)}
+
     def to_frame(self, rows: int | None = None) -> pd.DataFrame:
         """The table with its row_id and the generated columns on the right; all rows or the first few."""
         import pandas as pd

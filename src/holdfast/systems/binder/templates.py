@@ -177,7 +177,7 @@ def _meaning_column(asked: Request, table: SQLTable, column: str | None) -> str:
     if not texts:
         raise InputError("table", "must have a column of text whose meaning can be asked for", f"{list(table.columns)}")
     shown = ", ".join(texts[:8]) + (", ..." if len(texts) > 8 else "")
-    raise InputError("column", f"must name the column that is meant (--column): one of {shown}", "nothing")
+    raise InputError("column", f"must name the column that is meant: one of {shown}", "nothing")
 
 
 def _measure_column(asked: Request, table: SQLTable) -> str:
