@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.sql.session import Session
-from holdfast.systems.binder import sqlprograms
+from holdfast.systems.binder.tool import sqlprograms
 
 
 @pytest.fixture(scope="session")

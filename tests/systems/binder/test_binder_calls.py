@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from holdfast.errors import HoldfastError, InputError
 from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage, spend
 from holdfast.language.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallFailed, CallRunner
-from holdfast.systems.binder.calls import Mapper, MapperLengthError, NoBackend, Row, cell_text
-from holdfast.systems.binder.mappers import FunctionAnswerer, FunctionMapper, RegexMapper, ReplayMapper
+from holdfast.systems.binder.tool.callrunner import CallFailed, CallRunner
+from holdfast.systems.binder.tool.calls import Mapper, MapperLengthError, NoBackend, Row, cell_text
+from holdfast.systems.binder.tool.mappers import FunctionAnswerer, FunctionMapper, RegexMapper, ReplayMapper
 
 HEADER = ("cell",)
 
@@ -192,7 +192,7 @@ def test_a_budget_stops_with_what_was_done_and_what_is_left(limits: Limits, answ
 KILLED = """
 import sys, time
 from holdfast.language.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallRunner
+from holdfast.systems.binder.tool.callrunner import CallRunner
 from holdfast.language.budget import Budget
 class Slow:
     id = "upper"

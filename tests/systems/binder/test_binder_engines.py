@@ -16,8 +16,8 @@ import pytest
 from holdfast.language.budget import Budget, BudgetExceeded, Usage
 from holdfast.sql.errors import EngineError, EngineTimeout
 from holdfast.systems.binder import AnswerCache, Executor, FunctionMapper, Limits, Table
-from holdfast.systems.binder.executor import Outcome
-from holdfast.systems.binder.program import BinderProgram
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.executor import Outcome
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from holdfast.errors import InputError
 from holdfast.sql.errors import EngineError
 from holdfast.systems.binder import AnswerCache, Executor, FunctionAnswerer, FunctionMapper, Limits, ReplayMapper, Table
-from holdfast.systems.binder.calls import MapperLengthError
+from holdfast.systems.binder.tool.calls import MapperLengthError
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")

@@ -11,15 +11,23 @@ import pytest
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.ledger.freezing import configurations
-from holdfast.systems.binder.arms import LetterMapper, NoCondition, SqlLike, table_of
-from holdfast.systems.binder.benchmarktables import TabFactTest, WTQTest
-from holdfast.systems.binder.errorlaw import RATES, all_right, closed_form, measured_accuracy
-from holdfast.systems.binder.experiment import ARMS, ITEMS, experiment
-from holdfast.systems.binder.golddata import GoldColumns, WrittenPrograms, first_number, read_prompts
-from holdfast.systems.binder.itemtables import KINDS, NEAR_MISSES, VALIDATION, Case, ItemTables, aggregate, nouns
-from holdfast.systems.binder.measurements import by_recording
-from holdfast.systems.binder.mockparser import CollapsingErrors, SpreadErrors, curve
-from holdfast.systems.binder.voting import BiasedVote, SimpleVote
+from holdfast.systems.binder.experiment.arms import LetterMapper, NoCondition, SqlLike, table_of
+from holdfast.systems.binder.experiment.benchmarktables import TabFactTest, WTQTest
+from holdfast.systems.binder.experiment.declared import ARMS, ITEMS, experiment
+from holdfast.systems.binder.experiment.errorlaw import RATES, all_right, closed_form, measured_accuracy
+from holdfast.systems.binder.experiment.golddata import GoldColumns, WrittenPrograms, first_number, read_prompts
+from holdfast.systems.binder.experiment.itemtables import (
+    KINDS,
+    NEAR_MISSES,
+    VALIDATION,
+    Case,
+    ItemTables,
+    aggregate,
+    nouns,
+)
+from holdfast.systems.binder.experiment.measurements import by_recording
+from holdfast.systems.binder.experiment.mockparser import CollapsingErrors, SpreadErrors, curve
+from holdfast.systems.binder.method.voting import BiasedVote, SimpleVote
 
 CASE = Case(("fig", "fox", "bus", "pear"), (3, 9, 5, 7), ("fruit", "animal", "vehicle", "fruit"), "COUNT", ("fruit",))
 

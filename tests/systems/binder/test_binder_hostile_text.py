@@ -14,14 +14,14 @@ from holdfast.language.endpoint import Prices
 from holdfast.language.transport import Patience
 from holdfast.sandbox.patterns import PatternTimeout
 from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
-from holdfast.systems.binder.callrunner import CallFailed
-from holdfast.systems.binder.completions import read_program, read_rows, read_values
-from holdfast.systems.binder.display import show_result
-from holdfast.systems.binder.options import Output
-from holdfast.systems.binder.questions import Choice, read_question
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.templates import NoTemplate, read_request
-from holdfast.systems.binder.wtq import normalize
+from holdfast.systems.binder.tool.callrunner import CallFailed
+from holdfast.systems.binder.tool.completions import read_program, read_rows, read_values
+from holdfast.systems.binder.tool.display import show_result
+from holdfast.systems.binder.tool.options import Output
+from holdfast.systems.binder.tool.questions import Choice, read_question
+from holdfast.systems.binder.tool.repair import repaired
+from holdfast.systems.binder.tool.templates import NoTemplate, read_request
+from holdfast.systems.binder.tool.wtq import normalize
 from scripted_server import Server, send
 
 pytestmark = pytest.mark.timeout(60)  # each was minutes, and is milliseconds

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from holdfast.errors import InputError
 from holdfast.systems.binder import Table
-from holdfast.systems.binder.itemtables import FUNCTIONS, ItemTables
-from holdfast.systems.binder.program import BinderProgram
-from holdfast.systems.binder.questions import Choice, Membership, head_of, read_question
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.templates import NoTemplate, read_request, singular, template_program
+from holdfast.systems.binder.experiment.itemtables import FUNCTIONS, ItemTables
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.questions import Choice, Membership, head_of, read_question
+from holdfast.systems.binder.tool.repair import repaired
+from holdfast.systems.binder.tool.templates import NoTemplate, read_request, singular, template_program
 
 SALES = Table.from_dict(
     {"city": ["Lisbon", "Graz"], "product name": ["kettle", "drill"], "amount": [3.5, 2.0], "order": [1, 2]}

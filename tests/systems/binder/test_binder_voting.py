@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.mockparser import SpreadErrors, plurality_accuracy
-from holdfast.systems.binder.voting import BiasedVote, Candidate, ProbabilityVote, SimpleVote, poll, vote_of
+from holdfast.systems.binder.experiment.mockparser import SpreadErrors, plurality_accuracy
+from holdfast.systems.binder.method.voting import BiasedVote, Candidate, ProbabilityVote, SimpleVote, poll, vote_of
 
 ANSWERS = st.sampled_from([None, (), (None,), (0,), (1,), ("x",), ("x", 1), (2.5,)])
 CANDIDATES = st.lists(st.builds(Candidate, ANSWERS, st.floats(-30, -0.01)), max_size=12)

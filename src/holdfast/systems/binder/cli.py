@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from holdfast import verbs
-from holdfast.systems.binder.options import Models, Output, Work
+from holdfast.systems.binder.tool.options import Models, Output, Work
 
 app = verbs.Verbs(
     "Ask a table what SQL alone cannot answer; programs are untrusted, and run where they can touch nothing."
 )
-BINDER = verbs.Parameters("holdfast.systems.binder.ask:Binder")
+BINDER = verbs.Parameters("holdfast.systems.binder.tool.asking:Binder")
 # What errors call the settings of models and tables, and the options that they come from here.
 NAMED = {"base_url": "--endpoint", "api_key_env": "--key-env", "folder": "--local", "sheet": "--part"}
 FILE = "csv, tsv, txt, parquet, xlsx, jsonl, sqlite, db or duckdb file."
@@ -41,10 +41,10 @@ def ask(
 
     Example: `holdfast binder ask sales.csv "how many orders went to coastal cities?"`
     """
-    from holdfast.systems.binder.ask import Binder
-    from holdfast.systems.binder.backends import executor_of, kept, language_model
-    from holdfast.systems.binder.display import show_answer, write_outputs
-    from holdfast.systems.binder.inputs import read_own
+    from holdfast.systems.binder.tool.asking import Binder
+    from holdfast.systems.binder.tool.backends import executor_of, kept, language_model
+    from holdfast.systems.binder.tool.display import show_answer, write_outputs
+    from holdfast.systems.binder.tool.inputs import read_own
 
     data = read_own(table, part, reading)
     lm = language_model(models)
@@ -72,9 +72,9 @@ def run(
 
     Example: `holdfast binder run program.sql --table sales.csv --mapper minilm`
     """
-    from holdfast.systems.binder.backends import executor_of, kept, language_model
-    from holdfast.systems.binder.display import show_result, write_outputs
-    from holdfast.systems.binder.inputs import read_own, read_program_text
+    from holdfast.systems.binder.tool.backends import executor_of, kept, language_model
+    from holdfast.systems.binder.tool.display import show_result, write_outputs
+    from holdfast.systems.binder.tool.inputs import read_own, read_program_text
 
     text = read_program_text(program)
     data = read_own(table, part, reading)
@@ -98,7 +98,7 @@ def evaluate(
 
     Example: `holdfast binder eval preds.tsv pristine-unseen-tables.tagged`
     """
-    from holdfast.systems.binder.scoring import score
+    from holdfast.systems.binder.tool.scoring import score
 
     found = score(predictions, gold)
     if as_json:

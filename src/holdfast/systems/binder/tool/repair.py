@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.sql.table import SQLTable
 from holdfast.sql.tokens import Token, tokenize
-from holdfast.systems.binder.calls import cell_text
-from holdfast.systems.binder.program import drop_surplus_parentheses
+from holdfast.systems.binder.method.program import drop_surplus_parentheses
+from holdfast.systems.binder.tool.calls import cell_text
 
 NEAR = 0.85  # ratio of difflib: two letters of twelve may differ
 MOST_CELLS = 5_000  # different cells of a column that a text is compared with

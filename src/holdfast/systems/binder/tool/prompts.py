@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from holdfast.errors import InputError
 from holdfast.language.protocol import estimated_tokens
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.calls import cell_text
-from holdfast.systems.binder.exemplars import CallExample, ProgramExample
+from holdfast.systems.binder.tool.calls import cell_text
+from holdfast.systems.binder.tool.exemplars import CallExample, ProgramExample
 
 LONGEST_CELL = 400  # characters; what is beyond is left out, and shown to be
 WRITTEN_OUT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}

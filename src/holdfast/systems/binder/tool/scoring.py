@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.benchmarktables import read_tsv, unescaped
-from holdfast.systems.binder.wtq import BinderScorer, WTQEvaluator
+from holdfast.systems.binder.experiment.benchmarktables import read_tsv, unescaped
+from holdfast.systems.binder.tool.wtq import BinderScorer, WTQEvaluator
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from holdfast.experiment import Problem
-from holdfast.systems.binder.voting import Candidate, Values, Vote, poll
+from holdfast.systems.binder.method.voting import Candidate, Values, Vote, poll
 
 SIZES = (1, 2, 3, 5, 10, 20, 50)
 MOST = max(SIZES)

@@ -12,15 +12,15 @@ from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage
 from holdfast.language.loop import wait_for
 from holdfast.language.protocol import LanguageModel, ModelError
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.completions import read_program
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.exemplars import ProgramExample, load_programs
-from holdfast.systems.binder.prompts import ProgramPrompt
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.result import Result
-from holdfast.systems.binder.shots import retrieve
-from holdfast.systems.binder.templates import template_program
-from holdfast.systems.binder.voting import Candidate, Value, Values, Vote, poll, vote_of
+from holdfast.systems.binder.method.voting import Candidate, Value, Values, Vote, poll, vote_of
+from holdfast.systems.binder.tool.completions import read_program
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.exemplars import ProgramExample, load_programs
+from holdfast.systems.binder.tool.prompts import ProgramPrompt
+from holdfast.systems.binder.tool.repair import repaired
+from holdfast.systems.binder.tool.result import Result
+from holdfast.systems.binder.tool.shots import retrieve
+from holdfast.systems.binder.tool.templates import template_program
 from holdfast.validation import check_integer, check_number
 
 Selection = Callable[[str, Sequence[str], Sequence[ProgramExample], int], list[ProgramExample]]
@@ -290,8 +290,8 @@ class _Runs:
 
 def default_executor(lm: LanguageModel | None, limits: Limits) -> Executor:
     """SQLite; calls answered by the language model, or by the packaged sentence encoder without one."""
-    from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
-    from holdfast.systems.binder.embedding import EmbeddingMapper
+    from holdfast.systems.binder.tool.answering import LanguageModelAnswerer, LanguageModelMapper
+    from holdfast.systems.binder.tool.embedding import EmbeddingMapper
 
     if lm is None:
         return Executor(mapper=EmbeddingMapper(), limits=limits)

@@ -49,7 +49,7 @@ def read_argument(text: str, table: SQLTable, generated: Sequence[str] = ()) -> 
         InputError: it is none of the three, or names a column that is not there; the nearest one is suggested.
 
     Example:
-        >>> from holdfast.systems.binder.arguments import read_argument
+        >>> from holdfast.systems.binder.tool.arguments import read_argument
         >>> from holdfast.sql.table import SQLTable
         >>> table = SQLTable.from_dict({"home team": ["a"]})
         >>> read_argument("`Home Team`", table)
@@ -107,7 +107,7 @@ def with_row_id(sql: str) -> str:
         InputError: it does not start with SELECT, so where its columns are is not plain.
 
     Example:
-        >>> from holdfast.systems.binder.arguments import with_row_id
+        >>> from holdfast.systems.binder.tool.arguments import with_row_id
         >>> with_row_id("SELECT DISTINCT t.a FROM w AS t")
         'SELECT "t".row_id, t.a FROM w AS t'
         >>> with_row_id("SELECT row_id, a FROM w")

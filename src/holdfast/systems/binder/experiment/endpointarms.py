@@ -10,20 +10,20 @@ from holdfast.experiment import Cost, Measurement, PerUnit, Scalar
 from holdfast.experiment.run import Run
 from holdfast.language import LanguageModel, OpenAICompatible
 from holdfast.language.budget import Limits
-from holdfast.systems.binder.answering import LanguageModelAnswerer
-from holdfast.systems.binder.ask import Binder
-from holdfast.systems.binder.benchmarktables import ENDPOINT, KEY, MODEL, Benchmark, Task, endpoint_settings
-from holdfast.systems.binder.calls import cell_text
-from holdfast.systems.binder.exemplars import load_programs
-from holdfast.systems.binder.shots import words
-from holdfast.systems.binder.voting import BiasedVote, SimpleVote
+from holdfast.systems.binder.experiment.benchmarktables import ENDPOINT, KEY, MODEL, Benchmark, Task, endpoint_settings
+from holdfast.systems.binder.method.voting import BiasedVote, SimpleVote
+from holdfast.systems.binder.tool.answering import LanguageModelAnswerer
+from holdfast.systems.binder.tool.asking import Binder
+from holdfast.systems.binder.tool.calls import cell_text
+from holdfast.systems.binder.tool.exemplars import load_programs
+from holdfast.systems.binder.tool.shots import words
 
 Answers = Callable[[Task, bool], list[str]]
 
 
 def right(task: Task, given: list[str], statements: bool) -> bool:
     """Whether an answer is right: by WikiTableQuestions' official evaluation, or as 1 or 0 for a statement."""
-    from holdfast.systems.binder.wtq import WTQEvaluator
+    from holdfast.systems.binder.tool.wtq import WTQEvaluator
 
     if statements:
         return [str(value) for value in given[:1]] == list(task.target)

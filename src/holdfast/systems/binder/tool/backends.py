@@ -12,9 +12,9 @@ from holdfast.errors import HoldfastError, InputError
 
 if TYPE_CHECKING:
     from holdfast.language import LanguageModel
-    from holdfast.systems.binder.calls import Answerer, Mapper
-    from holdfast.systems.binder.executor import Executor
-    from holdfast.systems.binder.options import Models, Work
+    from holdfast.systems.binder.tool.calls import Answerer, Mapper
+    from holdfast.systems.binder.tool.executor import Executor
+    from holdfast.systems.binder.tool.options import Models, Work
 
 LOCAL_MAPPER = "minilm"
 
@@ -67,9 +67,9 @@ def _endpoint(options: Models, url: str) -> LanguageModel:
 
 def call_backends(options: Models, lm: LanguageModel | None) -> tuple[Mapper, Answerer | None]:
     """What answers the calls of programs: the language model; without one, or for `minilm`, the sentence encoder."""
-    from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
-    from holdfast.systems.binder.embedding import EmbeddingMapper
-    from holdfast.systems.binder.mappers import ReplayMapper
+    from holdfast.systems.binder.tool.answering import LanguageModelAnswerer, LanguageModelMapper
+    from holdfast.systems.binder.tool.embedding import EmbeddingMapper
+    from holdfast.systems.binder.tool.mappers import ReplayMapper
 
     labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
     answerer = None if lm is None else LanguageModelAnswerer(lm)
@@ -91,7 +91,7 @@ def executor_of(models: Models, work: Work, lm: LanguageModel | None) -> Executo
     Raises:
         InputError: options that exclude each other; a cache that is something else.
     """
-    from holdfast.systems.binder.executor import Executor
+    from holdfast.systems.binder.tool.executor import Executor
 
     if work.max_cost is not None and not any(models.prices):
         raise InputError("--max-cost", "needs --prices, or nothing costs anything", work.max_cost)

@@ -41,7 +41,7 @@ def scope_of(program: str, statement: tuple[int, int], span: tuple[int, int]) ->
         None where every row is needed: no WHERE, a join, an OR at the top.
 
     Example:
-        >>> from holdfast.systems.binder.pushdown import scope_of
+        >>> from holdfast.systems.binder.tool.pushdown import scope_of
         >>> sql = "SELECT a FROM w AS t WHERE b BETWEEN 1 AND 2 AND (c = 3 OR d = 4) AND CALL = 'yes' ORDER BY a"
         >>> at = sql.index("CALL")
         >>> scope = scope_of(sql, (0, len(sql)), (at, at + 4))

@@ -10,8 +10,8 @@ import numpy as np
 
 from holdfast.encoders.sentences import SentenceEncoder, default_encoder
 from holdfast.errors import InputError
-from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.questions import Choice, Membership, head_of, read_question
+from holdfast.systems.binder.tool.calls import Row
+from holdfast.systems.binder.tool.questions import Choice, Membership, head_of, read_question
 from holdfast.validation import check_fraction
 
 # What a cell may be instead of what is asked for, where the user names no alternatives.

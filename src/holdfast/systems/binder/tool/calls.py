@@ -1,7 +1,7 @@
 """The call protocol: f_col(question, columns) -> column and f_val(question, sub-table) -> values (section 2.1).
 
-A `Mapper` answers a question for each of several rows, an `Answerer` gives the values of a whole sub-table. Whatever
-language a program is written in, its calls are answered by one `CallRunner` (`holdfast.systems.binder.callrunner`).
+A `Mapper` answers a question for each of several rows, an `Answerer` gives the values of a whole sub-table. All calls
+of a program are answered by one `CallRunner` (`holdfast.systems.binder.tool.callrunner`).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def cell_text(value: Any) -> str:
     """A cell as mappers and prompts see it: whole numbers without a fraction, nothing for NULL.
 
     Example:
-        >>> from holdfast.systems.binder.calls import cell_text
+        >>> from holdfast.systems.binder.tool.calls import cell_text
         >>> [cell_text(v) for v in (3.0, 2.5, "Loss 3-2", None)]
         ['3', '2.5', 'Loss 3-2', '']
     """

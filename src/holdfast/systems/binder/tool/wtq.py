@@ -34,7 +34,7 @@ def normalize(text: str) -> str:
     around the whole and one final point removed, whitespace made single, letters lower case.
 
     Example:
-        >>> from holdfast.systems.binder.wtq import normalize
+        >>> from holdfast.systems.binder.tool.wtq import normalize
         >>> [normalize(t) for t in ("Beyoncé[3]", "“Yes”", "Paris (France) (capital)", "U.S.")]
         ['beyonce', 'yes', 'paris', 'u.s']
     """
@@ -88,7 +88,7 @@ def value_of(raw: str, canonical: str | None = None) -> Answer:
         canonical: what to read the number or date from instead, as the data set has it ("xxxx-09-xx" for a September).
 
     Example:
-        >>> from holdfast.systems.binder.wtq import value_of
+        >>> from holdfast.systems.binder.tool.wtq import value_of
         >>> value_of("1,000", "1000.0")
         Number(amount=1000, normalized='1,000')
         >>> value_of("September", "xxxx-09-xx")
@@ -167,7 +167,7 @@ class WTQEvaluator:
     """The official evaluation.
 
     Example:
-        >>> from holdfast.systems.binder.wtq import WTQEvaluator
+        >>> from holdfast.systems.binder.tool.wtq import WTQEvaluator
         >>> WTQEvaluator().match(["2", "Beyoncé"], ["beyonce", 2.0])
         True
         >>> WTQEvaluator().match(["17"], ["17 years"])
@@ -216,7 +216,7 @@ class BinderScorer:
     replaced by whole-cell reading, so a few odd spellings it accepts are not accepted here.
 
     Example:
-        >>> from holdfast.systems.binder.wtq import BinderScorer
+        >>> from holdfast.systems.binder.tool.wtq import BinderScorer
         >>> BinderScorer().match(["17 years"], [17], "how long?"), BinderScorer().match(["yes"], [1], "is it?")
         (True, True)
         >>> BinderScorer().match(["before"], [1], "was it after or before the war?")

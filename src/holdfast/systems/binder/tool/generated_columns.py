@@ -16,7 +16,8 @@ from holdfast.sql.columntypes import MISSING, Cell, typed
 from holdfast.sql.dialect import identifier, text_literal, to_engine
 from holdfast.sql.guard import check
 from holdfast.sql.table import ROW_ID, SQLTable
-from holdfast.systems.binder.arguments import (
+from holdfast.systems.binder.method.program import Call
+from holdfast.systems.binder.tool.arguments import (
     Argument,
     ColumnArgument,
     LiteralArgument,
@@ -24,16 +25,15 @@ from holdfast.systems.binder.arguments import (
     read_argument,
     with_row_id,
 )
-from holdfast.systems.binder.calls import Row, cell_text
-from holdfast.systems.binder.program import Call
-from holdfast.systems.binder.result import Step, Value
+from holdfast.systems.binder.tool.calls import Row, cell_text
+from holdfast.systems.binder.tool.result import Step, Value
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.language.budget import Budget
     from holdfast.sql.session import Session
-    from holdfast.systems.binder.callrunner import CallRunner
+    from holdfast.systems.binder.tool.callrunner import CallRunner
 
 PAGE = 2_000  # different rows fetched at a time
 ROWS_AT_ONCE = 200_000

@@ -9,8 +9,8 @@ from typing import Any
 from holdfast.errors import InputError
 from holdfast.sql.dialect import identifier
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.arguments import ColumnArgument, LiteralArgument, read_argument
-from holdfast.systems.binder.calls import Row, cell_text
+from holdfast.systems.binder.tool.arguments import ColumnArgument, LiteralArgument, read_argument
+from holdfast.systems.binder.tool.calls import Row, cell_text
 
 Query = Callable[[str], tuple[str, list[str], list[list[Any]]]]
 

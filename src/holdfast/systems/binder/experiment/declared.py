@@ -23,7 +23,7 @@ from typing import Any
 from holdfast.experiment import Arm, Experiment, Measurement, Metric, Scale, Tuning
 from holdfast.experiment.claims import All, Better, Differs, Exact, Near
 from holdfast.experiment.run import Run
-from holdfast.systems.binder.arms import (
+from holdfast.systems.binder.experiment.arms import (
     BinderEveryday,
     BinderLetters,
     BinderMiniLM,
@@ -33,10 +33,10 @@ from holdfast.systems.binder.arms import (
     SqlLike,
     ThresholdSum,
 )
-from holdfast.systems.binder.benchmarktables import TabFactSample, TabFactTest, WTQSample, WTQTest
-from holdfast.systems.binder.endpointarms import EndToEnd, Lookup, ModelPrograms
-from holdfast.systems.binder.errorlaw import all_right, closed_form
-from holdfast.systems.binder.golddata import (
+from holdfast.systems.binder.experiment.benchmarktables import TabFactSample, TabFactTest, WTQSample, WTQTest
+from holdfast.systems.binder.experiment.endpointarms import EndToEnd, Lookup, ModelPrograms
+from holdfast.systems.binder.experiment.errorlaw import all_right, closed_form
+from holdfast.systems.binder.experiment.golddata import (
     GoldColumns,
     WrittenPrograms,
     always_no,
@@ -44,8 +44,8 @@ from holdfast.systems.binder.golddata import (
     first_number,
     most_frequent,
 )
-from holdfast.systems.binder.itemtables import ItemTables
-from holdfast.systems.binder.measurements import (
+from holdfast.systems.binder.experiment.itemtables import ItemTables
+from holdfast.systems.binder.experiment.measurements import (
     Columns,
     Executes,
     Injected,
@@ -55,8 +55,8 @@ from holdfast.systems.binder.measurements import (
     by_encoder,
     by_recording,
 )
-from holdfast.systems.binder.mockparser import CollapsingErrors, SpreadErrors
-from holdfast.systems.binder.voting import BiasedVote, ProbabilityVote, SimpleVote
+from holdfast.systems.binder.experiment.mockparser import CollapsingErrors, SpreadErrors
+from holdfast.systems.binder.method.voting import BiasedVote, ProbabilityVote, SimpleVote
 
 ITEMS = ("one kind", "two kinds", "ambiguous nouns")
 ERRORS = ("mapper errors, count", "mapper errors, sum", "mapper errors, max")

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from holdfast.systems.binder.arms import run_program, table_of
-from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.itemtables import Case
-from holdfast.systems.binder.templates import template_program
+from holdfast.systems.binder.experiment.arms import run_program, table_of
+from holdfast.systems.binder.experiment.itemtables import Case
+from holdfast.systems.binder.tool.calls import Row
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.templates import template_program
 
 RATES = (0.0, 0.05, 0.1, 0.2)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from holdfast.errors import InputError
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.calls import cell_text
+from holdfast.systems.binder.tool.calls import cell_text
 
 AGGREGATES = {
     "SUM": "total|sum|combined|overall|summed",

@@ -12,7 +12,7 @@ from holdfast.errors import InputError
 from holdfast.files import read_json
 from holdfast.language.budget import current_budget
 from holdfast.sandbox.patterns import Searcher
-from holdfast.systems.binder.calls import Row
+from holdfast.systems.binder.tool.calls import Row
 from holdfast.validation import check_positive
 
 LONGEST_CELL = 10_000
@@ -29,7 +29,7 @@ class RegexMapper:
             characters of a row are looked at.
 
     Example:
-        >>> from holdfast.systems.binder.mappers import RegexMapper
+        >>> from holdfast.systems.binder.tool.mappers import RegexMapper
         >>> mapper = RegexMapper({"prominence in ft?": r"([\\d,]+) ft", "is it high?": "high"})
         >>> mapper.map("prominence in ft?", [("10,016 ft 3,053 m",), ("?",)], ("prominence",))
         ['10,016', '']
@@ -78,7 +78,7 @@ class FunctionMapper:
         name: names the function and its version: answers are cached under it.
 
     Example:
-        >>> from holdfast.systems.binder.mappers import FunctionMapper
+        >>> from holdfast.systems.binder.tool.mappers import FunctionMapper
         >>> FunctionMapper(lambda question, cell: len(cell), name="length").map("how long?", [("abc",)], ("a",))
         ['3']
     """
@@ -99,7 +99,7 @@ class FunctionAnswerer:
     """Answers from a Python function of the question, the rows and the header of a sub-table.
 
     Example:
-        >>> from holdfast.systems.binder.mappers import FunctionAnswerer
+        >>> from holdfast.systems.binder.tool.mappers import FunctionAnswerer
         >>> last = FunctionAnswerer(lambda question, rows, header: [rows[-1][0]], name="last")
         >>> last.answer("?", [("a",), ("b",)], ("x",))
         ['b']
@@ -121,7 +121,7 @@ class ReplayMapper:
     """Answers from a table of known ones: question -> row -> answer. What is not in it has no answer.
 
     Example:
-        >>> from holdfast.systems.binder.mappers import ReplayMapper
+        >>> from holdfast.systems.binder.tool.mappers import ReplayMapper
         >>> known = ReplayMapper({"is it a fruit?": {("apple",): "yes"}})
         >>> known.map("is it a fruit?", [("apple",), ("car",)], ("item",))
         ['yes', None]

@@ -10,9 +10,9 @@ from holdfast.printable import clean_line
 
 if TYPE_CHECKING:
     from holdfast.language import Usage
-    from holdfast.systems.binder.ask import Answer
-    from holdfast.systems.binder.options import Output
-    from holdfast.systems.binder.result import Result
+    from holdfast.systems.binder.tool.asking import Answer
+    from holdfast.systems.binder.tool.options import Output
+    from holdfast.systems.binder.tool.result import Result
 
 WIDEST = 40  # characters of a cell
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Binder</title>

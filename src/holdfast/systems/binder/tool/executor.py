@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.language.budget import Budget, Limits, Usage, current_budget
 from holdfast.language.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallRunner, Progress
-from holdfast.systems.binder.calls import Answerer, Mapper
-from holdfast.systems.binder.program import BinderProgram
-from holdfast.systems.binder.result import Result, Step, Value
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.callrunner import CallRunner, Progress
+from holdfast.systems.binder.tool.calls import Answerer, Mapper
+from holdfast.systems.binder.tool.result import Result, Step, Value
 from holdfast.validation import check_choice, check_integer
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Outcome:
 
 class Language(Protocol):
     """A language of programs. The calls in it are answered by the `CallRunner` it is given; how the rest runs, and what
-    it may touch, is its own affair. SQL is `holdfast.systems.binder.sqlprograms.SQLPrograms`."""
+    it may touch, is its own affair. SQL is `holdfast.systems.binder.tool.sqlprograms.SQLPrograms`."""
 
     def run(self, program: str | BinderProgram, table: SQLTable, calls: CallRunner, budget: Budget) -> Outcome:
         """Run a program on a table within a budget."""
@@ -130,7 +130,7 @@ class Executor:
 
 
 def _sql(engine: str) -> Language:
-    from holdfast.systems.binder.sqlprograms import SQLPrograms
+    from holdfast.systems.binder.tool.sqlprograms import SQLPrograms
 
     return SQLPrograms(check_choice(engine, ENGINES, "engine"))
 

@@ -12,12 +12,12 @@ from holdfast.encoders.sentences import default_encoder
 from holdfast.experiment import Measurement, Scalar
 from holdfast.experiment.run import Run
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.calls import Mapper, Row
-from holdfast.systems.binder.embedding import EmbeddingMapper
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.itemtables import KINDS, Case, ItemTables, aggregate
-from holdfast.systems.binder.questions import Membership, read_question
-from holdfast.systems.binder.templates import template_program
+from holdfast.systems.binder.experiment.itemtables import KINDS, Case, ItemTables, aggregate
+from holdfast.systems.binder.tool.calls import Mapper, Row
+from holdfast.systems.binder.tool.embedding import EmbeddingMapper
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.questions import Membership, read_question
+from holdfast.systems.binder.tool.templates import template_program
 
 Number = float | int | None
 

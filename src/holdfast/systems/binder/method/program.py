@@ -42,7 +42,7 @@ class BinderProgram:
         occurrences: every call, inner ones before the one that they are in, else from left to right.
 
     Example:
-        >>> from holdfast.systems.binder.program import BinderProgram
+        >>> from holdfast.systems.binder.method.program import BinderProgram
         >>> program = BinderProgram.parse('SELECT COUNT(*) FROM w WHERE QA("map@is it a loss?"; `result/score`) = 1')
         >>> program.calls[0].kind, program.calls[0].question, program.calls[0].args
         ('map', 'is it a loss?', ('`result/score`',))
@@ -168,7 +168,7 @@ def drop_surplus_parentheses(program: str) -> str:
     """The program without closing parentheses that nothing opens; generated programs have them now and then.
 
     Example:
-        >>> from holdfast.systems.binder.program import drop_surplus_parentheses
+        >>> from holdfast.systems.binder.method.program import drop_surplus_parentheses
         >>> drop_surplus_parentheses("SELECT (SELECT ')' FROM w)) = 1")
         "SELECT (SELECT ')' FROM w) = 1"
     """

@@ -15,7 +15,7 @@ from holdfast.errors import HoldfastError, InputError
 from holdfast.language.budget import Budget, BudgetExceeded, Usage
 from holdfast.language.cache import AnswerCache, key_of
 from holdfast.sql.columntypes import sound
-from holdfast.systems.binder.calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
+from holdfast.systems.binder.tool.calls import Answerer, Mapper, MapperLengthError, NoBackend, Row
 
 Progress = Callable[[int, int], None]
 REASKS = 3

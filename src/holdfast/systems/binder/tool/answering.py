@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from holdfast.language.loop import wait_for
 from holdfast.language.protocol import LanguageModel, estimated_tokens
-from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.completions import read_rows, read_values
-from holdfast.systems.binder.exemplars import CallExample, load_calls
-from holdfast.systems.binder.prompts import answer_prompt, map_prompt
-from holdfast.systems.binder.shots import retrieve
+from holdfast.systems.binder.tool.calls import Row
+from holdfast.systems.binder.tool.completions import read_rows, read_values
+from holdfast.systems.binder.tool.exemplars import CallExample, load_calls
+from holdfast.systems.binder.tool.prompts import answer_prompt, map_prompt
+from holdfast.systems.binder.tool.shots import retrieve
 from holdfast.validation import check_integer
 
 PROMPTS = "1"  # a new wording is a new backend to the cache

@@ -15,16 +15,16 @@ from holdfast.sql.guard import check
 from holdfast.sql.session import Session
 from holdfast.sql.table import ROW_ID
 from holdfast.sql.tokens import tokenize, unwrap
-from holdfast.systems.binder.arguments import unknown_column
-from holdfast.systems.binder.executor import Outcome
-from holdfast.systems.binder.generated import GeneratedColumns
-from holdfast.systems.binder.program import BinderProgram, Call
-from holdfast.systems.binder.result import Step, Value
-from holdfast.systems.binder.subtables import read_subtable
+from holdfast.systems.binder.method.program import BinderProgram, Call
+from holdfast.systems.binder.tool.arguments import unknown_column
+from holdfast.systems.binder.tool.executor import Outcome
+from holdfast.systems.binder.tool.generated_columns import GeneratedColumns
+from holdfast.systems.binder.tool.result import Step, Value
+from holdfast.systems.binder.tool.subtables import read_subtable
 
 if TYPE_CHECKING:
     from holdfast.sql.table import SQLTable
-    from holdfast.systems.binder.callrunner import CallRunner
+    from holdfast.systems.binder.tool.callrunner import CallRunner
 
 NOT_SQLITE = "; programs are written for SQLite, perhaps engine='sqlite' can run it"
 
@@ -126,7 +126,7 @@ class _Run:
 
     def _predicates(self, occurrences: Sequence[Call]) -> list[tuple[str, str]] | None:
         """For each place of a call, the name of w there and what selects the rows it is needed for; None for all."""
-        from holdfast.systems.binder.pushdown import scope_of
+        from holdfast.systems.binder.tool.pushdown import scope_of
 
         found = []
         for call in occurrences:

@@ -10,18 +10,18 @@ from holdfast.experiment import Curve, Measurement, PerUnit, Scalar
 from holdfast.experiment.run import Run
 from holdfast.language import Scripted
 from holdfast.sql.tokens import ParseError
-from holdfast.systems.binder.answering import LanguageModelMapper
-from holdfast.systems.binder.calls import Row
-from holdfast.systems.binder.embedding import EmbeddingMapper, NeedsLanguageModel
-from holdfast.systems.binder.errorlaw import RATES, measured_accuracy
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.golddata import GoldColumn, GoldColumns, WrittenPrograms, always_no, recorded
-from holdfast.systems.binder.itemtables import Case, ItemTables
-from holdfast.systems.binder.mappers import FunctionAnswerer, FunctionMapper
-from holdfast.systems.binder.mockparser import SIZES, CollapsingErrors, SpreadErrors, curve
-from holdfast.systems.binder.program import BinderProgram
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.voting import Vote
+from holdfast.systems.binder.experiment.errorlaw import RATES, measured_accuracy
+from holdfast.systems.binder.experiment.golddata import GoldColumn, GoldColumns, WrittenPrograms, always_no, recorded
+from holdfast.systems.binder.experiment.itemtables import Case, ItemTables
+from holdfast.systems.binder.experiment.mockparser import SIZES, CollapsingErrors, SpreadErrors, curve
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.method.voting import Vote
+from holdfast.systems.binder.tool.answering import LanguageModelMapper
+from holdfast.systems.binder.tool.calls import Row
+from holdfast.systems.binder.tool.embedding import EmbeddingMapper, NeedsLanguageModel
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.mappers import FunctionAnswerer, FunctionMapper
+from holdfast.systems.binder.tool.repair import repaired
 
 
 # ------------------------------------------------------------------------------------------------------ mapper errors
