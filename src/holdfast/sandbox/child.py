@@ -80,6 +80,8 @@ class Child:
             Failure: what the child says; or of kind "timeout", "memory" or "ended", after which there is no child.
         """
         try:
+            if not self.alive:
+                raise BrokenPipeError
             send_request(self._process.stdin, {**request, "seconds": seconds})  # type: ignore[arg-type]
         except (OSError, ValueError):
             self.close()

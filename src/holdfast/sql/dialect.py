@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 
-from holdfast.sql.columntypes import parse_int, parse_real
 from holdfast.sql.table import NAME, ROW_ID
 from holdfast.sql.tokens import Token, tokenize
 
@@ -73,27 +72,4 @@ def text_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def answer_literal(answers: Collection[str]) -> str:
-    """The answers of an ans@ call as SQL: a bare number, a text in quotes, several as a list, none as NULL.
-
-    Example:
-        >>> from holdfast.sql.dialect import answer_literal
-        >>> [answer_literal(a) for a in (["3"], ["o'neil'; DROP TABLE w"], ["a", "2"], [])]
-        ['3', "'o''neil''; DROP TABLE w'", "('a', 2)", 'NULL']
-    """
-    literals = [_literal(answer) for answer in answers]
-    if not literals:
-        return "NULL"
-    return literals[0] if len(literals) == 1 else f"({', '.join(literals)})"
-
-
-def _literal(answer: str) -> str:
-    text = answer.strip()
-    if (whole := parse_int(text)) is not None:
-        return str(whole)
-    if (real := parse_real(text)) is not None:
-        return repr(real)
-    return text_literal(answer)
-
-
-__all__ = ["answer_literal", "identifier", "own_names", "text_literal", "to_engine"]
+__all__ = ["identifier", "own_names", "text_literal", "to_engine"]

@@ -143,6 +143,9 @@ def _check_nodes(tree: exp.Expression) -> None:
             _check_table(node, own)
         if kind not in NODES and not (isinstance(node, exp.Func) and not isinstance(node, exp.UDTF)):
             raise UnsafeProgram("must be a SELECT made of known parts only", kind.lower())
+        if isinstance(node, exp.In) and node.args.get("field") is not None:
+            # DuckDB looks for a text inside of a text, SQLite for a table of that name.
+            raise InputError("program", "must give IN a list in brackets, or a SELECT", _shown(node.sql()))
         if isinstance(node, exp.Select):
             for what in ("into", "locks", "sample"):
                 if node.args.get(what):

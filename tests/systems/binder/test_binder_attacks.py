@@ -140,7 +140,7 @@ def attacked(engine: str, attack: dict[str, Any], executors: Fixed, folder: Path
     assert (folder / "secret.txt").read_text() == MARKER
     assert MARKER not in repr(outcome)
     check_outcome(outcome, attack)
-    if engine == "sqlite" and sys.platform == "linux" and (pid := executor.language.session.pid):
+    if engine == "sqlite" and sys.platform == "linux" and (pid := executor.session.pid):
         assert peak_megabytes(pid) < 3 * MEMORY_MB
     executor.limits = Limits(memory_mb=MEMORY_MB)
     assert executor.run("SELECT COUNT(*) FROM w", table).answer == [len(table)]

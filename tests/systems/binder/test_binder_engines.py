@@ -7,17 +7,13 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
-from holdfast.language.budget import Budget, BudgetExceeded, Usage
+from holdfast.language.budget import Budget, BudgetExceeded
 from holdfast.sql.errors import EngineError, EngineTimeout
 from holdfast.systems.binder import AnswerCache, Executor, FunctionMapper, Limits, Table
-from holdfast.systems.binder.method.program import BinderProgram
-from holdfast.systems.binder.tool.executor import Outcome
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")
@@ -90,16 +86,17 @@ def test_the_child_knows_nothing_of_the_environment(fresh: Executor, monkeypatch
     fresh.close()
     monkeypatch.setenv("SECRET_API_KEY", "what no program may see")
     fresh.run("SELECT COUNT(*) FROM w", GAMES)
-    environment = Path(f"/proc/{fresh.language.session.pid}/environ").read_bytes()  # type: ignore[attr-defined]
+    environment = Path(f"/proc/{fresh.session.pid}/environ").read_bytes()
     assert b"what no program may see" not in environment
 
 
 def test_a_killed_child_is_an_error_and_the_next_run_starts_another(fresh: Executor) -> None:
     fresh.run("SELECT COUNT(*) FROM w", GAMES)
-    session = fresh.language.session  # type: ignore[attr-defined]
-    assert session.pid is not None
-    os.kill(session.pid, signal.SIGKILL)
-    while psutil.Process(session.pid).status() != psutil.STATUS_ZOMBIE:
+    session = fresh.session
+    child = session._child
+    assert child is not None
+    os.kill(child.pid, signal.SIGKILL)
+    while child.alive:
         time.sleep(0.01)
     assert outcome_of(fresh) == f"{session.engine}: its process has ended; in the query SELECT COUNT(*) FROM w"
     assert outcome_of(fresh) == [5]
@@ -115,32 +112,13 @@ def outcome_of(executor: Executor) -> object:
 def test_the_child_ends_with_its_executor() -> None:
     executor = Executor()
     executor.run("SELECT COUNT(*) FROM w", GAMES)
-    pid = executor.language.session.pid  # type: ignore[attr-defined]
+    pid = executor.session.pid
     del executor
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 # ---------------------------------------------------------------------------------------------------------------- other
-def test_another_language_uses_the_same_calls() -> None:
-    class Words:
-        """Programs that are one question about the first column."""
-
-        def run(self, program: str | BinderProgram, table: Table, calls: Any, budget: Budget) -> Outcome:
-            rows = [(str(row[0]),) for row in table.rows()]
-            answers = calls.map(str(program), rows, table.columns[:1]).answers
-            import pandas as pd
-
-            return Outcome(list(answers), pd.DataFrame({"x": answers}), [], "")
-
-        def close(self) -> None: ...
-
-    with Executor(Words(), FunctionMapper(lambda q, c: f"{q}{c}", name="f")) as executor:
-        result = executor.run("how?", GAMES)
-    assert result.answer == ["how?1", "how?2", "how?3", "how?4", "how?5"]
-    assert result.cost == Usage(calls=1, rows=5, seconds=result.cost.seconds)
-
-
 def test_the_html_marks_generated_columns_and_escapes_cells() -> None:
     table = Table.from_dict({"<b>name</b>": ["<script>alert(1)</script>", "x"]}, title="t")
     with Executor(mapper=FunctionMapper(lambda q, c: "<i>", name="f")) as executor:

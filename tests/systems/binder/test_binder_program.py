@@ -16,7 +16,8 @@ from holdfast.errors import InputError
 from holdfast.sql.dialect import to_engine
 from holdfast.sql.guard import check
 from holdfast.sql.tokens import ParseError, tokenize
-from holdfast.systems.binder.method.program import BinderProgram, drop_surplus_parentheses
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.repair import drop_surplus_parentheses
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))
 PROGRAMS: list[dict[str, Any]] = VECTORS["programs"]

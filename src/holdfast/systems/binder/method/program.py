@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from holdfast.sql.tokens import ParseError, Token, match_parentheses, tokenize
 
 CALL = "QA"
+Place = Literal["value", "list", "alone", "element"]
 KINDS: tuple[Literal["map", "ans"], ...] = ("map", "ans")
 
 
@@ -23,6 +24,8 @@ class Call:
         span: offsets of the first character and after the last in the program.
         text: the call as written.
         arg_spans: offsets of the arguments.
+        place: "list" right after IN; "alone" or "element" in brackets after IN, without or with others beside it;
+            "value" everywhere else.
     """
 
     kind: Literal["map", "ans"]
@@ -31,6 +34,12 @@ class Call:
     span: tuple[int, int]
     text: str
     arg_spans: tuple[tuple[int, int], ...] = field(repr=False)
+    place: Place = field(default="value", repr=False)
+
+    @property
+    def listed(self) -> bool:
+        """Whether a list of values stands for it."""
+        return self.kind == "ans" and self.place == "list"
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class BinderProgram:
     def skeleton(self) -> str:
         """The SQL around the outermost calls, which appear as names call_1, call_2, ..."""
         names = {text: f"call_{i}" for i, text in enumerate(self._texts(), 1)}
-        return self.substitute(names)
+        return self.replace(lambda call: f"({names[call.text]})" if call.listed else names[call.text])
 
     def substitute(self, values: Mapping[str, str], start: int = 0, end: int | None = None) -> str:
         """The text between two offsets, every outermost call whose text is in `values` replaced; by position only."""
@@ -116,7 +125,31 @@ def _calls(text: str, tokens: list[Token], partner: dict[int, int]) -> list[Call
     for i, token in enumerate(tokens):
         if token.is_word(CALL) and (paren := _after(tokens, i)) in partner:
             opened[partner[paren]] = i
-    return [_call(text, tokens, opened[close], close, partner) for close in sorted(opened)]
+    found = []
+    for close in sorted(opened):
+        call = _call(text, tokens, opened[close], close, partner)
+        found.append(replace(call, place=_place(tokens, opened[close], close, partner)))
+    return found
+
+
+def _place(tokens: list[Token], first: int, close: int, partner: dict[int, int]) -> Place:
+    """Where a call stands that goes from one token to another."""
+    before = _before(tokens, first)
+    if before >= 0 and tokens[before].is_word("IN"):
+        return "list"
+    around = max((opening for opening, end in partner.items() if opening < first and end > close), default=-1)
+    word = _before(tokens, around) if around >= 0 else -1
+    if word < 0 or not tokens[word].is_word("IN") or tokens[_after(tokens, around)].is_word("SELECT", "WITH"):
+        return "value"
+    return "alone" if before == around and _after(tokens, close) == partner[around] else "element"
+
+
+def _before(tokens: list[Token], i: int) -> int:
+    """Index of the token before that means something; -1 if there is none."""
+    i -= 1
+    while i >= 0 and tokens[i].idle:
+        i -= 1
+    return i
 
 
 def _after(tokens: list[Token], i: int) -> int:
@@ -164,22 +197,4 @@ def _call(text: str, tokens: list[Token], first: int, close: int, partner: dict[
     )
 
 
-def drop_surplus_parentheses(program: str) -> str:
-    """The program without closing parentheses that nothing opens; generated programs have them now and then.
-
-    Example:
-        >>> from holdfast.systems.binder.method.program import drop_surplus_parentheses
-        >>> drop_surplus_parentheses("SELECT (SELECT ')' FROM w)) = 1")
-        "SELECT (SELECT ')' FROM w) = 1"
-    """
-    kept, depth = [], 0
-    for token in tokenize(program):
-        depth += (token.kind == "(") - (token.kind == ")")
-        if depth < 0:
-            depth = 0
-            continue
-        kept.append(token.text)
-    return "".join(kept)
-
-
-__all__ = ["BinderProgram", "Call", "drop_surplus_parentheses"]
+__all__ = ["BinderProgram", "Call", "Place"]

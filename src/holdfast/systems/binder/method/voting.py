@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.errors import InputError
-from holdfast.validation import check_positive
+from holdfast.systems.binder.method.execution import Value
 
-Value = str | int | float | None
 Values = tuple[Value, ...]
 
 
@@ -103,15 +102,12 @@ class BiasedVote:
     weight: float = 3.0
     placeholder: Values | None = (0,)
 
-    def __post_init__(self) -> None:
-        check_positive(self.weight, "weight")
-
     def scores(self, given: Mapping[Values, Sequence[Candidate]]) -> dict[Values, float]:
         """Number of programs, times the weight for the favoured answer."""
         return {a: len(c) * (self.weight if a == self.answer else 1.0) for a, c in given.items()}
 
 
-VOTES: dict[str, Vote] = {"simple": SimpleVote(), "prob": ProbabilityVote(), "biased": BiasedVote()}
+RULES: dict[str, Vote] = {"simple": SimpleVote(), "prob": ProbabilityVote(), "biased": BiasedVote()}
 
 
 @dataclass(frozen=True)
@@ -129,17 +125,12 @@ class Poll:
     scores: dict[Values, float]
 
 
-def vote_of(rule: str | Vote) -> Vote:
-    """A rule by name: "simple", "prob" or "biased"."""
-    if not isinstance(rule, str):
-        return rule
-    if rule not in VOTES:
-        raise InputError("vote", f"must be one of {', '.join(VOTES)}", rule)
-    return VOTES[rule]
-
-
 def poll(candidates: Sequence[Candidate], rule: str | Vote = "simple") -> Poll:
     """Count the votes.
+
+    Args:
+        candidates: in the order in which they were sampled.
+        rule: "simple", "prob" or "biased", or another `Vote`.
 
     Example:
         >>> poll([Candidate((3,), -1.0), Candidate(None), Candidate((2,), -0.5), Candidate((3,), -9.0)]).answer
@@ -147,7 +138,7 @@ def poll(candidates: Sequence[Candidate], rule: str | Vote = "simple") -> Poll:
         >>> poll([Candidate((0,)), Candidate((0,)), Candidate((1,))], "biased").answer
         (1,)
     """
-    vote = vote_of(rule)
+    vote = RULES[rule] if isinstance(rule, str) else rule
     given: dict[Values, list[Candidate]] = {}
     first: dict[Values, int] = {}
     for i, candidate in enumerate(candidates):
@@ -173,15 +164,13 @@ def poll(candidates: Sequence[Candidate], rule: str | Vote = "simple") -> Poll:
 
 
 __all__ = [
-    "VOTES",
+    "RULES",
     "BiasedVote",
     "Candidate",
     "Poll",
     "ProbabilityVote",
     "SimpleVote",
-    "Value",
     "Values",
     "Vote",
     "poll",
-    "vote_of",
 ]

@@ -12,7 +12,8 @@ from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage
 from holdfast.language.loop import wait_for
 from holdfast.language.protocol import LanguageModel, ModelError
 from holdfast.sql.table import SQLTable
-from holdfast.systems.binder.method.voting import Candidate, Value, Values, Vote, poll, vote_of
+from holdfast.systems.binder.method.execution import Value
+from holdfast.systems.binder.method.voting import RULES, BiasedVote, Candidate, Values, Vote, poll
 from holdfast.systems.binder.tool.completions import read_program
 from holdfast.systems.binder.tool.executor import Executor
 from holdfast.systems.binder.tool.exemplars import ProgramExample, load_programs
@@ -21,7 +22,7 @@ from holdfast.systems.binder.tool.repair import repaired
 from holdfast.systems.binder.tool.result import Result
 from holdfast.systems.binder.tool.shots import retrieve
 from holdfast.systems.binder.tool.templates import template_program
-from holdfast.validation import check_integer, check_number
+from holdfast.validation import check_choice, check_integer, check_number, check_positive
 
 Selection = Callable[[str, Sequence[str], Sequence[ProgramExample], int], list[ProgramExample]]
 Progress = Callable[[int, int], None]
@@ -158,7 +159,9 @@ class Binder:
         self.exemplars = load_programs(exemplars) if isinstance(exemplars, str) else tuple(exemplars)
         self.n_samples = check_integer(n_samples, "n_samples", low=1)
         self.temperature = check_number(temperature, "temperature", low=0)
-        self.vote = vote_of(vote)
+        self.vote = RULES[check_choice(vote, tuple(RULES), "vote")] if isinstance(vote, str) else vote
+        if isinstance(self.vote, BiasedVote):
+            check_positive(self.vote.weight, "vote.weight")
         self.prompt = prompt or ProgramPrompt("statement" if exemplars == "statements" else "question")
         self.shots = check_integer(shots, "shots", low=0)
         self.selection = selection

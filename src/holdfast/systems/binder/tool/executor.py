@@ -1,62 +1,46 @@
-"""Runs programs: calls first, inner before outer, then the SQL that is left (section 2.2, algorithm of the appendix).
+"""Runs programs on tables: within limits, in an engine that can reach nothing, with backends that answer their calls.
 
-Differences from the reference code: every row gets its answer or the run fails (there, rows without one are lost);
-calls are replaced by position, never by searching for their text; nothing is evaluated as Python; rows that call-free
-conditions remove are not asked about; a row whose cells are all NULL is not asked about, its answer is NULL; a literal
-among the arguments of a call stands beside every row; programs run in a process without files, network or environment.
+The order of the work is `method.execution`'s. Differences from the reference code: every row gets its answer or the run
+fails (there, rows without one are lost); nothing is evaluated as Python; rows that call-free conditions remove are not
+asked about; a row whose cells are all NULL is not asked about, its answer is NULL; a literal among the arguments of a
+call stands beside every row; programs run in a process without files, network or environment.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from holdfast.language.budget import Budget, Limits, Usage, current_budget
+from holdfast.errors import HoldfastError
+from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage, current_budget
 from holdfast.language.cache import AnswerCache
+from holdfast.sql.dialect import to_engine
+from holdfast.sql.errors import EngineError, EngineTimeout, UnknownColumn
+from holdfast.sql.guard import check
+from holdfast.sql.session import Session
+from holdfast.systems.binder.method.execution import execute
 from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.arguments import unknown_column
 from holdfast.systems.binder.tool.callrunner import CallRunner, Progress
 from holdfast.systems.binder.tool.calls import Answerer, Mapper
-from holdfast.systems.binder.tool.result import Result, Step, Value
+from holdfast.systems.binder.tool.engine_table import EngineTable
+from holdfast.systems.binder.tool.result import Result
 from holdfast.validation import check_choice, check_integer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from holdfast.sql.table import SQLTable
 
 ENGINES = ("sqlite", "duckdb")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a language makes of a program: see `Result` for the fields."""
-
-    answer: list[Value]
-    columns: pd.DataFrame
-    trace: list[Step]
-    sql: str
-
-
-class Language(Protocol):
-    """A language of programs. The calls in it are answered by the `CallRunner` it is given; how the rest runs, and what
-    it may touch, is its own affair. SQL is `holdfast.systems.binder.tool.sqlprograms.SQLPrograms`."""
-
-    def run(self, program: str | BinderProgram, table: SQLTable, calls: CallRunner, budget: Budget) -> Outcome:
-        """Run a program on a table within a budget."""
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
+NOT_SQLITE = "; programs are written for SQLite, perhaps engine='sqlite' can run it"
 
 
 class Executor:
     """Runs programs on tables.
 
     Args:
-        engine: "sqlite", "duckdb", or another `Language` than SQL.
+        engine: "sqlite", for which programs are written, or "duckdb", which is faster on large tables.
         mapper: answers map@ calls.
         answerer: answers ans@ calls.
         chunk_rows: rows in one request to the mapper.
@@ -79,7 +63,7 @@ class Executor:
 
     def __init__(
         self,
-        engine: str | Language = "sqlite",
+        engine: str = "sqlite",
         mapper: Mapper | None = None,
         answerer: Answerer | None = None,
         chunk_rows: int = 50,
@@ -91,7 +75,8 @@ class Executor:
         self.chunk_rows = check_integer(chunk_rows, "chunk_rows", low=1)
         self.cache = cache if isinstance(cache, AnswerCache) else AnswerCache(cache)
         self.limits, self.progress = limits or Limits(), progress
-        self.language = _sql(engine) if isinstance(engine, str) else engine
+        self.engine = check_choice(engine, ENGINES, "engine")
+        self.session = Session(self.engine)
 
     def run(self, program: str | BinderProgram, table: SQLTable) -> Result:
         """The answer of a program.
@@ -112,15 +97,43 @@ class Executor:
 
     def _run(self, program: str | BinderProgram, table: SQLTable, budget: Budget, start: float) -> Result:
         before = budget.spent
+        parsed = BinderProgram.parse(program) if isinstance(program, str) else program
+        self._refuse_early(parsed, table)
+        self.session.load(table, budget.limits.memory_mb)
         calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows, self.progress)
-        outcome = self.language.run(program, table, calls, budget)
+        asked = EngineTable(self.session, parsed, table, calls, budget)
+        try:
+            done = execute(parsed, asked)
+            columns = asked.generated.frame()
+            asked.generated.drop()
+        except BaseException as error:
+            self.session.forget()  # half-made columns may be in it
+            if isinstance(error, EngineError):
+                raise self._explained(error, table, budget) from error
+            raise
         cost = replace(_less(budget.spent, before), seconds=time.monotonic() - start)
-        text = program if isinstance(program, str) else program.text
-        return Result(outcome.answer, outcome.columns, outcome.trace, cost, text, outcome.sql, table)
+        sql = asked.trace[-1].sql if done.sql else ""
+        return Result(done.answer, columns, asked.trace, cost, parsed.text, sql, table)
+
+    def _refuse_early(self, program: BinderProgram, table: SQLTable) -> None:
+        """An unsafe or broken program is refused before any call costs money."""
+        names = [*table.columns, *(f"call_{i}" for i in range(1, len(program.calls) + 1))]
+        if not program.is_call:
+            check(to_engine(program.skeleton, names, self.engine), self.engine)
+
+    def _explained(self, error: EngineError, table: SQLTable, budget: Budget) -> HoldfastError:
+        """The error in terms of the table and the limits."""
+        if isinstance(error, UnknownColumn):
+            return unknown_column(error.column or error.reason, table)
+        if isinstance(error, EngineTimeout) and budget.remaining_s == 0.0:
+            return BudgetExceeded("timeout_s", budget.limits.timeout_s or 0.0, budget.spent, str(error))
+        if self.engine == "duckdb" and type(error) is EngineError:
+            return EngineError(error.engine, error.reason + NOT_SQLITE, error.sql)
+        return error
 
     def close(self) -> None:
         """End the engine's process."""
-        self.language.close()
+        self.session.close()
 
     def __enter__(self) -> Executor:
         return self
@@ -129,15 +142,9 @@ class Executor:
         self.close()
 
 
-def _sql(engine: str) -> Language:
-    from holdfast.systems.binder.tool.sqlprograms import SQLPrograms
-
-    return SQLPrograms(check_choice(engine, ENGINES, "engine"))
-
-
 def _less(all_of_it: Usage, before: Usage) -> Usage:
     fields: dict[str, Any] = {name: getattr(all_of_it, name) - getattr(before, name) for name in vars(all_of_it)}
     return Usage(**fields)
 
 
-__all__ = ["Executor", "Language", "Outcome"]
+__all__ = ["ENGINES", "Executor"]

@@ -16,6 +16,7 @@ from holdfast.sql.columntypes import MISSING, Cell, typed
 from holdfast.sql.dialect import identifier, text_literal, to_engine
 from holdfast.sql.guard import check
 from holdfast.sql.table import ROW_ID, SQLTable
+from holdfast.systems.binder.method.execution import Value
 from holdfast.systems.binder.method.program import Call
 from holdfast.systems.binder.tool.arguments import (
     Argument,
@@ -26,7 +27,7 @@ from holdfast.systems.binder.tool.arguments import (
     with_row_id,
 )
 from holdfast.systems.binder.tool.calls import Row, cell_text
-from holdfast.systems.binder.tool.result import Step, Value
+from holdfast.systems.binder.tool.result import Step
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 
 from holdfast.sql.table import SQLTable
 from holdfast.sql.tokens import Token, tokenize
-from holdfast.systems.binder.method.program import drop_surplus_parentheses
 from holdfast.systems.binder.tool.calls import cell_text
 
 NEAR = 0.85  # ratio of difflib: two letters of twelve may differ
@@ -35,6 +34,24 @@ def repaired(program: str, table: SQLTable) -> str:
         "SELECT goals FROM w WHERE `home team` = 'Leeds Utd'"
     """
     return _with_cells(_with_quoted_names(drop_surplus_parentheses(program), table), table)
+
+
+def drop_surplus_parentheses(program: str) -> str:
+    """The program without closing parentheses that nothing opens; generated programs have them now and then.
+
+    Example:
+        >>> from holdfast.systems.binder.tool.repair import drop_surplus_parentheses
+        >>> drop_surplus_parentheses("SELECT (SELECT ')' FROM w)) = 1")
+        "SELECT (SELECT ')' FROM w) = 1"
+    """
+    kept, depth = [], 0
+    for token in tokenize(program):
+        depth += (token.kind == "(") - (token.kind == ")")
+        if depth < 0:
+            depth = 0
+            continue
+        kept.append(token.text)
+    return "".join(kept)
 
 
 def _with_quoted_names(program: str, table: SQLTable) -> str:
@@ -147,4 +164,4 @@ def _folded(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-__all__ = ["repaired"]
+__all__ = ["drop_surplus_parentheses", "repaired"]

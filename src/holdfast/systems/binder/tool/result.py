@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.language.budget import Usage
+from holdfast.systems.binder.method.execution import Value
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.sql.table import SQLTable
 
-Value = str | int | float | None
 SHOWN_ROWS = 20
 
 
@@ -120,4 +120,4 @@ def _cell(value: Any, name: str, asked: dict[str, str]) -> str:
     return f"<td{_MARK if name in asked else ''}>{text}</td>"
 
 
-__all__ = ["Result", "Step", "Value"]
+__all__ = ["Result", "Step"]
