@@ -16,6 +16,7 @@ from holdfast.errors import InputError
 from holdfast.experiment import Problem
 from holdfast.files import read_json
 from holdfast.sql.table import SQLTable
+from holdfast.systems.binder.tool.scoring import read_tsv, unescaped
 
 ENDPOINT, MODEL, KEY = "HOLDFAST_BINDER_ENDPOINT", "HOLDFAST_BINDER_MODEL", "HOLDFAST_BINDER_KEY_ENV"
 WTQ_SOURCE = "github.com/ppasupat/WikiTableQuestions (CC BY-SA 4.0), release 1.0.2; put its folder at $HOLDFAST_DATA/"
@@ -56,30 +57,6 @@ def read_tagged(path: Path, tables: Path) -> Iterator[Task]:
         target = tuple(unescaped(value) for value in row["targetValue"].split("|"))
         canon = tuple(unescaped(value) for value in row["targetCanon"].split("|"))
         yield Task(row["id"], unescaped(row["utterance"]), target, canon, known[context])
-
-
-def unescaped(text: str) -> str:
-    """A field of the data set's files, where \\n, \\p and \\\\ stand for a new line, | and a backslash.
-
-    Example:
-        >>> unescaped("a\\\\pb")
-        'a|b'
-    """
-    return text.replace("\\n", "\n").replace("\\p", "|").replace("\\\\", "\\")
-
-
-def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """Rows of a tab-separated file whose first line has the names; `needed` must be among them."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise InputError(str(path), "must be a readable file of WikiTableQuestions", error.strerror or "") from error
-    header = lines[0].split("\t")
-    if missing := [name for name in needed if name not in header]:
-        raise InputError(str(path), f"must have columns {', '.join(needed)}", f"no {missing[0]}")
-    for line in lines[1:]:
-        if line:
-            yield dict(zip(header, line.split("\t"), strict=False))
 
 
 def _wtq_table(path: Path) -> SQLTable:
@@ -251,6 +228,4 @@ __all__ = [
     "endpoint_settings",
     "read_tabfact",
     "read_tagged",
-    "read_tsv",
-    "unescaped",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.experiment.benchmarktables import read_tsv, unescaped
 from holdfast.systems.binder.tool.wtq import BinderScorer, WTQEvaluator
 
 
@@ -30,6 +30,30 @@ class Score:
         """Counts and shares."""
         shares = {"official_accuracy": self.official / self.questions, "looser_accuracy": self.looser / self.questions}
         return vars(self) | shares
+
+
+def unescaped(text: str) -> str:
+    """A field of the data set's files, where \\n, \\p and \\\\ stand for a new line, | and a backslash.
+
+    Example:
+        >>> unescaped("a\\\\pb")
+        'a|b'
+    """
+    return text.replace("\\n", "\n").replace("\\p", "|").replace("\\\\", "\\")
+
+
+def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Rows of a tab-separated file whose first line has the names; `needed` must be among them."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise InputError(str(path), "must be a readable file of WikiTableQuestions", error.strerror or "") from error
+    header = lines[0].split("\t")
+    if missing := [name for name in needed if name not in header]:
+        raise InputError(str(path), f"must have columns {', '.join(needed)}", f"no {missing[0]}")
+    for line in lines[1:]:
+        if line:
+            yield dict(zip(header, line.split("\t"), strict=False))
 
 
 def read_predictions(path: Path) -> dict[str, list[str]]:
@@ -82,4 +106,4 @@ def score(predictions: Path, gold: Path) -> Score:
     return Score(questions, predicted, right, nearly)
 
 
-__all__ = ["Score", "read_predictions", "score"]
+__all__ = ["Score", "read_predictions", "read_tsv", "score", "unescaped"]
