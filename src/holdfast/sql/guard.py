@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MAX_TABLES = 12
+REMEMBERED = 2000  # characters of a query whose tree is kept
 MAX_TYPES = 5  # names of types with parentheses inside each other: the parser's time doubles with each
 
 
@@ -67,6 +68,11 @@ def check(sql: str, dialect: str) -> exp.Expression:
         Traceback (most recent call last):
         holdfast.sql.guard.UnsafeProgram: program: must not use functions other than the known ones; ...
     """
+    return _checked(sql, dialect) if len(sql) <= REMEMBERED else _checked.__wrapped__(sql, dialect)
+
+
+@functools.lru_cache(maxsize=256)  # a program is checked in parts, before its calls are answered and after
+def _checked(sql: str, dialect: str) -> exp.Expression:
     _check_words(sql)
     tree = _parse(sql, dialect)
     tree_exp = _sqlglot().exp

@@ -31,7 +31,7 @@ class Session:
 
     def __init__(self, engine: str = "sqlite", threads: int = 1) -> None:
         self.engine, self.threads = engine, threads
-        self.megabytes, self._fits_mb = 1024, 0
+        self.megabytes, self._fits_mb, self._most = 1024, 0, 0
         self._child: Child | None = None
         self._table: SQLTable | None = None
 
@@ -53,7 +53,8 @@ class Session:
             last = low + ROWS_AT_ONCE >= len(table)
             self._ask(LOAD_S, do="load", **opening, rows=part, last=last)
             opening = {}
-        self._table = table
+        own = 3 * int(table.frame.memory_usage(index=False).sum())
+        self._table, self._most = table, own + (megabytes + BASE_MB) * 2**20
 
     def forget(self) -> None:
         """Load the table anew next time."""
@@ -130,10 +131,7 @@ class Session:
     def _ask(self, seconds: float | None, about: str = "", **request: Any) -> dict[str, Any]:
         if self._child is None:
             raise EngineEnded(self.engine, "no table is loaded")
-        most = None
-        if self._table is not None:
-            own = 3 * int(self._table.frame.memory_usage(index=False).sum())
-            most = own + (self.megabytes + BASE_MB) * 2**20
+        most = self._most if self._table is not None else None  # while a table is loaded, it may take what it needs
         try:
             return self._child.ask(LOAD_S if seconds is None else seconds, most, **request)
         except Failure as failure:
