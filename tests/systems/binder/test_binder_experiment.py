@@ -88,8 +88,8 @@ def test_closed_forms_are_sums_over_all_patterns_of_errors(function, e):
 
 
 def test_measured_accuracy_is_that_of_the_law():
-    cases = list(ItemTables(functions=("COUNT",)).cases(np.random.default_rng(0), 12))
-    values = measured_accuracy(cases, RATES, 6, np.random.default_rng(1))
+    cases = list(ItemTables(functions=("COUNT",)).cases(np.random.default_rng(0), 8))
+    values = measured_accuracy(cases, RATES, 9, np.random.default_rng(1))
     assert values[0] == 1.0
     expected = [np.mean([closed_form(case, e) for case in cases]) for e in RATES]
     assert values == pytest.approx(expected, abs=0.16)  # 3.5 standard errors of 72 draws at one half
