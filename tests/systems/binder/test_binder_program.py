@@ -130,7 +130,7 @@ def test_substitution_goes_by_position() -> None:
     """A call whose text is the beginning of a longer text: replacing text would damage the literal."""
     call = 'QA("map@x"; a)'
     program = BinderProgram.parse(f"SELECT {call}, '{call}+' FROM w")
-    assert program.substitute({call: "col_1"}) == f"SELECT col_1, '{call}+' FROM w"
+    assert program.replace(lambda found: "col_1") == f"SELECT col_1, '{call}+' FROM w"
 
 
 @pytest.mark.parametrize(

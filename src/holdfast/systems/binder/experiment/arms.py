@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.encoders.sentences import default_encoder
-from holdfast.experiment import Measurement, Scalar
-from holdfast.experiment.run import Run
+from holdfast.experiment import Measurement, Run, Scalar
 from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.experiment.itemtables import KINDS, Case, ItemTables, aggregate
 from holdfast.systems.binder.tool.calls import Mapper, Row

@@ -20,9 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.experiment import Arm, Experiment, Measurement, Metric, Scale, Tuning
+from holdfast.experiment import Arm, Experiment, Measurement, Metric, Run, Scale, Tuning
 from holdfast.experiment.claims import All, Better, Differs, Exact, Near
-from holdfast.experiment.run import Run
 from holdfast.systems.binder.experiment.arms import (
     BinderEveryday,
     BinderLetters,

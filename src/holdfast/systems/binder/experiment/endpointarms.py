@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
-from holdfast.experiment import Cost, Measurement, PerUnit, Scalar
-from holdfast.experiment.run import Run
+from holdfast.experiment import Cost, Measurement, PerUnit, Run, Scalar
 from holdfast.language import LanguageModel, OpenAICompatible
 from holdfast.language.budget import Limits
 from holdfast.systems.binder.experiment.benchmarktables import ENDPOINT, KEY, MODEL, Benchmark, Task, endpoint_settings

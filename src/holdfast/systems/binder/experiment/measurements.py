@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
-from holdfast.experiment import Curve, Measurement, PerUnit, Scalar
-from holdfast.experiment.run import Run
+from holdfast.experiment import Curve, Measurement, PerUnit, Run, Scalar
 from holdfast.language import Scripted
 from holdfast.sql.tokens import ParseError
 from holdfast.systems.binder.experiment.errorlaw import RATES, measured_accuracy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -100,10 +100,6 @@ class BinderProgram:
         """The SQL around the outermost calls, which appear as names call_1, call_2, ..."""
         names = {text: f"call_{i}" for i, text in enumerate(self._texts(), 1)}
         return self.replace(lambda call: f"({names[call.text]})" if call.listed else names[call.text])
-
-    def substitute(self, values: Mapping[str, str], start: int = 0, end: int | None = None) -> str:
-        """The text between two offsets, every outermost call whose text is in `values` replaced; by position only."""
-        return self.replace(lambda call: values.get(call.text), start, end)
 
     def replace(self, value: Callable[[Call], str | None], start: int = 0, end: int | None = None) -> str:
         """The text between two offsets, every outermost call replaced by its value; None leaves a call (not its inner
