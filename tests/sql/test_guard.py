@@ -48,6 +48,8 @@ def test_what_people_and_models_write_passes(sql: str) -> None:
         ("WITH t AS (SELECT x FROM t) SELECT x FROM t", "not be recursive"),
         ("SELECT x FROM (WITH t AS (SELECT 1 AS x) SELECT x FROM t) JOIN t ON 1", "no other table than w; received t"),
         ("SELECT " + "date(" * 6 + "a" + ")" * 6, "nested that deeply"),
+        ("SELECT " + "union(" * 30 + "1" + ")" * 30, "nested that deeply"),
+        ("SELECT " + "hugeint(" * 6 + "1" + ")" * 6, "nested that deeply"),
         ("SELECT {'a': 1}", "known parts"),
     ],
 )

@@ -73,7 +73,7 @@ def check(sql: str, dialect: str) -> exp.Expression:
 
 @functools.lru_cache(maxsize=256)  # a program is checked in parts, before its calls are answered and after
 def _checked(sql: str, dialect: str) -> exp.Expression:
-    _check_words(sql)
+    _check_words(sql, _types(dialect))
     tree = _parse(sql, dialect)
     tree_exp = _sqlglot().exp
     while isinstance(tree, tree_exp.Paren | tree_exp.Subquery) and tree.this is not None:
@@ -86,7 +86,15 @@ def _checked(sql: str, dialect: str) -> exp.Expression:
     return tree
 
 
-def _check_words(sql: str) -> None:
+@functools.cache
+def _types(dialect: str) -> frozenset[str]:
+    """Words that the parser may take for types, in lower case: "union" is one of them."""
+    known = _sqlglot().Dialect.get_or_raise(dialect)
+    words = known.tokenizer_class.KEYWORDS.items()
+    return TYPES | {word.lower() for word, kind in words if kind in known.parser_class.TYPE_TOKENS}
+
+
+def _check_words(sql: str, types: frozenset[str]) -> None:
     tokens = [t for t in tokenize(sql) if not t.idle]
     while tokens and tokens[-1].kind == ";":
         tokens.pop()
@@ -97,7 +105,7 @@ def _check_words(sql: str) -> None:
     around: list[int] = []  # where the types that are open end
     for opening in sorted(partner):
         around = [end for end in around if end > opening]
-        if opening and tokens[opening - 1].value.lower() in TYPES:
+        if opening and tokens[opening - 1].value.lower() in types:
             around.append(partner[opening])
         if len(around) > MAX_TYPES:
             raise UnsafeProgram("must not be nested that deeply", _shown(sql[tokens[opening - 1].start :]))

@@ -91,12 +91,15 @@ def test_page_and_table_are_written(files, tmp_path):
 
 def test_a_table_with_decimal_commas_is_summed_right_and_what_was_found_out_is_said(tmp_path):
     """A thousand times too small, or no column of numbers, is what a reader of commas and points makes of these."""
-    file = tmp_path / "shop.csv"
+    file, page = tmp_path / "shop.csv", tmp_path / "shop.html"
     file.write_bytes("Sales;;\nitem;price;sold\nsofa;1.200,50 €;2.500\nkettle;80 €;n/a\nrug;9 €\n".encode("cp1252"))
     program = "SELECT SUM({}) FROM w WHERE item <> 'rug'"
     for column, total in (("price", "1280.5"), ("sold", "2500")):
         result = run("run", program.format(column), "--table", file)
         assert f"Answer   {total}\n" in result.stdout
+    shown = run("run", 'SELECT QA("map@x"; item) FROM w', "--table", file, "--mapper", _one(tmp_path), "--html", page)
+    assert "2500" in shown.stdout
+    assert "NA" not in shown.stdout + page.read_text()  # where there is no value, nothing is shown
     for part in ("separated by semicolons", "decimal comma", "'n/a' in row 4", "row 5 has 2 of 3 cells"):
         assert f"{file}: " in result.stderr
         assert part in result.stderr
@@ -104,6 +107,11 @@ def test_a_table_with_decimal_commas_is_summed_right_and_what_was_found_out_is_s
     assert "--decimal" in run("run", "SELECT x FROM w", "--table", file).stderr
     told = run("run", "SELECT SUM(x) FROM w", "--table", file, "--decimal", ",", "--json").stdout
     assert json.loads(told)["answer"] == [1500]
+
+
+def _one(folder):
+    (folder / "one.json").write_text(json.dumps([["x", [item], "1"] for item in ("sofa", "kettle", "rug")]))
+    return folder / "one.json"
 
 
 def test_answers_are_kept_in_a_cache(files, tmp_path):

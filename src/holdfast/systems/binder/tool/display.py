@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast import verbs
 from holdfast.printable import clean_line
+from holdfast.sql.columntypes import plain
 
 if TYPE_CHECKING:
     from holdfast.language import Usage
@@ -67,7 +68,8 @@ def _show(result: Result, answer: Sequence[Any], cost: Usage, rows: int, notes: 
 
 def _cell(value: Any) -> str:
     """A cell as text: numbers of the user's with all of their digits."""
-    text = "" if value is None or value != value else clean_line(value)
+    cell = plain(value)
+    text = "" if cell is None else clean_line(cell)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.language.budget import Usage
+from holdfast.sql.columntypes import plain
 from holdfast.systems.binder.method.execution import Value
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _header(name: str, asked: dict[str, str]) -> str:
 
 
 def _cell(value: Any, name: str, asked: dict[str, str]) -> str:
-    text = "" if value is None or value != value else html.escape(str(value))
+    cell = plain(value)
+    text = "" if cell is None else html.escape(str(cell))
     return f"<td{_MARK if name in asked else ''}>{text}</td>"
 
 
