@@ -23,6 +23,7 @@ from holdfast.files import write_text
 
 GROUPS = (
     "kills",
+    "verbs_killed",
     "signals",
     "disks",
     "damage",
