@@ -1,8 +1,8 @@
 """The pages of the API reference, made from the sources without importing them.
 
 A package that exports names has one page, which describes each of them; the modules it takes them from are its own
-business. A package that exports none is a shelf: each of its modules has a page. Pages hold directives that mkdocstrings
-turns into docstrings.
+business. A package that exports none is a shelf: each of its modules has a page. Pages hold directives that
+mkdocstrings turns into docstrings.
 """
 
 from __future__ import annotations

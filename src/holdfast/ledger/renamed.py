@@ -25,6 +25,9 @@ MOVED: dict[str, str] = {
     "holdfast.systems.gbrt_forecasting.nets:LSTM": "holdfast.baselines.forecasting.networks:LSTM",
     "holdfast.systems.gbrt_forecasting.nets:MLP": "holdfast.baselines.forecasting.networks:MLP",
     "holdfast.systems.gbrt_forecasting.nets:NHiTS": "holdfast.baselines.forecasting.networks:NHiTS",
+    "holdfast.systems.nonstationary_meta.meta:cosine_to_zero": (
+        "holdfast.systems.nonstationary_meta.method.meta_learning:cosine_to_zero"
+    ),
 }
 # Name of a dataclass (under "type" in plans), as it was frozen -> as it is now.
 RETITLED: dict[str, str] = {}
