@@ -19,8 +19,8 @@ OLD = RNG.normal(size=(400, 6)).astype(np.float32)
 NEW = np.tanh(OLD @ RNG.normal(size=(6, 5))).astype(np.float32)
 
 
-def fct(*words, code: int = 0) -> str:
-    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)])
+def fct(*words, code: int = 0, answer: str | None = None) -> str:
+    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)], input=answer)
     shown = done.output + (str(done.exception) if done.exception else "")
     assert (0 if done.exit_code == 0 else 1) == (1 if code else 0), shown
     return shown
@@ -61,6 +61,25 @@ def test_the_whole_way(folder) -> None:
     fct("rollback", out, "--yes")
     assert not out.exists()
     assert (folder / "gallery.parquet").exists()
+
+
+def test_going_back_asks_and_looks(folder, tmp_path) -> None:
+    source, out = tmp_path / "gallery.npy", tmp_path / "migrated.parquet"
+    np.save(source, OLD)
+    fct("apply", folder / "model", source, "--out", out)
+    (out / "notes.txt").write_text("mine")
+    before = sorted(out.rglob("*"))
+    assert "--yes: must be given where nobody answers" in fct("rollback", out, code=2)
+    assert "--yes: must be given where nobody answers" in fct("rollback", out, code=2, answer="")
+    assert "nothing was removed" in fct("rollback", out, code=1, answer="what?\n")
+    assert "gallery.npy holds what they were computed from" in fct("verify", out, "--source", source)
+    np.save(source, np.zeros_like(OLD))
+    assert "gallery.npy holds other content" in fct("verify", out, "--source", source, code=1)
+    assert "gallery.npy holds other content" in fct("rollback", out, "--yes", code=2)
+    assert sorted(out.rglob("*")) == before
+    np.save(source, OLD)
+    assert "stays with files that apply did not write" in fct("rollback", out, code=0, answer="y\n")
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
 def test_the_report(folder) -> None:

@@ -199,7 +199,7 @@ def plan(
 def verify(
     out: Annotated[Path, WRITTEN],
     store: ColumnOptions,
-    source: Annotated[Path | None, typer.Option(help="The store it was made from: ids are compared, too.")] = None,
+    source: Annotated[Path | None, typer.Option(help="The store it was made from: is it still the same?")] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
     """Read a migrated store back: are all rows there, and are they what was computed? Exit code 1 if not.
@@ -215,24 +215,30 @@ def verify(
     if not found.passed:
         raise typer.Exit(1)
     dropped = f", {found.dropped:,} left out on purpose" if found.dropped else ""
-    verbs.say(f"{out}: whole; {found.rows:,} rows in {found.chunks} chunks are what was computed{dropped}")
+    same = "" if source is None else f"; {source} holds what they were computed from"
+    verbs.say(f"{out}: whole; {found.rows:,} rows in {found.chunks} chunks are what was computed{dropped}{same}")
 
 
 @app.verb()
 def rollback(
     out: Annotated[Path, WRITTEN],
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    quiet: verbs.Quiet = False,
 ) -> None:
-    """Remove a migrated store, once it is certain that the one it was made from is still as it was.
+    """Remove a migrated store, once it is certain that the one it was made from still holds what it held.
 
     Example: `holdfast fct rollback migrated.parquet --yes`
     """
     from holdfast.data.vectors import rollback as remove
 
-    if not yes and not typer.confirm(f"Remove {out} and all that belongs to it?"):
+    if not yes and not verbs.confirmed(f"Remove {out} and all that belongs to it?", "--yes"):
+        verbs.say("nothing was removed")
         raise typer.Exit(1)
-    for path in remove(out):
-        verbs.say(f"removed {path}")
+    with verbs.progress("Comparing", quiet) as show:
+        removed = remove(out, progress=show)
+    more = f" and {len(removed) - 1} more files" if len(removed) > 1 else ""
+    stays = f"; {out} stays with files that apply did not write" if out.exists() else ""
+    verbs.say(f"removed {removed[0]}{more}{stays}")
 
 
 __all__ = ["app"]
