@@ -13,11 +13,12 @@ from holdfast.data.vectors.finite import check_rows
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
+from holdfast.metrics.estimates import Estimate
 from holdfast.randomness import derived_seed
 from holdfast.systems.fct.tool.fitters import MEMBERS, check_method, fit_map, fitter_for
 from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Progress, Ridge
 from holdfast.systems.fct.tool.pairs import Pairs, warn_of_few
-from holdfast.systems.fct.tool.quality import Estimate, Prediction, predict_quality, row_qualities, summary
+from holdfast.systems.fct.tool.quality import Prediction, predict_quality, row_qualities, summary
 from holdfast.systems.fct.tool.transform import MLP, FoldedTransform, TransformMap
 from holdfast.systems.fct.tool.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.training.rowwise import over_rows
