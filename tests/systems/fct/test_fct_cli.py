@@ -82,6 +82,19 @@ def test_going_back_asks_and_looks(folder, tmp_path) -> None:
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
+def test_a_store_of_another_scale_needs_a_flag(folder, tmp_path) -> None:
+    source, out = tmp_path / "gallery.npy", tmp_path / "migrated.npy"
+    np.save(source, OLD / np.linalg.norm(OLD, axis=1, keepdims=True))
+    found = fct("apply", folder / "model", source, "--sample", 200)
+    assert "warning: nothing can be predicted" in found
+    assert "length 1 [1, 1], the pairs' 2." in found
+    assert "relative error" not in found
+    assert "unlike-pairs goes on" in fct("apply", folder / "model", source, "--out", out, code=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gallery.npy"]
+    assert "warning: the store is unlike" in fct("apply", folder / "model", source, "--out", out, "--unlike-pairs")
+    assert np.load(out).shape == (400, 5)
+
+
 def test_the_report(folder) -> None:
     pairs = ["--old", folder / "test_old.npy", "--new", folder / "test_new.npy"]
     found = fct("report", folder / "model", *pairs, "--labels", folder / "labels.npy", "--out", folder / "r")

@@ -141,6 +141,9 @@ def apply(
     chunk: Annotated[int | None, typer.Option(min=1, help="Rows per chunk; default: what takes 64 MB.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with what was begun; may run in several places at once.")] = False,
     drop_bad: Annotated[bool, typer.Option(help="Leave rows with NaN or infinity out; their ids are written.")] = False,
+    unlike_pairs: Annotated[
+        bool, typer.Option("--unlike-pairs", help="Migrate a store that is unlike the pairs of fit; a guess at best.")
+    ] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="Dry run: look at so many rows, write nothing.")] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -161,7 +164,8 @@ def apply(
     if out is None:
         raise InputError("--out", "must be given (or --sample for a dry run)")
     with verbs.resumable(lambda: job_folder(out).is_dir()), verbs.progress("Migrating", quiet) as show:
-        done = migration.apply(migrator, opened, out, chunk=chunk, resume=resume, drop_bad=drop_bad, progress=show)
+        options: dict[str, Any] = {"chunk": chunk, "resume": resume, "drop_bad": drop_bad, "unlike_pairs": unlike_pairs}
+        done = migration.apply(migrator, opened, out, **options, progress=show)
     dropped = f", {done.dropped:,} left out" if done.dropped else ""
     verbs.say(
         f"{out}: {done.rows:,} rows{dropped}; {done.chunks[0]} of {done.chunks[1]} chunks in {done.seconds:.1f} s"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.data.vectors.finite import check_rows
+from holdfast.data.vectors.likeness import FEWEST, Profile
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
@@ -58,6 +59,8 @@ class EmbeddingMigrator(Estimator):
         validation_: name -> (value, low, high), see `quality.row_qualities`: means over held-out pairs, 95 % intervals.
         ridge_validation_: the same of a linear map fitted to the same pairs, for comparison.
         pairs_: numbers of pairs, (fitted, held out).
+        profiles_: what the old embeddings ("old") and the side information ("side") of the pairs look like; {} where
+            there are too few to say.
         dims_: d_old, d_new and d_side, which is 0 without side information.
         map_: the fitted map, a torch module.
 
@@ -149,6 +152,12 @@ class EmbeddingMigrator(Estimator):
         self.dims_ = (pairs.old.shape[1], pairs.new.shape[1], 0 if pairs.side is None else pairs.side.shape[1])
         self.pairs_ = (len(kept), len(held_out))
         self._judge(mine, theirs)
+        first = np.arange(len(pairs.old)) if ids is None else np.sort(np.unique(ids, return_index=True)[1])
+        sides = {"old": pairs.old, **({} if pairs.side is None else {"side": pairs.side})}
+        made = {
+            name: Profile.of(rows.numpy()[first], derived_seed(self.seed, "profile")) for name, rows in sides.items()
+        }
+        self.profiles_ = {name: profile for name, profile in made.items() if profile is not None}
         return self
 
     def _check_settings(self) -> None:
@@ -286,6 +295,30 @@ class EmbeddingMigrator(Estimator):
         a, b = self._inputs(old, side)
         inputs = a if b is None else np.concatenate([a, b], axis=1)
         return predict_quality(inputs, self.known_.cpu(), self.qualities_, seed=self.seed)
+
+    def unlike(self, old: Any, side: Any = None) -> tuple[str, ...] | None:
+        """What tells rows of a store from the pairs, a phrase each; what the map makes of such rows nobody knows.
+
+        Rows are compared in scale, place, spread along the pairs' main directions and nearness to pairs: see `Profile`.
+
+        Args:
+            old, side: some rows, in the order of the store: (n, d_old), (n, d_side).
+
+        Returns:
+            () where they are alike. None where nobody can say: fewer than 20 rows or 40 pairs, or a model that was
+            saved by a version that kept no profile of them.
+
+        Raises:
+            InputError: as in `transform`.
+        """
+        self.check_fitted()
+        a, b = self._inputs(old, side)
+        profiles = getattr(self, "profiles_", {})
+        if not profiles or len(a) < FEWEST:
+            return None
+        found = profiles["old"].differences(a, "the pairs")
+        more = () if b is None else profiles["side"].differences(b, "the pairs")
+        return (*found, *(f"side information: {words}" for words in more))
 
     @property
     def held_out(self) -> dict[str, Estimate]:

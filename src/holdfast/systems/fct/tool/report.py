@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.data.vectors import VectorSource
+from holdfast.data.vectors import VectorSource, sampled
 from holdfast.errors import InputError
 from holdfast.retrieval import mean_average_precision, neighbours, recall_at_k
 from holdfast.systems.fct.estimator import EmbeddingMigrator
@@ -21,7 +21,7 @@ from holdfast.systems.fct.tool.backfill import (
     uncertainty_order,
 )
 from holdfast.systems.fct.tool.compatibility import CompatReport, compat_report
-from holdfast.systems.fct.tool.migration import check_sizes
+from holdfast.systems.fct.tool.migration import SAMPLE, check_like, check_sizes
 from holdfast.systems.fct.tool.pair_files import PairFiles
 from holdfast.systems.fct.tool.pairs import Pairs
 
@@ -136,10 +136,15 @@ def plan_for(
 
     Raises:
         InputError: sizes that differ from those of `fit`, a budget that is none.
+
+    Warns:
+        UnlikePairs: the store is unlike the pairs of `fit`, and so are the errors.
     """
     import pandas as pd
 
     check_sizes(migrator, source)
+    rows_seen, _ = sampled(source, SAMPLE)
+    check_like(migrator, rows_seen.vectors, rows_seen.side, allowed=True)
     expected, ids, done = np.empty(source.rows, np.float32), [], 0
     for chunk in source.chunks(ROWS):
         bad = chunk.bad()
