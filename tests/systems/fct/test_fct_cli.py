@@ -82,6 +82,32 @@ def test_going_back_asks_and_looks(folder, tmp_path) -> None:
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
+def test_new_embeddings_of_length_1_are_seen_and_said(folder, tmp_path) -> None:
+    np.save(tmp_path / "unit.npy", NEW[:300] / np.linalg.norm(NEW[:300], axis=1, keepdims=True))
+    pairs = ["--old", folder / "old.npy", "--new", tmp_path / "unit.npy"]
+
+    def lengths(name: str, *more: object) -> tuple[str, np.ndarray]:
+        said = fct("fit", *pairs, "--out", tmp_path / name, "--method", "ridge", *more)
+        fct("apply", tmp_path / name, folder / "gallery.npy", "--out", tmp_path / f"{name}.npy")
+        return said, np.linalg.norm(np.load(tmp_path / f"{name}.npy"), axis=1)
+
+    said, found = lengths("m")
+    assert "The new embeddings have length 1, and so will the migrated ones" in said
+    assert "neighbours by cosine" in said
+    assert np.allclose(found, 1, atol=1e-6)
+    said, found = lengths("left", "--no-normalize")
+    assert "neighbours by ip" in said
+    assert found.std() > 0.01
+    assert "compared by ip" in fct("report", tmp_path / "left", *pairs, "--out", tmp_path / "r")
+    assert "compared by l2" in fct("report", tmp_path / "left", *pairs, "--out", tmp_path / "r", "--metric", "l2")
+    assert "metric: must be one of" in fct("report", tmp_path / "m", *pairs, "--metric", "dot", code=2)
+    spoilt = np.load(tmp_path / "unit.npy")
+    spoilt[[3, 8]] = 0
+    np.save(tmp_path / "unit.npy", spoilt)
+    assert "2 of 300, the first are rows 3, 8" in fct("fit", *pairs, "--out", tmp_path / "x", code=2)
+    assert "2 of 300, the first are rows 3, 8" in fct("report", tmp_path / "m", *pairs, code=2)
+
+
 def test_a_store_of_another_scale_needs_a_flag(folder, tmp_path) -> None:
     source, out = tmp_path / "gallery.npy", tmp_path / "migrated.npy"
     np.save(source, OLD / np.linalg.norm(OLD, axis=1, keepdims=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -118,3 +120,16 @@ def test_rows_of_one_item_count_once() -> None:
     frames = (items.repeat(5, 0) + 0.01 * rng.normal(size=(2000, 8))).astype(np.float32)
     migrator = EmbeddingMigrator("ridge", device="cpu").fit(frames, frames[:, :4], ids=np.arange(400).repeat(5))
     assert migrator.unlike(rng.normal(size=(400, 8))) == ()
+
+
+def test_an_index_that_compares_otherwise_is_told(tmp_path) -> None:
+    faiss = pytest.importorskip("faiss")
+    index = faiss.IndexFlatIP(8)
+    index.add(OLD)
+    faiss.write_index(index, str(tmp_path / "g.index"))
+    source = open_source(tmp_path / "g.index")
+    with pytest.warns(UserWarning, match="compares by ip, and retrieval was measured by l2: fit with --metric ip"):
+        preview(MIGRATOR, source, 200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        preview(EmbeddingMigrator("ridge", device="cpu", metric="ip").fit(OLD, MOVED), source, 200)

@@ -69,6 +69,7 @@ class VectorSource(ABC):
         dim: size of a vector.
         has_ids: whether the store names its rows.
         side_dim: size of the side information; 0 where there is none.
+        metric: "l2" or "ip", where the store says what it compares by; else "".
     """
 
     path: Path
@@ -76,6 +77,7 @@ class VectorSource(ABC):
     dim: int
     has_ids: bool = False
     side_dim: int = 0
+    metric: str = ""
 
     @abstractmethod
     def read(self, start: int, stop: int) -> Chunk:
@@ -189,7 +191,7 @@ class WithSide(VectorSource):
             rule = f"must have as many rows as {source.path} ({source.rows})"
             raise InputError(str(side.path), rule, side.rows)
         self.path, self.rows, self.dim, self.has_ids = source.path, source.rows, source.dim, source.has_ids
-        self.stored, self._side, self.side_dim = source, side, side.dim
+        self.stored, self._side, self.side_dim, self.metric = source, side, side.dim, source.metric
 
     def opened_by(self) -> dict[str, str]:
         return {**self.stored.opened_by(), "side": str(self._side.path.absolute())}

@@ -80,11 +80,14 @@ def fit_(
     settings: Annotated[
         dict[str, Any],
         MIGRATOR.options(
-            *("method", "val_fraction", "epochs", "batch_size", "lr", "inner_dim", "seed", "device"),
+            *("method", "val_fraction", "epochs", "batch_size", "lr", "inner_dim", "seed", "device", "metric"),
             uncertainty="uncertainty_from",
         ),
     ],
-    normalize: Annotated[bool, typer.Option(help="The index stores vectors of length 1.")] = False,
+    normalize: Annotated[
+        bool | None,
+        typer.Option(help="Bring results to length 1, or leave them. Default: as the new embeddings of the pairs are."),
+    ] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
     """Learn the map from items embedded by both models, and say what it is worth on some that were held out.
@@ -98,7 +101,7 @@ def fit_(
     from holdfast.systems.fct.tool.summaries import show_fit
 
     pairs = read_pairs(**vars(given), labelled=False, say=verbs.say)
-    migrator = EmbeddingMigrator(normalize="l2" if normalize else None, **settings)
+    migrator = EmbeddingMigrator(normalize={None: "auto", True: "l2", False: None}[normalize], **settings)
     with verbs.progress("Fitting", quiet) as show:
         migrator.fit(pairs.old, pairs.new, pairs.side, ids=pairs.ids, progress=show)
     migrator.save(out)
@@ -112,7 +115,9 @@ def report(
     labels: Annotated[Path | None, typer.Option(help="Classes of the pairs: .npy.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the table and the figures.")] = Path("report"),
     k: Annotated[int, typer.Option(min=1, help="Depth of the recall.")] = 10,
-    metric: Annotated[str, typer.Option(help="l2 or cosine: how the index compares.")] = "l2",
+    metric: Annotated[
+        str | None, typer.Option(help="l2, cosine or ip: how the index compares. Default: as fit.")
+    ] = None,
     most: Annotated[int, typer.Option(min=20, help="Pairs to compare with each other at most.")] = 5000,
 ) -> None:
     """What queries find in the old, the migrated and the new gallery. Use pairs that the model was not fitted to.
@@ -129,6 +134,7 @@ def report(
     migrator = EmbeddingMigrator.load(model)
     pairs = read_pairs(**vars(given), labels=labels, say=verbs.say)
     write_report(*measure(migrator, pairs, k=k, metric=metric, most=most), out)
+    verbs.say(f"compared by {metric or migrator.searched_by}")
 
 
 @app.verb()

@@ -70,7 +70,7 @@ def apply(
         (50, (3, 3), (50, 3))
     """
     migrator.check_fitted()
-    check_sizes(migrator, source)
+    check_store(migrator, source)
     rows, _ = sampled(source, SAMPLE)
     check_like(migrator, rows.vectors, rows.side, str(source.path), allowed=unlike_pairs)
     held_out = {name: list(values) for name, values in migrator.validation_.items()}
@@ -151,7 +151,7 @@ def preview(migrator: EmbeddingMigrator, source: VectorSource, sample: int = 10_
     Raises:
         InputError: sizes that differ from those of `fit`; nothing but bad rows.
     """
-    check_sizes(migrator, source)
+    check_store(migrator, source)
     rows, bad = sampled(source, sample, seed)
     begun = time.perf_counter()
     migrator.transform(rows.vectors, rows.side)
@@ -182,11 +182,14 @@ def check_like(migrator: EmbeddingMigrator, old: Any, side: Any = None, name: st
         warnings.warn(f"the store is unlike the pairs: {'; '.join(unlike)}; {ADVICE}", UnlikePairs, stacklevel=3)
 
 
-def check_sizes(migrator: EmbeddingMigrator, source: VectorSource) -> None:
+def check_store(migrator: EmbeddingMigrator, source: VectorSource) -> None:
     """Refuse a store whose vectors are not like those of `fit`.
 
     Raises:
         InputError: another number of dimensions; side information missing or not asked for.
+
+    Warns:
+        UserWarning: an index that compares otherwise than `fit` measured.
     """
     old, _, side = migrator.dims_
     if source.dim != old:
@@ -195,16 +198,19 @@ def check_sizes(migrator: EmbeddingMigrator, source: VectorSource) -> None:
     if there != side:
         rule = f"must come with side information of {side} dimensions, as in fit" if side else "must come without side"
         raise InputError(str(source.path), rule if side else f"{rule} information, as in fit", f"{there} dimensions")
+    if source.metric not in ("", migrator.searched_by) and not migrator.unit:
+        text = f"{source.path} compares by {source.metric}, and retrieval was measured by {migrator.searched_by}: "
+        warnings.warn(f"{text}fit with --metric {source.metric} to know what it will find", stacklevel=3)
 
 
 def model_checksum(migrator: EmbeddingMigrator) -> str:
     """Eight digits that change with the weights or what is done to their results."""
-    crc = zlib.crc32(json.dumps([migrator.dims_, migrator.normalize]).encode())
+    crc = zlib.crc32(json.dumps([migrator.dims_, "l2" if migrator.unit else None]).encode())
     for name, tensor in sorted(migrator.map_.state_dict().items()):
         crc = zlib.crc32(tensor.cpu().numpy().tobytes(), zlib.crc32(name.encode(), crc))
     return f"{crc:08x}"
 
 
 # With the stores it works on: the names that users of this system look for.
-__all__ = ["ArraySource", "Preview", "Rewritten", "UnlikePairs", "Verified", "apply", "check_like", "check_sizes"]
+__all__ = ["ArraySource", "Preview", "Rewritten", "UnlikePairs", "Verified", "apply", "check_like", "check_store"]
 __all__ += ["migrate_stream", "model_checksum", "open_source", "preview", "rollback", "verify"]

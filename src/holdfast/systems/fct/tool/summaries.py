@@ -18,12 +18,16 @@ def show_fit(migrator: EmbeddingMigrator, out: Path) -> None:
     fitted, held_out = migrator.pairs_
     verbs.say(f"{out}: {migrator.method}, fitted to {fitted:,} pairs")
     found, linear = migrator.validation_, migrator.ridge_validation_
+    if migrator.unit and migrator.normalize == "auto":
+        verbs.say(
+            "The new embeddings have length 1, and so will the migrated ones (--no-normalize leaves them as they are)"
+        )
     heads: tuple[str, ...] = ("held out", "mean", "low", "high")
     rows: list[tuple[object, ...]] = [(name, *values) for name, values in found.items()]
     if migrator.method != "ridge":
         heads += ("ridge",)
         rows = [(*row, linear[str(row[0])][0]) for row in rows]
-    verbs.show_table(heads, rows, f"{held_out:,} pairs held out, 95 % intervals")
+    verbs.show_table(heads, rows, f"{held_out:,} pairs held out, 95 % intervals, neighbours by {migrator.searched_by}")
     if "recall@10" in found and linear["recall@10"][0] > found["recall@10"][0]:
         verbs.say("A linear map finds more of the true neighbours here, and takes seconds: --method ridge")
 
