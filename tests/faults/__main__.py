@@ -23,6 +23,7 @@ from holdfast.files import write_text
 
 GROUPS = (
     "kills",
+    "migrations",
     "signals",
     "disks",
     "damage",

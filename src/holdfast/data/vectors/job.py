@@ -224,7 +224,9 @@ class Job:
             yield not self.is_finished
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Say that the output is complete."""
+        """Say that the output is complete. All chunks are done: locks of processes that were killed are of no use."""
+        for lock in (self.folder / CHUNKS).glob("*.lock"):
+            lock.unlink(missing_ok=True)
         write_json(self.folder / DONE, result)
 
     def forget(self) -> list[Path]:
