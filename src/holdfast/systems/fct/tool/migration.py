@@ -176,7 +176,7 @@ def check_like(migrator: EmbeddingMigrator, old: Any, side: Any = None, name: st
         text = "the model is of an earlier version and cannot tell whether the store is like its pairs: fit it again"
         warnings.warn(text, UnlikePairs, stacklevel=3)
     elif unlike and not allowed:
-        rule = f"must be like the pairs that the map was fitted to: {ADVICE}; --unlike-pairs (unlike_pairs=True) goes on all the same"
+        rule = f"must be like the pairs that the map was fitted to: {ADVICE}; unlike_pairs goes on all the same"
         raise InputError(name, rule, "; ".join(unlike))
     elif unlike:
         warnings.warn(f"the store is unlike the pairs: {'; '.join(unlike)}; {ADVICE}", UnlikePairs, stacklevel=3)
