@@ -55,7 +55,7 @@ bench: $(VENV)/.dev
 # FAULTS="--list" names them; FAULTS="run-killed disk-full" tries only these; FAULTS=--record keeps what came of it.
 faults: $(VENV)/.dev
 	$(RUN) -m tests.faults $(FAULTS)
-	$(if $(FAULTS),,$(RUN) -m tests.fuzz)
+	$(if $(FAULTS),,$(RUN) -m tests.fuzz --share 0.02)
 	$(if $(FAULTS),,$(RUN) -m tests.security)
 
 # make mutants SYSTEM=fct SEED=1 COUNT=40 MODULES="method.py tool/maps.py"; MUTANTS=--list only names them, MUTANTS="--jobs 4".

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from holdfast.systems.mutransfer import MuParametrization, MuReadout
-from holdfast.systems.mutransfer.nets import Transformer
+from holdfast.systems.mutransfer.net import Transformer
 
 PEER = importlib.util.find_spec("mup") is not None
 

@@ -23,11 +23,12 @@ MODULES = {
 FLOORS = {
     "ground": (
         "errors", "printable", "validation", "fields", "canonical", "files", "randomness", "devices", "unpacking",
+        "own_model",
     ),
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (
         "data", "layers", "losses", "metrics", "retrieval", "graphs", "language", "encoders", "sql", "sandbox",
-        "training", "estimator", "baselines", "regressors", "console", "verbs",
+        "training", "estimator", "baselines", "regressors", "verbs",
     ),
     "engine": ("decision", "trials", "ledger"),
     "pages": ("report", "testing"),
@@ -102,7 +103,7 @@ def test_nothing_outside_a_system_imports_it_and_no_system_another() -> None:
 
 def test_a_system_knows_no_executor_store_or_page() -> None:
     """But its commands may draw and write pages of their own, with the parts that every page is made of."""
-    parts = ("canvas", "document", "html", "lettering", "panels", "svg", "wording")
+    parts = ("canvas", "document", "html", "lettering", "mistakes", "panels", "svg", "wording")
     allowed = {f"holdfast.report.{part}" for part in parts}
     wrong = [
         (m, name)

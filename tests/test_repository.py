@@ -83,7 +83,7 @@ def test_systems_know_nothing_of_running_and_reporting() -> None:
     """But for what draws and writes the pages of their own commands: see test_import_graph.py."""
     machinery = ("cli", "commands", "freeze", "ledger", "report", "decision", "catalogue")
     shared = ("data", "baselines", "encoders", "layers", "losses")
-    parts = ("canvas", "document", "html", "lettering", "panels", "svg", "wording")
+    parts = ("canvas", "document", "html", "lettering", "mistakes", "panels", "svg", "wording")
     drawing = tuple(f"holdfast.report.{part}." for part in parts)
     wrong = [
         f"{path.relative_to(SOURCE)}: {name}"

@@ -20,6 +20,7 @@ from holdfast.validation import (
     check_labels,
     check_number,
     check_positive,
+    check_present,
     check_same_length,
 )
 
@@ -210,3 +211,27 @@ def test_choices():
 def test_importing_needs_no_torch():
     code = "import sys, holdfast.validation, holdfast.estimator.labels; raise SystemExit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, np.nan, 2.0, np.nan],
+        ["a", None, "b", None],
+        np.array(["a", np.nan, 1, None], dtype=object),
+        pd.Series(["a", None, "b", pd.NA], dtype="string"),
+        pd.Series([1, pd.NA, 2, pd.NA], dtype="Int64"),
+        np.array(["2026-01-01", "NaT", "2026-01-02", "NaT"], dtype="datetime64[D]"),
+        torch.tensor([0.0, np.nan, 1.0, np.nan]),
+    ],
+)
+def test_missing_labels_are_counted_and_located(values):
+    with pytest.raises(
+        InputError, match="y: must have a value in every row; received 2 missing of 4, the first in row 1"
+    ):
+        check_present(values, "y")
+
+
+@pytest.mark.parametrize("values", [[1, 2], ["a", ""], [True, False], [1.5, np.inf], pd.Series(["nan", "None"])])
+def test_labels_that_are_there_pass(values):
+    assert list(check_present(values, "y")) == list(values)

@@ -192,6 +192,8 @@ def read_json(path: Path) -> Any:
         InputError: the file cannot be read or is not JSON; names the file.
     """
     try:
+        if path.exists():
+            check_regular(path)
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(str(path), "must be a readable file", error.strerror or str(error)) from error
@@ -221,3 +223,15 @@ def check_regular(path: Path) -> None:
     if not stat.S_ISREG(mode):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
         raise InputError(str(path), "must be a file", kinds.get(stat.S_IFMT(mode), "a device"))
+
+
+def open_standard_streams() -> None:
+    """Put the null device in place of each standard stream that is closed, as those of daemons are.
+
+    The next file or pipe would get the stream's number, and a child process takes what has that number for its stdin.
+    """
+    for number, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)  # gets the lowest number that is free: this one

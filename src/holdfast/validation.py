@@ -220,6 +220,41 @@ def check_same_length(**arrays: Any) -> int:
 
 
 # ------------------------------------------------------------------------------------------------------------- labels
+def check_present(values: Any, name: str) -> Any:
+    """Labels, ids or groups as an array, each of them there: no NaN, None, NaT or NA, which would equal each other.
+
+    Raises:
+        InputError: some are missing; says how many and in which row the first.
+
+    Example:
+        >>> from holdfast.validation import check_present
+        >>> check_present([0, 1, float("nan")], "labels")
+        Traceback (most recent call last):
+        holdfast.errors.InputError: labels: must have a value in every row; received 1 missing of 3, the first in row 2
+    """
+    array = as_array(values, name)
+    kind = _kind(array)
+    if kind in "fcmM":  # what is not a number, or not a time, differs from itself
+        different = array != array
+        missing = different.cpu().numpy() if is_tensor(array) else different
+    elif kind in "OT":
+        missing = np.frompyfunc(_is_missing, 1, 1)(array).astype(bool)
+    else:
+        return array
+    if missing.any():
+        first = np.unravel_index(int(missing.argmax()), missing.shape)[0] if missing.ndim else 0
+        received = f"{int(missing.sum())} missing of {missing.size}, the first in row {int(first)}"
+        raise InputError(name, "must have a value in every row", received)
+    return array
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    different = value != value
+    return bool(different) if isinstance(different, bool | np.bool_) else type(value).__name__ == "NAType"
+
+
 def check_labels(y: Any, num_classes: int, name: str = "y") -> Any:
     """Class indices of shape (N,) as int64, all in [0, num_classes).
 
@@ -228,7 +263,7 @@ def check_labels(y: Any, num_classes: int, name: str = "y") -> Any:
         >>> check_labels([0, 2, 1], 3).tolist()
         [0, 2, 1]
     """
-    y = check_array(y, "N", name=name, dtype="int64")
+    y = check_array(check_present(y, name), "N", name=name, dtype="int64")
     outside = (y < 0) | (y >= num_classes)
     if bool(outside.any()):
         first = int(np.asarray(outside.cpu() if is_tensor(outside) else outside).argmax())
@@ -327,6 +362,7 @@ __all__ = [
     "check_labels",
     "check_number",
     "check_positive",
+    "check_present",
     "check_same_length",
     "is_tensor",
 ]

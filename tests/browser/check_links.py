@@ -72,9 +72,9 @@ def test_from_the_start_page_to_a_system_and_its_reference(browser: Browser) -> 
             assert page.page.get_by_role("heading", name=heading).is_visible()
         page.page.get_by_role("link", name="API", exact=True).first.click()
         page.page.wait_for_url("**/reference/**")
-        page.page.get_by_role("link", name="claims", exact=True).first.click()
+        page.page.get_by_role("link", name="experiment", exact=True).first.click()
         page.page.get_by_role("link", name="Better", exact=True).first.click()
-        page.page.wait_for_url("**/reference/claims/**")
+        page.page.wait_for_url("**/reference/experiment/claims/**")
         assert page.errors == []
         page.page.go_back()
         page.page.get_by_role("link", name="Digest").first.click()

@@ -17,7 +17,7 @@ REPORTS = ("run", "explored", "comparison", "digest")
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 SMALLEST = 8.0  # px; axis labels of figures on a phone are the smallest texts
 SOME = ("index", "verdicts", "running", "contributing", "changelog", "reference/index")
-SOME += ("reference/losses/alignment", "reference/systems/adamatch/index", "reference/systems/adamatch/method")
+SOME += ("reference/losses/alignment", "reference/systems/adamatch/index", "reference/experiment/claims/index")
 
 
 def problems(watched: Watched) -> dict[str, list[str]]:

@@ -46,3 +46,11 @@ def test_too_few_items_are_refused():
         held_out(6, 0.5, np.random.default_rng(0), np.zeros(6))
     with pytest.raises(InputError, match="as many rows as there are"):
         held_out(6, 0.5, np.random.default_rng(0), np.zeros(5))
+
+
+def test_rows_without_an_id_are_no_item_of_their_own() -> None:
+    ids = np.array([1.0, 2.0, np.nan, np.nan, 3.0])
+    with pytest.raises(InputError, match="2 missing of 5, the first in row 2"):
+        held_out(5, 0.4, np.random.default_rng(0), ids)
+    with pytest.raises(InputError, match="2 missing of 5, the first in row 2"):
+        grouped(ids, 5, {"fit": 3, "test": 2}, np.random.default_rng(0))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from holdfast.data.imagesets import ArrayFile, Folder, ListFile, images_from_array
+from holdfast.data.imagesets import ArrayFile, Folder, ListFile
 from holdfast.errors import InputError
 
 
@@ -79,22 +79,3 @@ def test_unsuitable_array_files(tmp_path, arrays, words):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=words):
         ArrayFile(tmp_path / "a.npz").load()
-
-
-@pytest.mark.parametrize(
-    ("shape", "result"),
-    [
-        ((2, 5, 6), (2, 1, 5, 6)),
-        ((2, 3, 5, 6), (2, 3, 5, 6)),
-        ((2, 5, 6, 3), (2, 3, 5, 6)),
-        ((2, 5, 6, 1), (2, 1, 5, 6)),
-    ],
-)
-def test_layouts(shape, result):
-    x = np.random.default_rng(0).random(shape)
-    out = images_from_array(x, "x")
-    assert out.shape == result
-    if shape[-1] in (1, 3):
-        np.testing.assert_array_equal(out, x.transpose(0, 3, 1, 2).astype(np.float32))
-    with pytest.raises(InputError, match="shape"):
-        images_from_array(np.zeros((2, 5, 6, 2)), "x")

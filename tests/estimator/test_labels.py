@@ -34,7 +34,7 @@ def test_label_kinds():
     for wrong, words in (
         ([0, "a"], "not both"),
         (np.array([0, "a"], dtype=object), "not both"),
-        (pd.Series(["a", None]), "not both"),
+        (pd.Series(["a", None]), "received 1 missing of 2, the first in row 1"),
         ([0.5, 1.0], "whole numbers or strings"),
         (torch.tensor([0.5, 1.0]).bfloat16(), "whole numbers or strings"),
         ([[0], [1]], "shape"),

@@ -143,3 +143,17 @@ def python_settings(scene: Scene) -> str:
         {"OMP_NUM_THREADS": None, "PYTHONUNBUFFERED": "1"},
     )
     return same_with(scene, **choices[scene.number % len(choices)])
+
+
+CLOSED = ((0,), (0, 1), (0, 1, 2))
+
+
+@fault("standard streams are closed", "stdin; stdin and stdout; all three, as a daemon's may be", tries=len(CLOSED))
+def streams_closed(scene: Scene) -> str:
+    def close() -> None:
+        for number in CLOSED[scene.number]:
+            os.close(number)
+
+    scene.work.run(before=close).completed()
+    scene.work.same(scene.undisturbed)
+    return SAME

@@ -127,10 +127,12 @@ def _of_command(name: str) -> Callable[[Path], Any]:
             furnish(folder)
             a_run(toy)
             root: Any = typer.main.get_command(cli.app.app)
-            command = root.get_command(None, name)
+            command = root.get_command(None, name.split()[0])
+            for word in name.split()[1:]:
+                command = command.get_command(None, word)
             # Other systems' experiments would be run for minutes: the toy, or names that nobody has.
             good = {**GOOD, "system": [toy.name]}
-            yield lines_of(command, [name], good), _attempt(FAILED_TRIAL)
+            yield lines_of(command, name.split(), good), _attempt(FAILED_TRIAL)
 
     return prepare
 
@@ -171,7 +173,7 @@ def _verbs(folder: Path) -> Iterator[tuple[st.SearchStrategy[list[str]], Attempt
 
 def _fuzz(name: str, cases: int) -> Fuzz:
     return Fuzz(
-        f"cli-{name}",
+        f"cli-{name.replace(' ', '-')}",
         f"Wrong arguments of `holdfast {name}`",
         "random combinations of its own options with words, paths of all kinds, numbers, control characters",
         cases,
@@ -183,22 +185,24 @@ FUZZES = (
     *(
         _fuzz(name, cases)
         for name, cases in (
-            ("list", 300),
-            ("show", 400),
-            ("run", 450),
-            ("freeze", 200),
-            ("verdicts", 250),
-            ("report", 300),
-            ("digest", 100),
-            ("doctor", 50),
+            ("list", 500),
+            ("show", 600),
+            ("run", 1500),
+            ("freeze", 600),
+            ("verdicts", 600),
+            ("ledger reseal", 400),
+            ("recheck", 400),
+            ("report", 1000),
+            ("digest", 300),
+            ("doctor", 100),
         )
     ),
-    Fuzz("cli-words", "Words in any order", "command words, options and nasty texts, in any order", 500, _any_words),
+    Fuzz("cli-words", "Words in any order", "command words, options and nasty texts, in any order", 1000, _any_words),
     Fuzz(
         "verbs",
         "Wrong arguments and files given to systems' own verbs",
         "every verb of every system: random combinations of its own options, paths of all kinds, small sizes of work",
-        600,
+        3000,
         _verbs,
     ),
 )

@@ -18,7 +18,7 @@ from fuzz.hunt import Attempt, Fuzz, Outcome, obey
 from fuzz.mutation import damaged
 from fuzz.words import texts
 from holdfast.data.imagesets import ArrayFile, Folder, ListFile
-from holdfast.data.own import OwnDomains
+from holdfast.data.own_domains import OwnDomains
 from holdfast.data.readers import ImageFiles, colour_mode, decode_image, list_folder, read_arrays, read_list
 from holdfast.data.readers.listings import SUFFIXES
 from holdfast.data.readers.tables import is_table, read_table

@@ -196,3 +196,27 @@ def test_wrong_depths_are_named() -> None:
         neighbours(Q, Q, 60, **OWN)
     with pytest.raises(InputError, match="k: must be at most"):
         neighbours(Q, Q, 61)
+
+
+@pytest.mark.parametrize("nothing", [np.nan, None, np.datetime64("NaT")])
+@pytest.mark.parametrize("what", ["labels", "ids"])
+def test_what_is_missing_equals_nothing(nothing: object, what: str) -> None:
+    """NaN labels matched each other: with [0, 0, nan, nan] both measures gave 1.0."""
+    x = np.eye(4)
+    given = np.array([0, 0, nothing, nothing], dtype="datetime64[s]" if isinstance(nothing, np.datetime64) else None)
+    rows = {
+        "query_labels": [0, 0, 1, 1],
+        "gallery_labels": [0, 0, 1, 1],
+        "query_ids": range(4),
+        "gallery_ids": range(4),
+    }
+    rows |= {f"query_{what}": given, f"gallery_{what}": given}
+    for measure in (cmc, mean_average_precision):
+        with pytest.raises(
+            InputError,
+            match=rf"query_{what}: must have a value in every row; received 2 missing of 4, the first in row 2",
+        ):
+            measure(x, x, **rows)
+    if what == "ids":
+        with pytest.raises(InputError, match="2 missing"):
+            neighbours(x, x, query_ids=given, gallery_ids=given, k=1)

@@ -295,3 +295,29 @@ def test_reports_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
         report(done, 100)
         now[0] += 0.03
     assert told == list(range(0, 100, 4))
+
+
+WITH_CLOSED_STDIN = """
+import sys
+from pathlib import Path
+import test_executors as t
+from holdfast.trials.executors import LocalProcesses
+if __name__ == "__main__":
+    records = list(LocalProcesses(1).run(t.tasks(Path(sys.argv[1]), [("good", "p"), ("bad", "p")]), t.Told()))
+    sys.exit(len([r for r in records if r.status != "ok"]) or (0 if len(records) == 2 else 9))
+"""
+
+
+def test_workers_need_no_standard_input_of_their_parent(tmp_path: Path) -> None:
+    """A daemon's is closed: the guard of a worker got its number, and multiprocessing closed it again in the worker."""
+    (tmp_path / "daemon.py").write_text(WITH_CLOSED_STDIN)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "daemon.py", tmp_path / "run"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        preexec_fn=lambda: os.close(0),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

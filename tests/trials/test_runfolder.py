@@ -102,3 +102,26 @@ def test_folders_that_are_none_or_damaged_are_named(toy: ToySystem, folder: Path
     (folder / runfolder.RUN).write_text(json.dumps({**content, "source": ["gone", []]}))
     with pytest.raises(HoldfastError, match="must be one of the systems"):
         runfolder.read(folder)
+
+
+@pytest.mark.parametrize("field", ["provenance", "source", "scale", "keys", "plan", "command", "pilot", "interrupted"])
+@pytest.mark.parametrize("forged", [[1], {"x": 1}, {"x": "y"}, "x", 1, None, True, ["x"]])
+def test_another_kind_of_value_is_refused_by_its_name(toy: ToySystem, folder: Path, field: str, forged: object) -> None:
+    """A provenance of [1] ended `report` in a traceback."""
+    folder.mkdir(parents=True)
+    source = [toy.name, [], []]
+    whole = {
+        "source": source,
+        "scale": "small",
+        "plan": {},
+        "provenance": {},
+        "command": "",
+        "keys": [],
+        "verdicts": [],
+    }
+    whole |= {"pilot": False, "interrupted": False}
+    if type(forged) is type(whole[field]):
+        return
+    (folder / "run.json").write_text(json.dumps({**whole, field: forged}))
+    with pytest.raises(InputError, match=rf"run\.json: must be as holdfast wrote it.*received {field}: "):
+        runfolder.read(folder)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,34 +21,10 @@ from holdfast.baselines.erm import supervised_loss
 from holdfast.data.augment import DIGITS_STRONG, DIGITS_WEAK, LearntTransform, Transform, TwoViews
 from holdfast.data.domain_batch import DomainBatch
 from holdfast.errors import InputError
+from holdfast.layers.reversal import reverse_gradient
 from holdfast.losses.pseudo_labels import at_least_single
 from holdfast.training.learner import Learner
 from holdfast.training.optim import sgd
-
-
-class _Reverse(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, strength: float) -> Tensor:
-        ctx.strength = strength
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0] * -ctx.strength, None
-
-
-def reverse_gradient(x: Tensor, strength: float = 1.0) -> Tensor:
-    """x itself; the gradient that flows back through it is multiplied by `-strength`.
-
-    Example:
-        >>> import torch
-        >>> from holdfast.baselines.dann import reverse_gradient
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> reverse_gradient(x, 0.5).sum().backward()
-        >>> x.grad.tolist()
-        [-0.5, -0.5]
-    """
-    return _Reverse.apply(x, strength)
 
 
 def reversal_strength(p: float, gamma: float = 10.0) -> float:
@@ -86,7 +61,7 @@ class DANNSettings:
 
 
 class DANN(Learner):
-    """Batches as for AdaMatch: "sx", "sy", "tx" and optionally "lx", "ly".
+    """Batches of `DomainBatch`: "sx", "sy", "tx" and optionally "lx", "ly".
 
     Args:
         net: network with `features(images) -> (N, F)`, `head(features) -> (N, K)` and `num_features` = F, such as

@@ -48,7 +48,7 @@ class FixMatchSettings:
 
 
 class FixMatch(Learner):
-    """Batches as for AdaMatch: "sx", "sy", "tx" and optionally "lx", "ly".
+    """Batches of `DomainBatch`: "sx", "sy", "tx" and optionally "lx", "ly".
 
     Args:
         net: images `(N, C, H, W)` to logits `(N, K)`.

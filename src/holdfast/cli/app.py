@@ -17,6 +17,7 @@ import holdfast
 from holdfast import catalogue
 from holdfast.cli.signals import Signals
 from holdfast.errors import HoldfastError, InputError, Stopped
+from holdfast.files import open_standard_streams
 from holdfast.printable import clean, clean_line
 
 MANY = ("--on", "--arms", "--problems")
@@ -330,6 +331,7 @@ class _Left(Exception):
 
 def main() -> None:
     """Entry point: expected failures in one line and exit code 2, Ctrl-C with 130, a signal with 128 and its number."""
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no "✓" shows a "?"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.validation import check_present
 
 
 def held_out(
@@ -37,7 +38,7 @@ def held_out(
         order = rng.permutation(total)
         count = min(max(fewest, round(fraction * total)), total - few)
         return np.sort(order[count:]), np.sort(order[:count])
-    named = np.asarray(ids)
+    named = np.asarray(check_present(ids, "ids"))
     if named.shape != (total,):
         raise InputError("ids", f"must have as many rows as there are ({total})", f"shape {named.shape}")
     _, item, rows = np.unique(named, return_inverse=True, return_counts=True)
@@ -68,7 +69,7 @@ def grouped(
     """
     if ids is None:
         return rng.permutation(total), dict(sizes)
-    _, group = np.unique(ids, return_inverse=True)
+    _, group = np.unique(check_present(ids, "id"), return_inverse=True)
     place = rng.permutation(int(group.max()) + 1)[group]
     order = np.argsort(place, kind="stable")
     ends = np.flatnonzero(np.diff(place[order], append=-1)) + 1  # where a cut is allowed

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
+from holdfast.data.image_arrays import images_from_array
 from holdfast.data.readers.listings import Listing, list_folder, read_list
 from holdfast.errors import InputError
 from holdfast.experiment import DataSource
-from holdfast.validation import check_array, check_choice, check_integer, check_labels
+from holdfast.validation import check_choice, check_integer, check_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -246,23 +247,6 @@ class ArrayFile(ImageSet):
         return Listing(file.parent, (file,), None, ()).fingerprint()
 
 
-def images_from_array(x: np.ndarray, name: str) -> np.ndarray:
-    """Images in any usual layout as (N, C, H, W) float32 in [0, 1]; whole numbers are divided by 255.
-
-    Raises:
-        InputError: not 3 or 4 axes, channels neither 1 nor 3, values outside 0 .. 255 or 0 .. 1.
-    """
-    if x.ndim == 3:
-        x = x[:, None]
-    elif x.ndim == 4 and x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
-        x = x.transpose(0, 3, 1, 2)
-    if x.ndim != 4 or x.shape[1] not in (1, 3):
-        raise InputError(name, "must have shape (N, H, W), (N, C, H, W) or (N, H, W, C), C 1 or 3", f"shape {x.shape}")
-    if x.dtype.kind in "iu":
-        return check_array(x, "N C H W", name=name, low=0, high=255).astype(np.float32) / 255
-    return check_array(x, "N C H W", name=name, low=0, high=1, dtype="float32")
-
-
 def _check_form(size: int, mode: str | None) -> None:
     check_integer(size, "size", low=1)
     check_choice(mode, (None, "L", "RGB"), "mode")
@@ -281,4 +265,4 @@ def _describe(listing: Listing, where: str, size: int) -> str:
     return f"{where}: {len(listing)} images of {len(listing.classes)} classes as {size}x{size}{ignored}"
 
 
-__all__ = ["ArrayFile", "Folder", "ImageSet", "ListFile", "images_from_array"]
+__all__ = ["ArrayFile", "Folder", "ImageSet", "ListFile"]

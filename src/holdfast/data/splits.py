@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import InputError
-from holdfast.validation import check_fraction, check_integer
+from holdfast.validation import check_fraction, check_integer, check_present
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def stratified(labels: Tensor, fraction: float, rng: np.random.Generator) -> Ten
         (2, 1)
     """
     check_fraction(fraction, "fraction")
-    y = labels.cpu().numpy()
+    y = check_present(labels, "labels").cpu().numpy()
     shuffled = rng.permutation(len(y))
     classes, index = np.unique(y, return_inverse=True)
     line = shuffled[np.argsort(rng.permutation(len(classes))[index][shuffled], kind="stable")]

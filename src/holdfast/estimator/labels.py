@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.validation import as_array, is_tensor
+from holdfast.validation import check_present, is_tensor
 
 
 def encode_labels(
@@ -33,7 +33,7 @@ def encode_labels(
         >>> indices.tolist(), classes.tolist()
         ([0, 1, 0], ['cat', 'dog'])
     """
-    array = as_array(y, name)
+    array = check_present(y, name)
     if is_tensor(array):
         y = array = (array.detach().double() if array.is_floating_point() else array).cpu().numpy()
     if array.ndim != 1:

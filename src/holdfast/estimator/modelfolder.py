@@ -225,6 +225,7 @@ class Decoder:
         from safetensors import SafetensorError, safe_open
 
         path = self._folder / WEIGHTS
+        files.check_regular(path)
         try:
             with safe_open(path, framework=framework) as file:
                 yield file

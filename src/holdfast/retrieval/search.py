@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.validation import check_array, check_choice, check_integer, is_tensor
+from holdfast.validation import check_array, check_choice, check_integer, check_present, is_tensor
 
 METRICS = ("l2", "cosine", "ip", "cosine_l1")
 ENTRIES = 1 << 21  # distances held at a time: 16 MB, a few times over
@@ -195,7 +195,7 @@ def same_values(q: Any, g: Any, what: str, queries: int, rows: int) -> Callable[
         return None
     values = []
     for name, given, count in ((f"query_{what}", q, queries), (f"gallery_{what}", g, rows)):
-        array = _array(given)
+        array = _array(check_present(given, name))
         if array.shape != (count,):
             raise InputError(name, f"must have shape ({count},), one value per row", f"shape {array.shape}")
         values.append(array)

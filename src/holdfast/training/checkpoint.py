@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, InputError
-from holdfast.files import replacing
+from holdfast.files import check_regular, replacing
 from holdfast.validation import check_integer
 
 FORMAT = "holdfast-checkpoint-1"
@@ -73,6 +73,8 @@ def load_state(path: str | Path, remedy: str = "delete it or restore it from a c
     """
     path = Path(path)
     try:
+        if path.exists():
+            check_regular(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
@@ -81,6 +83,8 @@ def load_state(path: str | Path, remedy: str = "delete it or restore it from a c
         if int(metadata["crc32"]) != _checksum(metadata["structure"], tensors):
             raise ValueError("its checksum does not match its content")
         return _decode(json.loads(metadata["structure"]), tensors)
+    except InputError as error:
+        raise HoldfastError(f"{path}: not a checkpoint ({error.received}); {remedy}") from error
     except FileNotFoundError as error:
         raise HoldfastError(f"{path}: does not exist") from error
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:

@@ -46,6 +46,7 @@ def closure_hash(module: str) -> str:
     return total.hexdigest()[:16]
 
 
+@functools.lru_cache(maxsize=4096)  # the same files are in the closures of most systems
 def code_of(source: bytes) -> str:
     r"""The text of a module without comments, docstrings, blank lines and spaces at the ends of lines.
 

@@ -27,6 +27,7 @@ from typing import Protocol
 
 from holdfast.errors import InputError
 from holdfast.experiment import Record
+from holdfast.files import open_standard_streams
 from holdfast.trials.execute import Progress, Task, died, execute, prepare
 from holdfast.trials.orphans import guard_this_worker
 
@@ -91,6 +92,7 @@ class LocalProcesses:
         self._context = multiprocessing.get_context("spawn")  # fork is unsafe once torch has started threads
 
     def run(self, tasks: Sequence[Task], listener: Listener) -> Iterator[Record]:
+        open_standard_streams()
         todo = deque(tasks)
         workers: list[_Worker] = []
         end_all = partial(_end, workers)

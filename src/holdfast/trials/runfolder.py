@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from holdfast import catalogue
 from holdfast.decision import Verdict, decide_all
 from holdfast.errors import HoldfastError, InputError
@@ -69,6 +71,22 @@ def _described(results: Results, source: ExperimentSource) -> dict[str, Any]:
     }
 
 
+class _Written(BaseModel):
+    """The kinds of values in the file; what is inside plan and declaration is looked at where it is used."""
+
+    model_config = ConfigDict(strict=True)
+
+    source: list[Any]
+    scale: str
+    keys: list[str]
+    plan: dict[str, Any]
+    declaration: dict[str, Any] = {}
+    provenance: dict[str, str]
+    command: str
+    pilot: bool
+    interrupted: bool
+
+
 def is_run(folder: Path) -> bool:
     """Whether `holdfast run` has written here."""
     return (folder / RUN).is_file()
@@ -85,6 +103,7 @@ def read(folder: Path) -> Results:
         raise InputError("folder", "must be the folder of a run that `holdfast run` wrote", str(folder))
     content = read_json(path)
     try:
+        _Written.model_validate(content)
         reference, own, *columns = content["source"]
         system = catalogue.load(reference)
         experiment = _experiment(ExperimentSource(reference, tuple(own), _pairs(columns)))
@@ -107,7 +126,15 @@ def read(folder: Path) -> Results:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, HoldfastError):
             raise
-        raise InputError(str(path), "must be as holdfast wrote it; run again to restore it", repr(error)) from error
+        rule = "must be as holdfast wrote it; run again to restore it"
+        raise InputError(str(path), rule, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return repr(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _records(folder: Path, keys: Sequence[str]) -> list[Record]:

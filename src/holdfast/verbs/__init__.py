@@ -6,7 +6,8 @@
 - `Reading` and `column_roles` are the options of all verbs that read tables.
 - `progress` and `progresses` show how far work is; `training_state`, `resumable` and `on_stop` what Ctrl-C leaves.
 - `write_table` and `write_figure(s)` write files whole or not at all; `CsvText` makes csv piece by piece.
-- `show`, `show_table` and `show_json` print results to stdout, `say` lines for the user to stderr; `confirmed` asks.
+- `show`, `show_table`, `show_json` and `show_evaluation` print results to stdout, `say` lines for the user to stderr;
+  `confirmed` asks.
 
 Importing it imports typer and no numerical library.
 """
@@ -15,6 +16,7 @@ from holdfast.verbs.app import Verbs as Verbs
 from holdfast.verbs.bars import progress as progress
 from holdfast.verbs.bars import progresses as progresses
 from holdfast.verbs.csvtext import CsvText as CsvText
+from holdfast.verbs.evaluations import show_evaluation as show_evaluation
 from holdfast.verbs.figures import write_figure as write_figure
 from holdfast.verbs.figures import write_figures as write_figures
 from holdfast.verbs.parameters import Parameters as Parameters

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -166,3 +168,43 @@ def test_bad_settings(tmp_path, make_images):
     ):
         with pytest.raises(InputError):
             make()
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\n0 0 32 32 rectfill\nshowpage\n%%EOF\n"
+
+
+def test_an_image_that_is_postscript_starts_no_program(tmp_path, monkeypatch):
+    """Whatever it is called: the image library hands it to Ghostscript, which is a programming language."""
+    from PIL import EpsImagePlugin
+
+    def started(*args, **kwargs):
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", started)
+    for name in ("a.png", "a.jpg", "a.gif", "a.tif"):
+        (tmp_path / name).write_bytes(POSTSCRIPT)
+        for read in (lambda p: decode_image(p, 8, "RGB"), lambda p: colour_mode([p]), lambda p: ImageFiles([p]).read()):
+            with pytest.raises(InputError, match="must be a readable image"):
+                read(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_called_an_image_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    for read in (
+        lambda p: decode_image(p, 8, "RGB"),
+        lambda p: colour_mode([p]),
+        lambda p: ImageFiles([p], mode="L").read(),
+    ):
+        with pytest.raises(InputError, match=r"x\.png: must be a file; received a pipe"):
+            read(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_large_photo_is_read_without_a_remark(tmp_path, monkeypatch, recwarn, count):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # a warning from here on, an error at twice as many
+    Image.new("L", (40, 30), 9).save(tmp_path / "x.png")
+    files = ImageFiles([tmp_path / "x.png"] * count, size=8, threads=4)
+    assert files.read().shape == (count, 1, 8, 8)
+    assert files[0].shape == (1, 8, 8)
+    assert not recwarn.list

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from holdfast.errors import InputError
 from holdfast.systems.adamatch.cli import app
 from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-from holdfast.systems.adamatch.evaluation import Evaluation, Share
 
 FAST = ["--steps", "3", "--batch", "4", "--uratio", "2", "--size", "8", "--device", "cpu"]
 
@@ -90,7 +89,7 @@ def test_predict_writes_parquet_with_every_class_for_one_image_and_arrays(files,
 
 def test_predictions_do_not_depend_on_the_piece_of_work(files, tmp_path, monkeypatch):
     run("predict", files / "model", files / "target", "--out", tmp_path / "whole.csv")
-    monkeypatch.setattr("holdfast.systems.adamatch.inputs.CHUNK", 5)
+    monkeypatch.setattr("holdfast.data.readers.image_inputs.CHUNK", 5)
     run("predict", files / "model", files / "target", "--out", tmp_path / "pieces.csv")
     whole, pieces = pd.read_csv(tmp_path / "whole.csv"), pd.read_csv(tmp_path / "pieces.csv")
     pd.testing.assert_frame_equal(whole, pieces, atol=1e-5)
@@ -210,21 +209,3 @@ def test_an_interrupted_fit_resumes_to_the_same_model(files, tmp_path, monkeypat
 @pytest.mark.parametrize("verb", ["fit", "predict", "evaluate"])
 def test_help_has_an_example(verb):
     assert f"holdfast adamatch {verb}" in run(verb, "--help").stdout
-
-
-def test_confusions_and_shares():
-    rng = np.random.default_rng(0)
-    true, predicted = rng.integers(0, 4, 60), rng.integers(0, 3, 60)
-    result = Evaluation.of(np.array(list("abcd")), true, predicted)
-    for i in range(4):
-        for j in range(4):
-            assert result.matrix[i, j] == sum(t == i and p == j for t, p in zip(true, predicted, strict=True))
-    assert result.accuracy.value == (true == predicted).mean()
-    assert result.precision(3).n == 0
-    assert json.loads(json.dumps(result.as_json(), allow_nan=False))["classes"][3]["precision"]["value"] is None
-    counted = result.confusions()
-    assert sum(n for *_, n in counted) == (true != predicted).sum()
-    assert [n for *_, n in counted] == sorted((n for *_, n in counted), reverse=True)
-    for k, n in ((0, 7), (7, 7), (3, 7), (50, 60)):
-        exact = binomtest(k, n).proportion_ci(0.95, method="exact")
-        assert Share(k, n).interval == pytest.approx((exact.low, exact.high))

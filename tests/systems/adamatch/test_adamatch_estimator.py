@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from holdfast.data.augment import Compose, Identity, Mirror, Shift
+from holdfast.data.ctaugment import CTAugmentSettings, HalfCutout
 from holdfast.errors import InputError
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.systems.adamatch.estimator import AdaMatchClassifier
 from holdfast.systems.adamatch.method import AdaMatchSettings, NoInterpolation
-from holdfast.testing.estimator_checks import checks_for
 from holdfast.training.history import Diverged
 
 TINY = {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"}
@@ -35,11 +35,6 @@ def data():
         "ys": ys,
         "Xt": rng.random((16, 8, 8)),
     }
-
-
-@pytest.mark.parametrize(("name", "check"), checks_for(AdaMatchClassifier))
-def test_contract(name, check):
-    check()
 
 
 def test_adapts_where_the_source_alone_fails():
@@ -175,6 +170,17 @@ def test_settings_and_transforms_are_saved(data, tmp_path):
     assert loaded.settings == settings
     assert loaded.weak == Compose((Shift(2), Mirror()))
     assert np.array_equal(loaded.predict_proba(data["Xt"]), model.predict_proba(data["Xt"]))
+
+
+def test_folders_of_earlier_versions_are_read(data, tmp_path, monkeypatch):
+    """CTAugment had another address when they were written."""
+    model = AdaMatchClassifier(**TINY, strong=CTAugmentSettings(depth=1)).fit(**data)
+    with monkeypatch.context() as patch:
+        for kind in (CTAugmentSettings, HalfCutout):
+            patch.setattr(kind, "__module__", "holdfast.systems.adamatch.ctaugment")
+        folder = model.save(tmp_path / "m")
+    assert "adamatch.ctaugment:HalfCutout" in (folder / "config.json").read_text()
+    assert AdaMatchClassifier.load(folder).strong == CTAugmentSettings(depth=1)
 
 
 def test_own_backbones_are_copied_and_given_again(data, tmp_path):

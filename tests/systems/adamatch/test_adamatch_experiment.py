@@ -14,7 +14,6 @@ from holdfast.experiment.run import Run
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.ledger.freezing import configurations
 from holdfast.systems.adamatch.experiment import ARMS, experiment, trial
-from holdfast.systems.adamatch.mistakes import draw_mistakes
 from holdfast.trials.stages import Stages
 from holdfast.trials.streams import Streams
 
@@ -88,14 +87,3 @@ def test_every_arm_tries_equally_many_configurations():
     assert {len(t) for t in tried.values()} == {6}
     assert all(len({repr(c) for c in t}) == 6 for t in tried.values())
     assert {n for n, a in ARMS.items() if not a.space} == {"AdaMatch, other seeds"}
-
-
-def test_mistakes_are_drawn_and_named(tmp_path):
-    images = torch.rand(5, 1, 8, 8)
-    logits = torch.tensor([[5.0, 0], [0, 5], [9, 0], [0, 1], [3, 0]])
-    caption = draw_mistakes(tmp_path / "m.png", images, torch.tensor([0, 0, 1, 0, 0]), logits, ("a", "b"))
-    assert caption.startswith("3 of 5 test images are wrong")
-    assert caption.endswith("b taken for a, a taken for b, a taken for b")  # the most confident first
-    assert Image.open(tmp_path / "m.png").size == (8 * 64, 64)
-    none = draw_mistakes(tmp_path / "n.png", images, logits.argmax(1), logits, ("a", "b"))
-    assert none == "0 of 5 test images are wrong"

@@ -11,10 +11,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.coordcheck import Recorder, coord_check
-from holdfast.systems.mutransfer.method import MuParametrization
-from holdfast.systems.mutransfer.nets import MLP, Transformer
-from holdfast.systems.mutransfer.rules import SP, GlobalRate, MuP, NoReadoutMultiplier, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.method.rules import (
+    SP,
+    GlobalRate,
+    MuP,
+    NoReadoutMultiplier,
+    Parametrization,
+    Spectral,
+    UMuP,
+)
+from holdfast.systems.mutransfer.net import MLP, Transformer
+from holdfast.systems.mutransfer.tool.coordcheck import Recorder, coord_check
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 
 WIDTHS = [64, 128, 256]
 X, Y = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)), torch.arange(64) % 10
@@ -133,15 +141,15 @@ def test_attention_logits_may_vanish() -> None:
 def test_attention_logits_are_recorded_and_grow_without_scaling() -> None:
     def sharpened(model: Any) -> None:
         """Make queries and keys alike, as training does in time, so that a wrong scale shows at once."""
-        for block in model.blocks:
-            block.q.weight.data.copy_(block.k.weight.data)
+        for block in model.body.blocks:
+            block.attention.q.weight.data.copy_(block.attention.k.weight.data)
 
     same = torch.zeros_like(TOKENS)
     with_scale = checked(decoder, MuP(), batch=(same, TOKENS), lr=1e-3, prepare=sharpened)
     without = checked(decoder, Unscaled(), batch=(same, TOKENS), lr=1e-3, prepare=sharpened)
     assert with_scale.passed, with_scale.verdict
     wrong = [finding.layer for finding in without.findings]
-    assert "blocks.0 (attention logits)" in wrong, without.verdict
+    assert "body.blocks.0.attention (attention logits)" in wrong, without.verdict
 
 
 class Unscaled(MuP):
@@ -155,9 +163,10 @@ def test_logits_are_those_of_the_model() -> None:
     mu.apply(model)
     with Recorder(model, mu.attention) as recorder:
         model(TOKENS)
-    got = recorder.outputs()["blocks.0 (attention logits)"]
-    x = recorder.outputs()["blocks.0.ln1"]
-    q, k = ((x @ layer.weight.T).unflatten(-1, (4, 16)) for layer in (model.blocks[0].q, model.blocks[0].k))
+    got = recorder.outputs()["body.blocks.0.attention (attention logits)"]
+    x = recorder.outputs()["body.blocks.0.norms.0"]
+    layer = model.body.blocks[0].attention
+    q, k = ((x @ part.weight.T).unflatten(-1, (4, 16)) for part in (layer.q, layer.k))
     want = torch.einsum("bihd,bjhd->bhij", q, k) / 16**0.5 * (4 / 16) ** 0.5
     torch.testing.assert_close(got, want)
 

@@ -9,22 +9,22 @@ import pytest
 import torch
 from torch import nn
 
-from holdfast.systems.mutransfer.coordcheck import coord_check
-from holdfast.systems.mutransfer.method import MuParametrization
-from holdfast.systems.mutransfer.rules import SP
+from holdfast.systems.mutransfer.method.rules import SP
+from holdfast.systems.mutransfer.tool.coordcheck import coord_check
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 
 transformers = pytest.importorskip("transformers")
 
 TOKENS = torch.randint(1, 64, (8, 12), generator=torch.Generator().manual_seed(0))
 BATCH = {"input_ids": TOKENS, "labels": TOKENS}
-WIDTHS = [64, 128, 256]
+WIDTHS = [32, 64, 128]
 
 
 def gpt2(width: int) -> nn.Module:
     config = transformers.GPT2Config(
         n_embd=width,
         n_head=4,
-        n_layer=2,
+        n_layer=1,
         vocab_size=64,
         n_positions=16,
         resid_pdrop=0.0,
@@ -42,7 +42,7 @@ def bert(width: int) -> nn.Module:
         hidden_size=width,
         num_attention_heads=4,
         intermediate_size=4 * width,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         vocab_size=64,
         max_position_embeddings=16,
         hidden_dropout_prob=0.0,
@@ -58,7 +58,7 @@ def t5(width: int) -> nn.Module:
         d_kv=16,
         num_heads=width // 16,
         d_ff=4 * width,
-        num_layers=2,
+        num_layers=1,
         vocab_size=64,
         dropout_rate=0.0,
         decoder_start_token_id=0,

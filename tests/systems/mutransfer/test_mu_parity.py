@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from holdfast.systems.mutransfer.initialisation import init_ratio
-from holdfast.systems.mutransfer.method import MuParametrization
-from holdfast.systems.mutransfer.rules import MuP
+from holdfast.systems.mutransfer.method.initialisation import init_ratio
+from holdfast.systems.mutransfer.method.rules import MuP
+from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 TABLES: dict[str, Any] = json.loads((VECTORS / "mutransfer.json").read_text())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,12 +19,12 @@ from typer.testing import CliRunner
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import Record, RecordTable
 from holdfast.experiment.claims import Parabola, Region, ShiftOfArgmin
-from holdfast.systems.mutransfer.claims import CheaperTransfer, WiderIsBetter
 from holdfast.systems.mutransfer.cli import app
 from holdfast.systems.mutransfer.experiment import experiment
-from holdfast.systems.mutransfer.nets import Transformer
-from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile, imported, random_batch, read_tokens
-from holdfast.systems.mutransfer.sweep import TransferSweep, transfer_sweep
+from holdfast.systems.mutransfer.experiment.claims import CheaperTransfer, WiderIsBetter
+from holdfast.systems.mutransfer.net import Transformer
+from holdfast.systems.mutransfer.problems import TextTransformer, TokenFile
+from holdfast.systems.mutransfer.tool.sweep import TransferSweep, transfer_sweep
 from holdfast.trials.campaign import Campaign
 from holdfast.trials.plan import ExperimentSource
 
@@ -41,6 +43,12 @@ def wrong(width):
     model = build(width)
     model[2] = Swollen(width, width)
     return model
+
+def broken(width):
+    return nn.Linear(8, width / 2)
+
+def named():
+    return {"x": torch.zeros(3, 8)}
 
 def batch():
     rng = torch.Generator().manual_seed(0)
@@ -141,38 +149,13 @@ def test_token_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem.fingerprint()
     assert isinstance(problem.build(32), Transformer)
     with pytest.raises(InputError, match="ids below 10"):
-        read_tokens(path, 10)
-    path.write_bytes(b"abc")
-    with pytest.raises(InputError, match="16-bit"):
-        read_tokens(path, 100)
+        TokenFile(vocabulary=10, length=4).data()
 
 
 def test_full_scale_is_declared_for_wide_models() -> None:
     full = experiment.scales["full"]
     assert experiment.swept(full, "wikitext, transformer")["width"][-1] == 8192
     assert full.status == "not yet run"
-
-
-def test_random_batches_fit_the_first_layer() -> None:
-    for model, shape in (
-        (nn.Sequential(nn.Linear(5, 9), nn.Linear(9, 3)), (16, 5)),
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(2)), (16, 3, 16, 16)),
-        (Transformer(16, 11, 40), (16, 32)),
-    ):
-        x, y = random_batch(model, 16)
-        assert x.shape == shape
-        assert len(y) == 16
-    with pytest.raises(InputError, match="no random data"):
-        random_batch(nn.Sequential(nn.LSTM(4, 4)), 16)
-    with pytest.raises(InputError, match="batch: is needed: random data does not fit this model"):
-        random_batch(Transformer(16, 11, 8), 16)  # 8 positions
-
-
-def test_references(models: str) -> None:
-    assert callable(imported(f"{models}:build"))
-    for wrong in ("nowhere", "no_such_module:f", f"{models}:absent", f"{models}:MISSING.build", "json:__name__"):
-        with pytest.raises(InputError, match="builder"):
-            imported(wrong)
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps
@@ -211,22 +194,36 @@ def test_sweep_trains_every_combination_on_the_same_batches() -> None:
         transfer_sweep(build, [8, 16], [0.1], train=train)
 
 
-def test_sweep_over_processes_gives_the_same() -> None:
-    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+
+
+def swept(jobs: int, **options: Any) -> Any:
+    """A sweep of a builder that only lives in this function, as those of notebooks do."""
     build = lambda w: nn.Sequential(nn.Linear(3, w), nn.ReLU(), nn.Linear(w, 2))  # noqa: E731
-    done: list[tuple[int, int]] = []
+    data = (X, (X[:, 0] > 0).long())
+    return transfer_sweep(build, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2, jobs=jobs, **options)
 
-    def sweep(jobs: int) -> Any:
-        data = (x, (x[:, 0] > 0).long())
-        progress = lambda *each: done.append(each)  # noqa: E731
-        return transfer_sweep(build, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2, jobs=jobs, progress=progress)
 
-    one, two = sweep(1).frame, sweep(2).frame
+def test_runs_can_be_sent_to_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, done = swept(1).frame, []
+
+    def sent(work: Iterable[Any], jobs: int) -> Iterator[float]:
+        assert jobs == 2
+        return (cloudpickle.loads(cloudpickle.dumps(run))() for run in work)
+
+    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep._each", sent)
+    two = swept(2, progress=lambda *each: done.append(each)).frame
+    assert one.equals(two)
+    assert done == [(i, 24) for i in range(1, 25)]
+    with pytest.raises(InputError, match="jobs"):
+        swept(0)
+
+
+@pytest.mark.slow
+def test_sweep_over_processes_gives_the_same() -> None:
+    one, two = swept(1).frame, swept(2).frame
     assert one.drop(columns="loss").equals(two.drop(columns="loss"))
     assert torch.allclose(torch.tensor(one["loss"]), torch.tensor(two["loss"]), rtol=1e-6)
-    assert done == [(i, 24) for i in range(1, 25)] * 2
-    with pytest.raises(InputError, match="jobs"):
-        sweep(0)
 
 
 def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> None:
@@ -288,6 +285,10 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
         (("sweep", "{}:build", "--batch", "{}:build"), "--batch: must be a function without arguments"),
         (("sweep", "{}:build", "--rates", "3:1"), "--rates"),
         (("report", "{}:build", "--out", "table.xls"), "--out"),
+        (("report", "{}.py:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("check", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("sweep", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
+        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must return (inputs, targets)"),
     ],
 )
 def test_mistakes_on_the_command_line(models: str, arguments: tuple[str, ...], message: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from scipy import stats
 
 from holdfast.errors import InputError
+from holdfast.layers.sequence import start_first
 from holdfast.systems.nonstationary_meta import (
     MetaLearner,
     MetaTrainer,
@@ -21,8 +22,7 @@ from holdfast.systems.nonstationary_meta import (
     Transformer,
     TruncatedMetaLearner,
 )
-from holdfast.systems.nonstationary_meta.meta import cosine_to_zero
-from holdfast.systems.nonstationary_meta.networks import start_first
+from holdfast.systems.nonstationary_meta.method.meta_learning import cosine_to_zero
 
 GRU = Recurrent("gru", hidden=6, embedding=3)
 

@@ -12,3 +12,4 @@ from .records import read_records as read_records
 from .roles import Role as Role
 from .tables import TableOptions as TableOptions
 from .tables import read_table as read_table
+from .tokens import read_tokens as read_tokens

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import struct
+import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +23,13 @@ from torch.utils.data import Dataset
 
 from holdfast.data.readers.listings import Listing
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 from holdfast.validation import check_choice, check_integer
 
 Mode = Literal["L", "RGB"]
 Progress = Callable[[int, int], None]
+# Nothing else is tried: the image library starts Ghostscript for PostScript, whatever the file is called.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 GREY = frozenset({"1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N"})
 # What the decoders of the various formats raise on damaged files; OSError covers missing, unknown and truncated ones.
 DAMAGED = (
@@ -41,6 +46,25 @@ DAMAGED = (
 )
 
 
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """An image of a known format, from a file that has an end."""
+    check_regular(Path(path))
+    with Image.open(path, formats=FORMATS) as image:
+        yield image
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Keep to itself what decoders remark about images that they read well (odd metadata, a large size).
+
+    Filters belong to the whole process, so this is for the thread that starts others, not for them.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        yield
+
+
 def colour_mode(paths: Iterable[Path]) -> Mode:
     """ "L" if every image is stored in shades of grey, else "RGB". Reads headers only, up to the first colour image.
 
@@ -49,8 +73,10 @@ def colour_mode(paths: Iterable[Path]) -> Mode:
     """
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with _without_remarks(), _opened(path) as image:
                 grey = image.mode in GREY
+        except InputError:
+            raise
         except DAMAGED as error:
             raise InputError("image", "must be a readable image", f"{path} ({error})") from None
         if not grey:
@@ -76,7 +102,7 @@ def decode_image(path: str | Path, size: int, mode: Mode) -> np.ndarray:
         InputError: the file is damaged or no image; names the file.
     """
     try:
-        with Image.open(path) as opened:
+        with _opened(path) as opened:
             # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, much faster; twice the wanted side keeps it sharp.
             opened.draft(None, (2 * size, 2 * size))
             ImageOps.exif_transpose(opened, in_place=True)
@@ -162,7 +188,9 @@ class ImageFiles(Dataset[Any]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Any:
-        image = torch.from_numpy(decode_image(self.paths[index], self.size, self.mode).astype(np.float32) / 255)
+        with _without_remarks():
+            pixels = decode_image(self.paths[index], self.size, self.mode)
+        image = torch.from_numpy(pixels.astype(np.float32) / 255)
         return image if self.labels is None else (image, self.labels[index])
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
@@ -191,16 +219,20 @@ class ImageFiles(Dataset[Any]):
         def fill(row: int) -> None:
             pixels[row] = decode_image(paths[row], self.size, self.mode)
 
-        if self.threads == 1 or len(paths) < 2 * self.threads:
-            self._follow(map(fill, range(len(paths))), len(paths), progress)
+        with _without_remarks():
+            self._fill(fill, len(paths), progress)
+        return torch.from_numpy(pixels).to(torch.float32).div_(255)
+
+    def _fill(self, fill: Callable[[int], None], count: int, progress: Progress | None) -> None:
+        if self.threads == 1 or count < 2 * self.threads:
+            self._follow(map(fill, range(count)), count, progress)
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 try:
-                    self._follow(pool.map(fill, range(len(paths))), len(paths), progress)
+                    self._follow(pool.map(fill, range(count)), count, progress)
                 except BaseException:
                     pool.shutdown(cancel_futures=True)  # or the first damaged file would wait for all the others
                     raise
-        return torch.from_numpy(pixels).to(torch.float32).div_(255)
 
     @staticmethod
     def _follow(steps: Iterable[None], total: int, progress: Progress | None) -> None:

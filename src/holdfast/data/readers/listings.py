@@ -12,6 +12,7 @@ from pathlib import Path
 
 from holdfast.canonical import digest
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"})
 
@@ -131,7 +132,10 @@ def read_list(root: str | Path, lists: str | Path | Sequence[str | Path], name: 
 
 def _rows(root: Path, file: Path, name: str) -> list[tuple[Path, int]]:
     try:
+        check_regular(file)
         lines = file.read_text(encoding="utf-8").splitlines()
+    except InputError as error:
+        raise InputError(name, "must be a readable text file", f"{file} ({error.received})") from None
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a name that no file can have
         raise InputError(name, "must be a readable text file", f"{file} ({error})") from None
     rows = []

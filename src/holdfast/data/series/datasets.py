@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +75,7 @@ def read_sml2010(paths: Sequence[str | Path]) -> dict[str, np.ndarray]:
     """
     found: list[dict[str, np.ndarray]] = []
     for path in paths:
+        check_regular(Path(path))
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
         names = re.findall(r"\d+:(\S+)", lines[0]) if lines else []
         rows = [line.split() for line in lines[1:] if line.strip()]

@@ -11,6 +11,7 @@ import numpy as np
 from holdfast.data.vectors.columns import as_keys
 from holdfast.data.vectors.stores import open_source
 from holdfast.errors import InputError
+from holdfast.validation import check_present
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def matched(
 
 
 def _check_once(ids: np.ndarray, option: str, path: Path) -> None:
-    values, counts = np.unique(ids, return_counts=True)
+    values, counts = np.unique(check_present(ids, option), return_counts=True)
     if (counts > 1).any():
         received = f"{values[counts > 1][0]!s} {counts[counts > 1][0]} times in {path}"
         raise InputError(option, "must have every id once, to be matched with the other file by it", received)

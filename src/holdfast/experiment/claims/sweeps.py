@@ -18,7 +18,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ShiftOfArgmin(Measured):
+class BetweenSweeps(Measured):
+    """What claims share that compare a sweep of one parameter at two values of another one.
+
+    Attributes:
+        of: the parameter that is swept.
+        along, start, end: the parameter that changes, and its two values.
+    """
+
+    arm: str
+    _: KW_ONLY
+    of: str
+    along: str
+    start: Any
+    end: Any
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.arm,)
+
+    def reads(self) -> dict[str, tuple[Any, ...]]:
+        return {**super().reads(), self.along: (self.start, self.end)}
+
+    def check(self, experiment: Experiment) -> None:
+        super().check(experiment)
+        known("of", self.of, experiment.points)
+        known("along", self.along, experiment.points)
+        _free(self, self.of, self.along)
+        for name, value in (("start", self.start), ("end", self.end)):
+            if value not in experiment.points[self.along]:
+                raise InputError(name, f"must be one of {list(experiment.points[self.along])}", value)
+
+
+@dataclass(frozen=True)
+class ShiftOfArgmin(BetweenSweeps):
     """How far the best value of one swept parameter moves between two values of another one.
 
     "The best learning rate at width 1024 is that of width 64, to a factor of 2":
@@ -36,12 +69,7 @@ class ShiftOfArgmin(Measured):
         optimum: how it is found from the values on the grid: `GridPoint()` or `Parabola()`.
     """
 
-    arm: str
     _: KW_ONLY
-    of: str
-    along: str
-    start: Any
-    end: Any
     target: Region
     axis: Axis = LOG2
     optimum: Optimum = GRID_POINT
@@ -54,15 +82,8 @@ class ShiftOfArgmin(Measured):
         check_kind(self.optimum, Optimum, "optimum")
 
     @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm,)
-
-    @property
     def region(self) -> Region:
         return self.target
-
-    def reads(self) -> dict[str, tuple[Any, ...]]:
-        return {**super().reads(), self.along: (self.start, self.end)}
 
     def statistic(self, table: RecordTable) -> dict[int, Any]:
         import numpy as np
@@ -99,12 +120,6 @@ class ShiftOfArgmin(Measured):
 
     def check(self, experiment: Experiment) -> None:
         super().check(experiment)
-        known("of", self.of, experiment.points)
-        known("along", self.along, experiment.points)
-        _free(self, self.of, self.along)
-        for name, value in (("start", self.start), ("end", self.end)):
-            if value not in experiment.points[self.along]:
-                raise InputError(name, f"must be one of {list(experiment.points[self.along])}", value)
         if len(experiment.points[self.of]) < 3:
             raise InputError("of", "needs at least 3 values in the sweep, or no optimum lies inside", self.of)
 

@@ -1,7 +1,7 @@
 """AdaMatch: one classifier for unsupervised, semi-supervised and semi-supervised-domain-adaptation problems.
 
-arXiv 2106.04732. The mathematics is in `method`, learnt augmentation in `ctaugment`. The public names are listed in
-`__init__.pyi` and imported when first used, so that the command line can show its help without torch.
+arXiv 2106.04732. The mathematics is in `method`, the classifier in `estimator`, the question in `experiment`.
+The public names are listed in `__init__.pyi` and imported when first used.
 """
 
 import lazy_loader

@@ -1,5 +1,3 @@
-from .ctaugment import CTAugment as CTAugment
-from .ctaugment import CTAugmentSettings as CTAugmentSettings
 from .estimator import AdaMatchClassifier as AdaMatchClassifier
 from .method import AdaMatch as AdaMatch
 from .method import AdaMatchLoss as AdaMatchLoss
@@ -12,11 +10,13 @@ from .method import cosine_lr as cosine_lr
 from .method import mu_schedule as mu_schedule
 from .method import random_logit_interpolation as random_logit_interpolation
 from .method import relative_threshold as relative_threshold
-from .parts import Alignment as Alignment
-from .parts import Cutout as Cutout
-from .parts import DistributionAligner as DistributionAligner
-from .parts import HardTarget as HardTarget
-from .parts import Mirror as Mirror
-from .parts import Shift as Shift
-from .parts import SoftTarget as SoftTarget
-from .parts import frozen_bn_stats as frozen_bn_stats
+from .tool.parts import Alignment as Alignment
+from .tool.parts import CTAugment as CTAugment
+from .tool.parts import CTAugmentSettings as CTAugmentSettings
+from .tool.parts import Cutout as Cutout
+from .tool.parts import DistributionAligner as DistributionAligner
+from .tool.parts import HardTarget as HardTarget
+from .tool.parts import Mirror as Mirror
+from .tool.parts import Shift as Shift
+from .tool.parts import SoftTarget as SoftTarget
+from .tool.parts import frozen_bn_stats as frozen_bn_stats

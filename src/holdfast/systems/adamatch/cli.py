@@ -39,7 +39,7 @@ def fit_(
     Example: `holdfast adamatch fit --source photos/ --target renders/ --out model/ --backbone wrn28-2 --mirror`
     """
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-    from holdfast.systems.adamatch.inputs import training_data, weak_augmentation
+    from holdfast.systems.adamatch.tool.image_files import training_data, weak_augmentation
 
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
         data = training_data(source, target, labels, size, show)
@@ -65,8 +65,9 @@ def predict(
 
     Example: `holdfast adamatch predict model/ new_renders/ --out predictions.csv`
     """
+    from holdfast.data.readers.image_inputs import open_images
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-    from holdfast.systems.adamatch.inputs import open_images, probabilities
+    from holdfast.systems.adamatch.tool.image_files import probabilities
 
     classifier = AdaMatchClassifier.load(model, **settings)
     given = open_images(images, "images", labelled=False)
@@ -95,9 +96,10 @@ def evaluate(
 
     Example: `holdfast adamatch evaluate model/ labelled_renders/`
     """
+    from holdfast.data.readers.image_inputs import open_labelled
+    from holdfast.metrics.classification import Evaluation
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-    from holdfast.systems.adamatch.evaluation import Evaluation, show_evaluation
-    from holdfast.systems.adamatch.inputs import open_labelled, probabilities
+    from holdfast.systems.adamatch.tool.image_files import probabilities
 
     classifier = AdaMatchClassifier.load(model, **settings)
     given, true = open_labelled(images, "images", classifier.classes_)
@@ -107,7 +109,7 @@ def evaluate(
     if as_json:
         verbs.show_json({"model": model, "images": images, **result.as_json()})
     else:
-        show_evaluation(result)
+        verbs.show_evaluation(result)
 
 
 __all__ = ["app"]

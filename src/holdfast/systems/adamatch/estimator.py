@@ -6,14 +6,16 @@ import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
+from holdfast.data.ctaugment import CTAugmentSettings
 from holdfast.data.domain_stream import DomainStream
+from holdfast.data.image_arrays import as_images
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
@@ -23,8 +25,6 @@ from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
 from holdfast.losses.alignment import Alignment
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.adamatch.ctaugment import CTAugmentSettings
-from holdfast.systems.adamatch.images import as_images
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
 from holdfast.training import EMA, Checkpoints, fit
 from holdfast.training.inference import forward_in_batches
@@ -100,6 +100,11 @@ class AdaMatchClassifier(Estimator):
         outputs=("predict", "predict_proba"),
         tolerance=1e-4,
     )
+
+    moved: ClassVar[Mapping[str, str]] = {
+        f"holdfast.systems.adamatch.ctaugment:{name}": f"holdfast.data.ctaugment:{name}"
+        for name in ("CTAugmentSettings", "HalfCutout")
+    }
 
     def __init__(
         self,

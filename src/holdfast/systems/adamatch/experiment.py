@@ -27,7 +27,7 @@ from holdfast.baselines.fixmatch import FixMatch, FixMatchSettings
 from holdfast.data.digits import Mnist5k, UciDigits
 from holdfast.data.domainnet import DomainNet
 from holdfast.data.domains import DomainPair, DomainProblem, SemiSupervised
-from holdfast.data.own import OwnDomains
+from holdfast.data.own_domains import OwnDomains
 from holdfast.data.shifts import LabelShift
 from holdfast.experiment import (
     FIRST_FINAL_REPLICATE,
@@ -48,6 +48,7 @@ from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import wide_resnet
 from holdfast.losses.alignment import Alignment
 from holdfast.randomness import seeded
+from holdfast.report.mistakes import draw_mistakes
 from holdfast.systems.adamatch.method import (
     AdaMatch,
     AdaMatchSettings,
@@ -55,7 +56,6 @@ from holdfast.systems.adamatch.method import (
     NoInterpolation,
     cosine_lr,
 )
-from holdfast.systems.adamatch.mistakes import draw_mistakes
 from holdfast.training import EMA, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.learner import Learner

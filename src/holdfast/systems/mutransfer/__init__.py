@@ -1,7 +1,7 @@
-"""muTransfer: the hyper-parameters of a wide model from those of a narrow one   (arXiv 2203.03466).
+"""muTransfer: tune a narrow model, train a wide one with the same hyper-parameters (arXiv 2203.03466).
 
-The call is `parametrize` in `method`, the rules are in `rules`, the check that proves the wiring in `coordcheck`. The
-public names are listed in `__init__.pyi` and imported when first used.
+The mathematics is in `method`, in the paper's order: `dimensions`, `rules`, `initialisation`; `tool` applies it to a
+model and checks it (`parametrize`, `coord_check`, `transfer_sweep`); `experiment` asks whether rates transfer.
 """
 
 import lazy_loader

@@ -11,10 +11,12 @@ from holdfast import verbs
 
 app = verbs.Verbs(
     "Make a model's learning rate transfer across width: what is scaled, whether it is right, which rate to take. "
-    "BUILDER is `module:function`: a function of yours from a width to a torch.nn.Module."
+    "BUILDER is `module:function` or `file.py:function`: a function of yours from a width to a torch.nn.Module."
 )
-CHECK = verbs.Parameters("holdfast.systems.mutransfer.coordcheck:coord_check")
-BUILDER = typer.Argument(help="module:function, width -> torch.nn.Module; looked for here and where Python looks.")
+CHECK = verbs.Parameters("holdfast.systems.mutransfer.tool.coordcheck:coord_check")
+BUILDER = typer.Argument(
+    help="module:function or file.py:function, width -> torch.nn.Module; looked for here and where Python looks."
+)
 RULE = typer.Option(help="mup, umup, spectral or sp.")
 # What functions call their arguments, where it is not the option's word.
 NAMED = {"build": "builder", "base_width": "--base", "delta_width": "--delta"}
@@ -33,8 +35,8 @@ def report(
 
     Example: `holdfast mutransfer report models:build --base 64 --width 2048`
     """
-    from holdfast.systems.mutransfer.named import report_on
-    from holdfast.systems.mutransfer.pages import write_report
+    from holdfast.systems.mutransfer.tool.arguments import report_on
+    from holdfast.systems.mutransfer.tool.pages import write_report
 
     found = report_on(builder, base, delta, width, rule)
     frame = found.frame()
@@ -51,7 +53,7 @@ def check(
     settings: Annotated[dict[str, Any], CHECK.options("lr", "steps", "seeds", "device")],
     widths: Annotated[str, typer.Option(help="At least three, the first is the base.")] = "64,128,256,512",
     batch: Annotated[
-        str | None, typer.Option(help="module:function, () -> (inputs, targets) or a dict; default: random data.")
+        str | None, typer.Option(help="Likewise, () -> (inputs, targets) or a dict; default: random data.")
     ] = None,
     rule: Annotated[str, RULE] = "mup",
     out: Annotated[
@@ -63,9 +65,9 @@ def check(
 
     Example: `holdfast mutransfer check models:build --widths 64,128,256,512 --batch models:batch`
     """
-    from holdfast.systems.mutransfer.coordcheck import coord_check
-    from holdfast.systems.mutransfer.named import check_arguments
-    from holdfast.systems.mutransfer.pages import write_check
+    from holdfast.systems.mutransfer.tool.arguments import check_arguments
+    from holdfast.systems.mutransfer.tool.coordcheck import coord_check
+    from holdfast.systems.mutransfer.tool.pages import write_check
 
     given = check_arguments(builder, widths, batch, rule)
     with verbs.progress("Checking", quiet) as show:
@@ -89,7 +91,7 @@ def sweep(
     widths: Annotated[str, typer.Option(help="At least two, the first is the base.")] = "64,128,256",
     rates: Annotated[str, typer.Option(help="Base rates: FROM:TO in powers of two, or a list.")] = "-13:-4",
     batch: Annotated[
-        str | None, typer.Option(help="module:function, () -> (inputs, targets) to train on; default: random data.")
+        str | None, typer.Option(help="Likewise, () -> (inputs, targets) to train on; default: random data.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of Adam in each run.")] = 100,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per step.")] = 32,
@@ -103,8 +105,8 @@ def sweep(
 
     Example: `holdfast mutransfer sweep models:build --widths 64,128,256 --rates -12:-4 --batch models:batch`
     """
-    from holdfast.systems.mutransfer.named import model_content
-    from holdfast.systems.mutransfer.own_sweep import run_sweep, write_sweep
+    from holdfast.systems.mutransfer.tool.arguments import model_content
+    from holdfast.systems.mutransfer.tool.own_sweep import run_sweep, write_sweep
 
     model = model_content(builder, batch, widths, rates, steps=steps, batch_size=batch_size)
     with verbs.on_stop(lambda: "finished runs are kept: the same command goes on from there"):

@@ -24,6 +24,7 @@ from holdfast.systems.fct.experiment.arms import AsTheyAre, Budget, Chosen, Line
 from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
 from holdfast.systems.fct.tool.fitters import default_batch, default_width
 from holdfast.systems.fct.tool.pair_files import read_pair_columns
+from holdfast.validation import check_present
 
 MOST = 20_000  # pairs that are used; more would change the answer little and the time much
 FEWEST = 60
@@ -93,7 +94,8 @@ class OwnPairs(Problem):
         if "side" in pairs:
             tensors["side/own"] = torch.from_numpy(np.ascontiguousarray(pairs["side"]))
         if "label" in pairs:
-            tensors["labels"] = torch.from_numpy(np.unique(pairs["label"], return_inverse=True)[1].astype(np.int64))
+            classes = np.unique(check_present(pairs["label"], "label"), return_inverse=True)[1]
+            tensors["labels"] = torch.from_numpy(classes.astype(np.int64))
         order, sizes = grouped(pairs.get("id"), len(pairs["old"]), self.sizes(), rng, least=12)
         divided = rows_of(tensors, order, sizes)
         if rows is not None:

@@ -14,7 +14,7 @@ from holdfast.data.groups import held_out
 from holdfast.data.vectors.finite import check_rows
 from holdfast.retrieval import check_directions
 from holdfast.training.rowwise import writable
-from holdfast.validation import check_array, check_same_length, is_tensor
+from holdfast.validation import check_array, check_present, check_same_length, is_tensor
 
 
 def as_tensor(x: Any) -> Tensor:
@@ -61,7 +61,7 @@ class Pairs:
         a, b, c = as_pairs(old, new, side)
         if labels is None:
             return cls(a, b, c)
-        classes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64).ravel()
+        classes = np.unique(check_present(labels, "labels"), return_inverse=True)[1].astype(np.int64).ravel()
         check_same_length(old=a, labels=classes)
         return cls(a, b, c, classes)
 

@@ -1,0 +1,69 @@
+"""What every module of a model gives while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+
+class OutputRecorder:
+    """While it is entered, keeps what the modules of a model give: the first tensor, of each module's last call.
+
+    What is kept is detached and float32. It is what the module itself computes: hooks that change an output afterwards
+    are not seen.
+
+    Attributes:
+        leaves: names of the modules without modules of their own.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> with OutputRecorder(net) as recorder:
+        ...     _ = net(torch.ones(1, 2))
+        >>> {name: tuple(output.shape) for name, output in recorder.outputs().items()}
+        {'0': (1, 3), '1': (1, 3), '': (1, 3)}
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._handles: list[RemovableHandle] = []
+        self._found: dict[str, Tensor] = {}
+        self.leaves = {name for name, module in model.named_modules() if not any(True for _ in module.children())}
+
+    def __enter__(self) -> Self:
+        for name, module in self._model.named_modules():
+            self._handles.append(module.register_forward_hook(self._hook(name), prepend=True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def keep(module: nn.Module, args: Any, output: Any) -> None:
+            tensor = _first_tensor(output)
+            if tensor is not None:
+                self._found.pop(name, None)  # a module called twice counts where it was called last
+                self._found[name] = tensor.detach().float()
+
+        return keep
+
+    def outputs(self) -> dict[str, Tensor]:
+        """Name of the module -> output, in the order of execution; "" is the model itself."""
+        return dict(self._found)
+
+
+def _first_tensor(output: Any) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() else None
+    if isinstance(output, Mapping):
+        output = [value for name, value in output.items() if name != "loss"]
+    if isinstance(output, Sequence):
+        return next((found for item in output if (found := _first_tensor(item)) is not None), None)
+    return None
+
+
+__all__ = ["OutputRecorder"]
