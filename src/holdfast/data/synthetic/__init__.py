@@ -1,0 +1,1 @@
+"""Worlds that are drawn: generators of data whose truth is known."""

@@ -1,0 +1,1 @@
+"""Graphs: what their structure says about their nodes."""
