@@ -67,12 +67,12 @@ def init_factor(info: ParameterInfo, rule: Parametrization, tensor: Tensor, base
 
 
 def _of_reference(info: ParameterInfo) -> float:
-    """The reference scales biases of linear layers, readouts with their biases, and tied tables by sqrt(m_in)."""
+    """The reference scales linear readouts and tied tables, and the biases of linear layers and convolutions: by the
+    root of how much the weight's axis 1 grew, in transposed convolutions, too."""
     kinds = {owner.kind for owner in info.owners}
-    if info.role == "output" or (info.role == "input" and {"Embedding", "Linear"} <= kinds):
+    if (info.is_readout and len(info.shape) == 2) or (info.role == "input" and {"Embedding", "Linear"} <= kinds):
         return math.sqrt(info.width_mult)
-    linear = bool(kinds & {"Linear", "MuReadout"})
-    return math.sqrt(info.m_weight) if linear and info.role in ("vector", "fixed") else 1.0
+    return math.sqrt(info.m_weight) if info.owners[0].weight.endswith("weight") else 1.0
 
 
 # ------------------------------------------------------------------------------------------------------- initialisers

@@ -116,7 +116,8 @@ class MuP(Maximal):
     Args:
         compat: "mup" does what the reference package does where it departs from the paper: initialisation of hidden
             weights is taken as it comes (right only where its std falls as fan_in^-1/2), the readout's bias and a tied
-            table of embeddings are scaled by sqrt(m) as the readout's weight is.
+            table of embeddings are scaled by sqrt(m) as the readout's weight is, biases of linear layers and
+            convolutions by sqrt(m_in); axis 1 counts as fan-in everywhere, and a convolution is no readout.
     """
 
     compat: Literal["", "mup"] = ""
@@ -127,9 +128,13 @@ class MuP(Maximal):
 
     def scaling(self, info: ParameterInfo) -> Scaling:
         m_in, m_out = info.m_in, info.m_out
+        if self.compat and info.role == "hidden" and len(info.shape) > 1:
+            m_out, m_in = (info.shape[axis] / info.base[axis] for axis in (0, 1))
         match info.role:
             case "hidden":
                 return Scaling(init=m_in**-0.5, adam=1 / m_in, sgd=m_out / m_in)
+            case "output" if self.compat and len(info.shape) > 2:
+                return Scaling(sgd=info.width_mult)
             case "output":
                 # A bare tensor has no layer whose input could be multiplied; the same function of it is learned with
                 # a smaller weight and smaller steps.

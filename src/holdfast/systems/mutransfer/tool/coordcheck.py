@@ -20,7 +20,7 @@ from holdfast.layers.recorder import OutputRecorder
 from holdfast.own_model import built
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.tool.attention import Attention, Keys, found_in
-from holdfast.systems.mutransfer.tool.multipliers import ScaleOutput
+from holdfast.layers.multipliers import ScaleOutput
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device
 

@@ -34,7 +34,7 @@ from holdfast.systems.mutransfer.method.initialisation import init_factor, sprea
 from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.tool import huggingface
 from holdfast.systems.mutransfer.tool.attention import Attention, found_in
-from holdfast.systems.mutransfer.tool.multipliers import has_multiplier, scale_input, scale_keys, scale_output
+from holdfast.layers.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.tool.report import MuReport, Row
 
 MARK = "_holdfast_parametrized"
