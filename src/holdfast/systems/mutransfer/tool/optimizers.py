@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ NAMES: dict[str, Family] = {
     "sgd": "sgd",
     "sgd-like": "sgd",
     "adafactor": "adafactor",
+    "muon": "muon",
 }
 
 
@@ -52,11 +54,63 @@ def family_of(optimizer: str | type[Optimizer]) -> Family:
         if optimizer.lower() not in NAMES:
             raise InputError("optimizer", f"must be one of {', '.join(NAMES)}", optimizer)
         return NAMES[optimizer.lower()]
+    if issubclass(optimizer, torch.optim.Muon):
+        return "muon"
     for parent in optimizer.__mro__:
         if parent.__name__ in FAMILIES:
             return FAMILIES[parent.__name__]
-    rule = "is of no known kind: say whether its step is like='adam', 'sgd' or 'adafactor'"
+    rule = "is of no known kind: say whether its step is like='adam', 'sgd', 'adafactor' or 'muon'"
     raise InputError("optimizer", rule, optimizer.__name__)
+
+
+def default_decay(optimizer: str | type[Optimizer], **options: Any) -> float | None:
+    """What an optimiser decays by where nobody says: what its class does; None if it knows no weight decay.
+
+    Example:
+        >>> default_decay(torch.optim.AdamW), default_decay("adamw"), default_decay("sgd"), default_decay(torch.optim.Rprop)
+        (0.01, 0.01, 0.0, None)
+    """
+    if isinstance(optimizer, str):
+        if optimizer.lower() != "adamw":
+            return 0.0
+        optimizer = torch.optim.AdamW
+    made: Any = optimizer
+    probe: Optimizer = made([torch.nn.Parameter(torch.zeros(1, 1))], lr=1.0, **options)
+    decay = probe.defaults.get("weight_decay")
+    return None if decay is None else float(decay)
+
+
+def grouped(
+    tensors: Iterable[tuple[str, torch.nn.Parameter, float]],
+    lr: float,
+    weight_decay: float | None,
+    decoupled_wd: bool = False,
+    relative: float = 1.0,
+) -> list[dict[str, Any]]:
+    """One group of (name, tensor, factor of its rate) per factor; decay is divided by it unless it is decoupled.
+
+    Args:
+        lr: the base rate; weight_decay: at the base width, None = the optimiser knows none.
+        relative: these tensors' base rate over `lr`.
+    """
+    groups: dict[float, dict[str, Any]] = {}
+    for name, parameter, own in tensors:
+        factor = own * relative
+        group = groups.setdefault(factor, {"params": [], "names": [], "lr": lr * factor, "lr_mult": factor})
+        group["params"].append(parameter)
+        group["names"].append(name)
+        group["name"] = f"lr x {factor:g}"
+        if weight_decay is not None:
+            group["weight_decay"] = weight_decay if decoupled_wd else weight_decay / own
+    return list(groups.values())
+
+
+def own_adjustment(options: Mapping[str, Any], shape: tuple[int, ...]) -> float:
+    """What Muon multiplies its step with for a matrix of this shape (rows, columns), up to a constant."""
+    rows, columns = shape
+    if options.get("adjust_lr_fn") == "match_rms_adamw":
+        return math.sqrt(max(rows, columns))
+    return math.sqrt(max(1.0, rows / columns))
 
 
 def set_lr(optimizer: Optimizer, base_lr: float) -> None:
@@ -103,4 +157,4 @@ class Guard:
                 raise InputError(f"learning rate of {group['names'][0]!r}", rule, group["lr"])
 
 
-__all__ = ["Guard", "family_of", "set_lr"]
+__all__ = ["Guard", "default_decay", "family_of", "grouped", "own_adjustment", "set_lr"]
