@@ -153,7 +153,7 @@ def test_attention_logits_are_recorded_and_grow_without_scaling() -> None:
 
 
 class Unscaled(MuP):
-    def attention(self, m: float) -> float:
+    def attention(self, m: float, own: float | None = None) -> float:
         return 1.0
 
 

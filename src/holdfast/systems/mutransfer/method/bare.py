@@ -1,8 +1,8 @@
 """Which axes of a bare tensor are inputs and outputs: one that no layer of PyTorch's holds, such as stacked experts.
 
-Stacked experts are matrices in a batch, (experts, out, in) or (experts, in, out), and every law holds for each matrix by
-itself. Which of their axes are infinite tells the role only where the order is known; where both grow alike, all factors
-are the same in either order.
+Stacked experts are matrices in a batch, (experts, out, in) or (experts, in, out), and every law holds for each matrix
+by itself. Which of their axes are infinite tells the role only where the order is known; where both grow alike, all
+factors are the same in either order.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Owner:
             the fan-in of all of PyTorch's initialisers (of transposed convolutions, too, whose inputs are axis 0).
         weight: for a bias, the full name of the weight whose axis 1 sets its initialisation.
         transposed: of stacked matrices, whether they are (inputs, outputs); None where the module does not say.
+        table: whether the module is a table of embeddings.
     """
 
     module: str
@@ -51,6 +52,7 @@ class Owner:
     law: float
     weight: str = ""
     transposed: bool | None = None
+    table: bool = False
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _owner(path: str, module: nn.Module, parameter: str) -> Owner:
     if isinstance(module, NORMS):
         return of(0, None, 0.0)
     if isinstance(module, TABLES):
-        return of(1, 0, 0.0)
+        return replace(of(1, 0, 0.0), table=True)
     if kind == "Conv1D" and hasattr(module, "nf"):  # transformers' linear layer with (inputs, outputs) weights
         return of(1, 0, 0.0) if parameter == "weight" else of(0, None, 0.0)
     if isinstance(module, TRANSPOSED):
@@ -286,12 +288,9 @@ def layers_with(infos: Mapping[str, ParameterInfo], role: Role) -> Iterator[tupl
     A weight tied between a table and a readout has the role of the table; the layer that is not a table reads it out.
     """
     for info in infos.values():
+        tied = info.role == "input" and info.owners[0].table
         for i, owner in enumerate(info.owners):
-            tied = i > 0 or len(info.owners) > 1
-            table = owner.kind in ("Embedding", "EmbeddingBag")
-            plays: Role = info.role
-            if tied and not table and info.role == "input" and info.owners[0].kind in ("Embedding", "EmbeddingBag"):
-                plays = "output"
+            plays: Role = "output" if tied and i > 0 and not owner.table else info.role
             if plays == role and owner.kind:
                 yield owner.module, info
 

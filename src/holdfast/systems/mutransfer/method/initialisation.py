@@ -38,9 +38,9 @@ def spreads(model: nn.Module) -> dict[str, float]:
 def law_of(info: ParameterInfo, here: float, base: float) -> float:
     """Exponent e of a tensor's own initialisation, std ~ m^-e, from its std here and in the base model.
 
-    The nearest of 0, 1/2 and 1 where there are enough numbers to tell them apart, else the usual one of its layer. Which
-    of the two is asked depends on sizes alone, and the nearest one is wrong where both draws together are off by more
-    than five standard errors, once in 10^6 tensors: no law depends on the seed.
+    The nearest of 0, 1/2 and 1 where there are enough numbers to tell them apart, else the usual one of its layer.
+    Which it is depends on sizes alone, and the nearest is wrong only if the two draws are off by more than five
+    standard errors, once in 10^6 tensors: no law depends on the seed.
     """
     m = info.m_init
     if m == 1 or here == 0 or base == 0:
@@ -72,8 +72,8 @@ def init_factor(info: ParameterInfo, rule: Parametrization, tensor: Tensor, base
 def _of_reference(info: ParameterInfo) -> float:
     """The reference scales linear readouts and tied tables, and the biases of linear layers and convolutions: by the
     root of how much the weight's axis 1 grew, in transposed convolutions, too."""
-    kinds = {owner.kind for owner in info.owners}
-    if (info.is_readout and len(info.shape) == 2) or (info.role == "input" and {"Embedding", "Linear"} <= kinds):
+    tied = info.role == "input" and {owner.table for owner in info.owners} == {True, False}
+    if tied or (info.is_readout and len(info.shape) == 2):
         return math.sqrt(info.width_mult)
     return math.sqrt(info.m_weight) if info.owners[0].weight.endswith("weight") else 1.0
 

@@ -215,7 +215,7 @@ class UMuP(Maximal):
             case "output":
                 return Scaling(std=1.0, multiplier=1 / fan_in, sgd=None)
             case "input":
-                table = not info.owners[0].kind or info.owners[0].kind.startswith("Embedding")
+                table = not info.owners[0].kind or info.owners[0].table
                 return Scaling(std=1.0, multiplier=1.0 if table else fan_in**-0.5, adam=info.fan_out**-0.5, sgd=None)
             case "vector":
                 return Scaling(adam=info.fan_out**-0.5, sgd=None)

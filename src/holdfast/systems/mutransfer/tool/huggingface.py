@@ -1,4 +1,4 @@
-"""What models do about their width themselves, those of the transformers library above all. Works on their attributes."""
+"""What models do about their width themselves, those of the transformers library above all; read off attributes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def own_readout_scale(model: Any, m: float) -> float:
 
 
 def known_std(model: Any, name: str, m: float) -> float | None:
-    """A parameter's std over the base model's, m times as narrow, where its law is known and it is too small to measure.
+    """A parameter's std over that of a base model m times as narrow, where its law is known; else None.
 
-    T5 draws its relative attention bias, 32 numbers for each head, with a std of d_model^-1/2.
+    T5 draws its relative attention bias with a std of d_model^-1/2: 32 numbers for each head, too few to measure.
     """
     kind = getattr(getattr(model, "config", None), "model_type", "")
     return m**-0.5 if kind in LIKE_T5 and name.endswith("relative_attention_bias.weight") else None

@@ -1,4 +1,4 @@
-"""Optimisers under a parametrization: which kind one is, and learning rates that keep their ratios."""
+"""Optimisers under a parametrization: which kind one is, and its groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import torch
 from torch.optim import Optimizer
 
 from holdfast.errors import InputError
+from holdfast.systems.mutransfer.method.dimensions import ParameterInfo
 from holdfast.systems.mutransfer.method.rules import Family
+from holdfast.training.relative_rates import set_lr
 
 # By the size of a step: proportional to the gradient's, independent of it, or a share of the tensor's own.
 FAMILIES: dict[str, Family] = {
@@ -63,23 +65,6 @@ def family_of(optimizer: str | type[Optimizer]) -> Family:
     raise InputError("optimizer", rule, optimizer.__name__)
 
 
-def default_decay(optimizer: str | type[Optimizer], **options: Any) -> float | None:
-    """What an optimiser decays by where nobody says: what its class does; None if it knows no weight decay.
-
-    Example:
-        >>> default_decay(torch.optim.AdamW), default_decay("adamw"), default_decay("sgd"), default_decay(torch.optim.Rprop)
-        (0.01, 0.01, 0.0, None)
-    """
-    if isinstance(optimizer, str):
-        if optimizer.lower() != "adamw":
-            return 0.0
-        optimizer = torch.optim.AdamW
-    made: Any = optimizer
-    probe: Optimizer = made([torch.nn.Parameter(torch.zeros(1, 1))], lr=1.0, **options)
-    decay = probe.defaults.get("weight_decay")
-    return None if decay is None else float(decay)
-
-
 def grouped(
     tensors: Iterable[tuple[str, torch.nn.Parameter, float]],
     lr: float,
@@ -105,56 +90,11 @@ def grouped(
     return list(groups.values())
 
 
-def own_adjustment(options: Mapping[str, Any], shape: tuple[int, ...]) -> float:
-    """What Muon multiplies its step with for a matrix of this shape (rows, columns), up to a constant."""
-    rows, columns = shape
-    if options.get("adjust_lr_fn") == "match_rms_adamw":
-        return math.sqrt(max(rows, columns))
-    return math.sqrt(max(1.0, rows / columns))
+def own_adjustment(options: Mapping[str, Any], info: ParameterInfo) -> float:
+    """What Muon itself multiplies its step with for the shape of a matrix, over what it does in the base model."""
+    matched = options.get("adjust_lr_fn") == "match_rms_adamw"
+    here, base = (max(size) if matched else max(1.0, size[0] / size[1]) for size in (info.shape, info.base))
+    return math.sqrt(here / base)
 
 
-def set_lr(optimizer: Optimizer, base_lr: float) -> None:
-    """Give every group the base rate times its own factor, as a schedule of one's own has to.
-
-    Raises:
-        InputError: the optimiser has no factors, or the rate is negative or not finite.
-    """
-    if not 0 <= base_lr < math.inf:
-        raise InputError("base_lr", "must be finite and at least 0", base_lr)
-    for group in optimizer.param_groups:
-        if "lr_mult" not in group:
-            raise InputError(
-                "optimizer", "must be made from the groups of a parametrization", "a group without lr_mult"
-            )
-    for group in optimizer.param_groups:
-        rate = base_lr * group["lr_mult"]
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-
-class Guard:
-    """Before every step: are the groups' rates still in their ratios?
-
-    Schedules that multiply (LambdaLR, cosine to 0, StepLR) keep them. What sets one absolute rate for all (OneCycleLR
-    and CyclicLR with one maximum, cosine to a minimum above 0, a loop of one's own) undoes the parametrization without
-    any other sign.
-    """
-
-    def __call__(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        groups = [g for g in optimizer.param_groups if "lr_mult" in g and not isinstance(g["lr"], torch.Tensor)]
-        if len(groups) < 2:
-            return
-        rates = [group["lr"] / group["lr_mult"] for group in groups]
-        highest = max(rates)
-        for group, rate in zip(groups, rates, strict=True):
-            if abs(rate - highest) > 1e-6 * highest:
-                rule = (
-                    f"has lost its factor {group['lr_mult']:g}: something set absolute rates; use set_lr or a schedule "
-                    "that multiplies"
-                )
-                raise InputError(f"learning rate of {group['names'][0]!r}", rule, group["lr"])
-
-
-__all__ = ["Guard", "default_decay", "family_of", "grouped", "own_adjustment", "set_lr"]
+__all__ = ["family_of", "grouped", "own_adjustment", "set_lr"]

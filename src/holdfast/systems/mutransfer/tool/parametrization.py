@@ -29,14 +29,15 @@ from torch import nn
 
 from holdfast.errors import InputError
 from holdfast.files import write_json
+from holdfast.layers.attention_keys import Attention, found_in
+from holdfast.layers.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.own_model import built
 from holdfast.systems.mutransfer.method.dimensions import Shapes, describe, layers_with, plain, shapes_of
 from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
 from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.tool import huggingface
-from holdfast.systems.mutransfer.tool.attention import Attention, found_in
-from holdfast.layers.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.tool.report import MuReport, Row
+from holdfast.training.weights import load_weights
 
 MARK = "_holdfast_parametrized"
 FORMAT = "holdfast base shapes 1"
@@ -286,24 +287,6 @@ def parametrize(
     return MuParametrization(base, delta, **options).apply(model, rescale)
 
 
-def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Load a checkpoint into a model, if it is of the same width.
-
-    Raises:
-        InputError: a tensor is missing, too many or of another size; nothing is loaded then.
-    """
-    here = model.state_dict()
-    for name, tensor in here.items():
-        if name not in state:
-            raise InputError("state", "must hold every tensor of the model", f"none named {name!r}")
-        if tensor.shape != state[name].shape:
-            rule = f"{name} must be of the model's width, {tuple(tensor.shape)}; weights do not transfer across width"
-            raise InputError("state", rule, tuple(state[name].shape))
-    if extra := sorted(set(state) - set(here)):
-        raise InputError("state", "must hold tensors of the model only", extra[0])
-    model.load_state_dict(dict(state))
-
-
 def mu_attention_scale(d_head: int, base_d_head: int) -> float:
     """What a model of one's own multiplies q.k with: sqrt(d0)/d, which at the base width is the usual 1/sqrt(d0).
 
@@ -323,4 +306,4 @@ def _shapes(of: nn.Module | Shapes) -> dict[str, tuple[int, ...]]:
     return {name: tuple(sizes) for name, sizes in of.items()}
 
 
-__all__ = ["MuParametrization", "load_weights", "mu_attention_scale", "parametrize"]
+__all__ = ["Attention", "MuParametrization", "load_weights", "mu_attention_scale", "parametrize"]

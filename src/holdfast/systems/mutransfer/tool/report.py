@@ -13,8 +13,10 @@ from torch.optim import Optimizer
 from holdfast.errors import InputError
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo, plain
 from holdfast.systems.mutransfer.method.rules import Parametrization, Scaling
-from holdfast.systems.mutransfer.tool.optimizers import Guard, default_decay, family_of, grouped, own_adjustment
+from holdfast.systems.mutransfer.tool.optimizers import family_of, grouped, own_adjustment
+from holdfast.training.class_defaults import default_decay
 from holdfast.training.joined_optimizer import JoinedOptimizer
+from holdfast.training.relative_rates import Guard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,10 +164,7 @@ class MuReport:
         if family == "muon":
             # Its own factor for a matrix's shape is taken back: rates are relative to the base model's matrix.
             matrices = [t for t in trained if t[2].info.role == "hidden" and len(t[2].info.shape) == 2]
-            factors = [
-                own_adjustment(options, i.base) / own_adjustment(options, i.shape) for i in (t[2].info for t in matrices)
-            ]
-            steps = [(n, p, r.scaling.rate("muon", r.info) * f) for (n, p, r), f in zip(matrices, factors, strict=True)]
+            steps = [(n, p, r.scaling.rate("muon", r.info) / own_adjustment(options, r.info)) for n, p, r in matrices]
             names, given = {name for name, _, _ in matrices}, dict(adam or {})
             relative = given.pop("lr", lr) / lr
             rest = [(n, p, r.scaling.adam) for n, p, r in trained if n not in names]
@@ -189,11 +188,13 @@ def _decay(optimizer: str | type[Optimizer], given: float | None, **options: Any
     Raises:
         InputError: one is given to a class that knows none.
     """
-    if given is not None and isinstance(optimizer, str):
-        return given
+    if isinstance(optimizer, str):
+        if given is not None or optimizer.lower() != "adamw":
+            return given or 0.0
+        optimizer = torch.optim.AdamW
     usual = default_decay(optimizer, **options)
     if usual is None and given:
-        raise InputError("weight_decay", "must be left out: the optimiser knows none", getattr(optimizer, "__name__"))
+        raise InputError("weight_decay", "must be left out: the optimiser knows none", optimizer.__name__)
     return usual if given is None else given
 
 
