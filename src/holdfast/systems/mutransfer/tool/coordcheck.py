@@ -9,7 +9,7 @@ its output is therefore measured as well, for layers with hidden weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.layers.attention_keys import Attention, Keys, found_in
 from holdfast.layers.multipliers import ScaleOutput
+from holdfast.layers.contractions import Contractions
 from holdfast.layers.recorder import OutputRecorder
 from holdfast.own_model import built
 from holdfast.randomness import seeded
+from holdfast.systems.mutransfer.method.bare import LAYOUTS
 from holdfast.systems.mutransfer.method.dimensions import TABLES, plain
 from holdfast.systems.mutransfer.tool.huggingface import embedding_scales
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
@@ -40,7 +42,7 @@ WHOLE, LOGITS = "(model)", "(attention logits)"
 
 @dataclass(frozen=True)
 class Finding:
-    """A layer whose activations change with the width."""
+    """A layer whose activations change with the width, or (step 1) whose weight is not what it is taken for."""
 
     layer: str
     what: str
@@ -48,6 +50,8 @@ class Finding:
     step: int
 
     def __str__(self) -> str:
+        if self.step < 2:
+            return f"{self.layer}: {self.what}"
         power = f"width^{self.slope:+.2f}"
         return f"{self.layer}: {self.what} as {power} after {self.step - 1} step{'s' if self.step != 2 else ''}"
 
@@ -165,8 +169,27 @@ def coord_check(
     frame = pd.DataFrame(rows)
     slopes = _slopes(frame)
     tables = {name for name, module in model.named_modules() if isinstance(module, TABLES)}
-    found = _findings(slopes, _choosing(report, model))
+    found = [*_swapped(report, model, batch, loss), *_findings(slopes, _choosing(report, model))]
     return CoordCheck(frame, slopes, tuple(found), _hint(found, slopes, tables - set(embedding_scales(model))))
+
+
+def _swapped(report: MuReport, model: nn.Module, batch: Batch, loss: LossOf) -> Iterator[Finding]:
+    """Bare tensors whose inputs, as the model uses them, are another axis than the one that was scaled as such."""
+    bare = {i.name: i for i in report.infos.values() if not i.owners[0].kind and len(i.shape) > 1 and i.ninf}
+    judged = {name: i for name, i in bare.items() if i.role == "hidden" or (i.infinite[0] and i.ninf == 1)}
+    tensors = {plain(name): p for name, p in model.named_parameters() if plain(name) in judged}
+    if not tensors:
+        return
+    with torch.no_grad(), Contractions(tensors) as seen:
+        loss(model, batch)
+    for name, axis in seen.axes.items():
+        info = judged[name]
+        if axis == info.owners[0].fan_in or info.m_in == info.shape[axis] / info.base[axis]:
+            continue
+        layout = next((k for k, axes in LAYOUTS.items() if axes[1] == axis and len(k.split()) == len(info.shape)), None)
+        cure = f": say so, roles={{{name!r}: {layout!r}}}" if layout else ""
+        what = f"the inputs of {name} are its axis {axis}, not {info.owners[0].fan_in}{cure}"
+        yield Finding(info.owners[0].module or WHOLE, what, 0.0, 1)
 
 
 def _choosing(report: MuReport, model: nn.Module) -> set[str]:
