@@ -50,7 +50,7 @@ class OutputRecorder:
         for handle in self._handles:
             handle.remove()
 
-    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any, Any], None]:
         def keep(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             tensor = None if self._paused else _first_tensor(output)
             if tensor is not None:

@@ -211,7 +211,7 @@ def test_runs_can_be_sent_to_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert jobs == 2
         return (cloudpickle.loads(cloudpickle.dumps(run))() for run in work)
 
-    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep._each", sent)
+    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep.in_processes", sent)
     two = swept(2, progress=lambda *each: done.append(each)).frame
     assert one.equals(two)
     assert done == [(i, 24) for i in range(1, 25)]
@@ -288,7 +288,7 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
         (("report", "{}.py:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
         (("check", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
         (("sweep", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
-        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must return (inputs, targets)"),
+        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must fit the model and the loss"),
     ],
 )
 def test_mistakes_on_the_command_line(models: str, arguments: tuple[str, ...], message: str) -> None:

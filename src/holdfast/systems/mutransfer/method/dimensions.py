@@ -15,6 +15,7 @@ from typing import cast, get_args
 from torch import nn
 
 from holdfast.errors import InputError
+from holdfast.layers.embedding_scales import TABLES
 from holdfast.systems.mutransfer.method.bare import LAYOUTS, Role, of_axes, of_bare
 
 NORMS = (
@@ -25,7 +26,6 @@ NORMS = (
 )
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-TABLES = (nn.Embedding, nn.EmbeddingBag)
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
@@ -232,8 +232,8 @@ def _role(
 ) -> tuple[Role, Owner]:
     """The role, and the owner with the axes of a bare tensor filled in."""
     if said in LAYOUTS:
-        role, fan_out, fan_in = of_axes(name, infinite, said)
-        return role, replace(owner, fan_out=fan_out, fan_in=fan_in)
+        role, out_axis, in_axis = of_axes(name, infinite, said)
+        return role, replace(owner, fan_out=out_axis, fan_in=in_axis)
     if not said and sum(infinite) > 2:
         raise InputError(name, "must have at most two dimensions that grow with the width", f"{sum(infinite)} that do")
     if not owner.kind:

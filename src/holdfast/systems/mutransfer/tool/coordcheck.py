@@ -20,14 +20,14 @@ from torch.optim import Optimizer
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.layers.attention_keys import Attention, Keys, found_in
-from holdfast.layers.multipliers import ScaleOutput
 from holdfast.layers.contractions import Contractions
+from holdfast.layers.embedding_scales import TABLES, embedding_scales
+from holdfast.layers.multipliers import ScaleOutput
 from holdfast.layers.recorder import OutputRecorder
 from holdfast.own_model import built
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.method.bare import LAYOUTS
-from holdfast.systems.mutransfer.method.dimensions import TABLES, plain
-from holdfast.systems.mutransfer.tool.huggingface import embedding_scales
+from holdfast.systems.mutransfer.method.dimensions import plain
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.systems.mutransfer.tool.report import MuReport
 from holdfast.training.batch_loss import Batch, LossOf, default_loss, fitting, to_device

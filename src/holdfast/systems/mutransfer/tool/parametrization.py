@@ -30,6 +30,7 @@ from torch import nn
 from holdfast.errors import InputError
 from holdfast.files import write_json
 from holdfast.layers.attention_keys import Attention, found_in
+from holdfast.layers.embedding_scales import embedding_scales
 from holdfast.layers.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.own_model import built
 from holdfast.systems.mutransfer.method.dimensions import Shapes, describe, layers_with, plain, shapes_of
@@ -96,7 +97,7 @@ class MuParametrization:
         self.reference = Reference(_shapes(base), _shapes(delta))
         if isinstance(base, nn.Module):
             keys = found_in(base, attention)[0]
-            scales = {**{k.name: k.scale for k in keys}, **huggingface.embedding_scales(base)}
+            scales = {**{k.name: k.scale for k in keys}, **embedding_scales(base)}
             heads = {k.name: k.head_width for k in keys}
             self.reference = replace(self.reference, spreads=spreads(base), heads=heads, scales=scales)
 
@@ -171,7 +172,7 @@ class MuParametrization:
             if base:
                 own = keys.scale / self.reference.scales.get(keys.name, base**-0.5)
                 scale_keys(modules[keys.name], self.rule.attention(keys.head_width / base, own), keys.part)
-        for name, scale in huggingface.embedding_scales(model).items():
+        for name, scale in embedding_scales(model).items():
             if name in self.reference.scales:
                 scale_output(modules[name], self.rule.embedding(scale / self.reference.scales[name]))
         for name, module in modules.items():
