@@ -8,16 +8,18 @@ import torch
 from torch.optim import Optimizer
 
 
-def default_decay(optimizer: type[Optimizer], **options: Any) -> float | None:
-    """What an optimiser decays by where nobody says: what its class does; None if it knows no weight decay.
+def class_defaults(optimizer: type[Optimizer], **options: Any) -> dict[str, Any]:
+    """What a class of optimisers takes for every setting that is not among the options; it is asked itself.
 
     Example:
-        >>> default_decay(torch.optim.AdamW), default_decay(torch.optim.SGD), default_decay(torch.optim.Rprop)
-        (0.01, 0, None)
+        >>> class_defaults(torch.optim.AdamW, betas=(0.8, 0.9))["weight_decay"]
+        0.01
+        >>> "weight_decay" in class_defaults(torch.optim.Rprop)
+        False
     """
     made: Any = optimizer
     probe: Optimizer = made([torch.nn.Parameter(torch.zeros(1, 1))], lr=1.0, **options)
-    return probe.defaults.get("weight_decay")
+    return dict(probe.defaults)
 
 
-__all__ = ["default_decay"]
+__all__ = ["class_defaults"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -90,9 +90,9 @@ def grouped(
     return list(groups.values())
 
 
-def own_adjustment(options: Mapping[str, Any], info: ParameterInfo) -> float:
+def own_adjustment(kind: str, info: ParameterInfo) -> float:
     """What Muon itself multiplies its step with for the shape of a matrix, over what it does in the base model."""
-    matched = options.get("adjust_lr_fn") == "match_rms_adamw"
+    matched = kind == "match_rms_adamw"
     here, base = (max(size) if matched else max(1.0, size[0] / size[1]) for size in (info.shape, info.base))
     return math.sqrt(here / base)
 

@@ -14,7 +14,7 @@ from holdfast.errors import InputError
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo, plain
 from holdfast.systems.mutransfer.method.rules import Parametrization, Scaling
 from holdfast.systems.mutransfer.tool.optimizers import family_of, grouped, own_adjustment
-from holdfast.training.class_defaults import default_decay
+from holdfast.training.class_defaults import class_defaults
 from holdfast.training.joined_optimizer import JoinedOptimizer
 from holdfast.training.relative_rates import Guard
 
@@ -164,7 +164,8 @@ class MuReport:
         if family == "muon":
             # Its own factor for a matrix's shape is taken back: rates are relative to the base model's matrix.
             matrices = [t for t in trained if t[2].info.role == "hidden" and len(t[2].info.shape) == 2]
-            steps = [(n, p, r.scaling.rate("muon", r.info) / own_adjustment(options, r.info)) for n, p, r in matrices]
+            own = class_defaults(kind, **options).get("adjust_lr_fn") or "original"
+            steps = [(n, p, r.scaling.rate("muon", r.info) / own_adjustment(own, r.info)) for n, p, r in matrices]
             names, given = {name for name, _, _ in matrices}, dict(adam or {})
             relative = given.pop("lr", lr) / lr
             rest = [(n, p, r.scaling.adam) for n, p, r in trained if n not in names]
@@ -192,7 +193,7 @@ def _decay(optimizer: str | type[Optimizer], given: float | None, **options: Any
         if given is not None or optimizer.lower() != "adamw":
             return given or 0.0
         optimizer = torch.optim.AdamW
-    usual = default_decay(optimizer, **options)
+    usual: float | None = class_defaults(optimizer, **options).get("weight_decay")
     if usual is None and given:
         raise InputError("weight_decay", "must be left out: the optimiser knows none", optimizer.__name__)
     return usual if given is None else given
