@@ -20,7 +20,7 @@ from holdfast.systems.binder.tool.display import show_result
 from holdfast.systems.binder.tool.options import Output
 from holdfast.systems.binder.tool.questions import Choice, read_question
 from holdfast.systems.binder.tool.repair import repaired
-from holdfast.systems.binder.tool.templates import NoTemplate, read_request
+from holdfast.systems.binder.tool.templates import NoTemplate, read_template
 from holdfast.systems.binder.tool.wtq import normalize
 from scripted_server import Server, send
 
@@ -43,7 +43,7 @@ def test_completions_of_blanks(blanks: str) -> None:
 def test_questions_without_end(question: str) -> None:
     assert not isinstance(read_question(question), Choice)
     with pytest.raises(NoTemplate):
-        read_request("how many " + question[:6000])
+        read_template("how many " + question[:6000], Table.from_dict({"a": ["x"]}))
 
 
 def test_questions_with_options_are_read_as_before() -> None:

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 
 from holdfast.errors import InputError
+from holdfast.language.english import beyond_names, singular
 from holdfast.sql.table import SQLTable
 from holdfast.systems.binder.tool.calls import cell_text
 
@@ -29,7 +30,7 @@ OPENING = r"(?:what(?:'s| is| are| was| were)|give me|tell me|find|compute|calcu
 COUNT = re.compile(rf"^(?:how many|{OPENING}(?:the )?(?:number|count) of|count(?: of)?) (?:of |the |all )*(.+)$")
 AGGREGATE = {
     name: re.compile(
-        rf"^{OPENING}(?:the )?(?:{words}) (?:of )?(?:the )?(.+?) (?:of|for|over|across|among|(?=in ))(.+)$"
+        rf"^{OPENING}(?:the )?(?:{words}) (?:of )?(?:the )?(.+?) (?:(?:of|for|over|across|among) |(?=in ))(.+)$"
     )
     for name, words in AGGREGATES.items()
 }
@@ -44,31 +45,7 @@ ARTICLES = re.compile(r"^(?:(?:an?|the|any|all) |(?:some )?(?:kinds?|types?|sort
 DIFFERENT = re.compile(r"^(?:different|distinct|unique) ")
 ENDING = re.compile(r" (?:in all|in total|altogether|are there|is there|do we have|did we have|in the table)$")
 # Words that say nothing more than "rows of the table".
-ROWS = frozenset("row item entry record line thing one order product object".split())
-# Words that join, count, compare or deny: in a meaning they would be asked about as if they were part of a name.
-JOINING = frozenset(
-    """a about above across after again all almost along also always am among an and another any anything are around as at
-    average be because been before behind being below beneath beside besides best better between beyond both but by can
-    case categories category come combined contain containing contains cost costing costs could did differ difference
-    different distinct do does down during each eight either else ending equal every everything exactly except
-    excluding few fewer first five for four from go goes greater had half has have having he her here higher his how
-    however i if in including inside instead into is it its just kind kinds last least less like lower many maximum mean
-    minimum missing more most much must my near nearly neither never next nine no nobody non none nor not nothing now of
-    off often on once one only opposed or other others otherwise our outside over own per percent percentage plus priced
-    rather ratio respectively same second seven several shall she should since six so sold some someone something sort
-    sorts starting still such sum ten than that the their them then there these they third this those though three through
-    times to together too top total twice two type types under unique unless unlike unlikely until up upon us very was we
-    went were what when where whereas whether which while who whom whose why will with within without worse worst would
-    yet you your zero""".split()
-)
-STEMS = (
-    "big|bright|cheap|clean|cold|cool|costli|dark|deep|dirti|earli|eas|easi|fast|few|fresh|great|happi|hard|heavi|"
-    "high|hot|larg|lat|light|long|loud|low|new|nic|old|pretti|quick|rich|short|simpl|slow|small|soft|strong|sweet|tall|"
-    "thick|thin|tini|warm|weak|wid|young"
-)
-STRANGE = re.compile(rf"(?:{STEMS})[a-z]?(?:er|est)|\w{{3,}}est|.*n't|.*\d.*|.*[^\w'&.+-].*")
-PLAIN = frozenset("forest harvest priest tempest interest conquest request protest contest".split())
-IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "feet": "foot"}
+ROWS = frozenset({"row", "item", "entry", "record", "line", "thing", "one", "order", "product", "object"})
 LONGEST_MEANING = 6  # words
 
 
@@ -105,6 +82,7 @@ class Request:
         negated: rows that are not this are meant.
         place: the words between rows and meaning, if they are more than "are" or "of": "from", "went to", ...
         different: equal values count once.
+        bare: nothing joins rows and meaning, as in "how many fruits": they may be the same.
     """
 
     function: str
@@ -114,6 +92,7 @@ class Request:
     negated: bool = False
     place: str = ""
     different: bool = False
+    bare: bool = False
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -156,7 +135,7 @@ def read_request(question: str) -> Request:
     rest = ARTICLES.sub("", rest[different.end() :] if different else rest)
     found = RELATION.search(rest)
     if not found:
-        return Request(function, measure, "", rest, different=bool(different))
+        return Request(function, measure, "", rest, different=bool(different), bare=True)
     place = found["place"] or found["went"] or ""
     return Request(
         function, measure, rest[: found.start()].strip(), found["meaning"], bool(found["not"]), place, bool(different)
@@ -219,7 +198,7 @@ class _Reader:
 
     def template(self) -> Template:
         asked, noun = self.asked, singular(ARTICLES.sub("", self.asked.noun))
-        if not asked.noun and singular(asked.meaning) in ROWS | set(self.names):  # all of the rows
+        if asked.bare and singular(asked.meaning) in ROWS | set(self.names):  # all of the rows
             noun, conditions, about = singular(asked.meaning), [], ""
         else:
             about, conditions = self._conditions()
@@ -284,6 +263,7 @@ class _Reader:
         found = []
         for phrase in phrases:
             column, same = self._cells(phrase, about)
+            about = about or column or None
             if not same:
                 found.append(self._asked(phrase, about))
                 continue
@@ -321,48 +301,19 @@ class _Reader:
 
     def _asked(self, phrase: str, about: str | None) -> tuple[str, str]:
         """A question about each cell, if it can be made of all words of the phrase."""
+        if strange := beyond_names(phrase):
+            raise _not_understood(self.question, strange)
         if about is None:
             shown = ", ".join(self.texts[:8]) + (", ..." if len(self.texts) > 8 else "")
             raise InputError("column", f"must name the column that is meant: one of {shown}", "nothing")
-        meaning, words = singular(phrase), phrase.split()
-        strange = [w for w in words if JOINING & set(w.split("-")) or (STRANGE.fullmatch(w) and w not in PLAIN)]
-        nouns = [i for i, word in enumerate(words) if _singular_word(word) != word]
-        if strange or (nouns and nouns[-1] < len(words) - 1):  # "fruits blue": nothing follows the noun
-            raise _not_understood(self.question, strange or words[nouns[-1] + 1 :])
-        if len(words) > LONGEST_MEANING:
+        meaning = singular(phrase)
+        if len(phrase.split()) > LONGEST_MEANING:
             raise NoTemplate(self.question, "what is meant by the rows is no short phrase")
         if self.asked.place and not f" {meaning}".endswith(f" {singular(about.lower())}"):
             raise _not_understood(self.question, [f"{self.asked.place} {phrase}"])
         article = "an" if meaning[0] in "aeiou" else "a"
         sql = f"""QA("map@is it {article} {meaning}?"; {_quoted(about)}) = '{"no" if self.asked.negated else "yes"}'"""
         return sql, f"{about} is {'not ' * self.asked.negated}{article} {meaning}"
-
-
-def singular(phrase: str) -> str:
-    """A noun phrase with its noun in the singular, as far as regular endings tell.
-
-    Example:
-        >>> [singular(p) for p in ("coastal cities", "buses", "glass", "people", "cities on the coast")]
-        ['coastal city', 'bus', 'glass', 'person', 'city on the coast']
-    """
-    words = phrase.split()
-    stops = [i for i, word in enumerate(words) if i and word in ("on", "in", "of", "at", "by", "from", "with", "near")]
-    place = (stops[0] if stops else len(words)) - 1
-    if place >= 0:
-        words[place] = _singular_word(words[place])
-    return " ".join(words)
-
-
-def _singular_word(word: str) -> str:
-    if word in IRREGULAR:
-        return IRREGULAR[word]
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith(("sses", "shes", "ches", "xes", "zes", "uses")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
 
 
 def _quoted(column: str) -> str:
@@ -373,4 +324,4 @@ def _text(value: str) -> str:
     return value.replace("'", "''")
 
 
-__all__ = ["NoTemplate", "Request", "Template", "read_request", "read_template", "singular", "template_program"]
+__all__ = ["NoTemplate", "Request", "Template", "read_request", "read_template", "template_program"]
