@@ -181,11 +181,14 @@ def test_a_word_more_is_refused_or_changes_the_program(question, word, place):
         ("how many items cost 3?", "'cost', '3' are not"),
         ("total price of items in France", "'in france' is not"),
         ("how many tools are fruits?", "'tools' is not"),
+        ("how many items are Rome fruits?", "'rome' is not"),
+        ("how many items are price fruits?", "'price' is not"),
+        ("list the price of different items that are fruits", "'different items' is not"),
     ],
 )
 def test_words_that_are_not_understood_are_named(question, words):
     with pytest.raises(NoTemplate, match=f"as {words} understood"):
-        template_program(question, ITEMS)
+        template_program(question, PLACES)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ wrong without a sign.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -131,7 +132,7 @@ def read_request(question: str) -> Request:
     while (shorter := ENDING.sub("", plain)) != plain:
         plain = shorter
     function, measure, rest = _function(plain, question)
-    different = function in ("COUNT", "LIST") and DIFFERENT.match(rest)
+    different = function in ("COUNT", "LIST") and not measure and DIFFERENT.match(rest)
     rest = ARTICLES.sub("", rest[different.end() :] if different else rest)
     found = RELATION.search(rest)
     if not found:
@@ -198,12 +199,14 @@ class _Reader:
 
     def template(self) -> Template:
         asked, noun = self.asked, singular(ARTICLES.sub("", self.asked.noun))
-        if asked.bare and singular(asked.meaning) in ROWS | set(self.names):  # all of the rows
-            noun, conditions, about = singular(asked.meaning), [], ""
+        known = ROWS | set(self.names)
+        if noun and noun not in known | {singular(self.table.title.lower())}:
+            raise _not_understood(self.question, [asked.noun])
+        about, conditions = "", list[tuple[str, str]]()
+        if asked.bare and singular(asked.meaning) in known:
+            noun = singular(asked.meaning)  # all of the rows
         else:
             about, conditions = self._conditions()
-        if noun and noun not in ROWS | set(self.names) | {singular(self.table.title.lower())}:
-            raise _not_understood(self.question, [asked.noun or asked.meaning])
         chosen, said = self._chosen(self.names.get(noun, ""), noun, about)
         joined = ("AND", "and") if asked.negated else ("OR", "or")
         where = f" WHERE {f' {joined[0]} '.join(sql for sql, _ in conditions)}" if conditions else ""
@@ -289,19 +292,29 @@ class _Reader:
 
     def _cells(self, phrase: str, about: str | None) -> tuple[str, list[str]]:
         """The column that has a phrase as a cell, and all of its ways to write it; nothing where none has."""
-        wanted, found = {phrase, singular(phrase)}, {}
+        wanted, found = dict.fromkeys((phrase, singular(phrase))), dict[str, list[str]]()
         for name in [about] if self.given else [*([about] if about else []), *self.texts]:
-            if not found or about not in found:
-                cells = self.table.frame[name].dropna().unique()
-                same = [cell_text(cell) for cell in cells if " ".join(cell_text(cell).lower().split()) in wanted]
+            if name is not None and about not in found:
+                same = [cell for key in wanted for cell in self._written(name).get(key, [])]
                 found |= {name: same} if same else {}
         if len(found) > 1:
             raise InputError("column", f"must name the column that is meant: one of {', '.join(found)}", phrase)
         return next(iter(found.items()), ("", []))
 
+    @functools.cache  # noqa: B019 a reader lives as long as its question
+    def _written(self, column: str) -> dict[str, list[str]]:
+        """Different cells of a column by their words in lower case."""
+        found: dict[str, list[str]] = {}
+        for cell in map(cell_text, self.table.frame[column].dropna().unique()):
+            found.setdefault(" ".join(cell.lower().split()), []).append(cell)
+        return found
+
     def _asked(self, phrase: str, about: str | None) -> tuple[str, str]:
         """A question about each cell, if it can be made of all words of the phrase."""
-        if strange := beyond_names(phrase):
+        others = [name for name in self.texts if name != about]
+        taken = {name.lower() for name in self.table.columns if name != about}
+        found = [w for w in phrase.split() if w in taken or any(w in self._written(name) for name in others)]
+        if strange := beyond_names(phrase) or found:  # "Rome fruits": a city, and no kind of fruit
             raise _not_understood(self.question, strange)
         if about is None:
             shown = ", ".join(self.texts[:8]) + (", ..." if len(self.texts) > 8 else "")
