@@ -260,8 +260,15 @@ def test_eval_scores_by_both_rules(tmp_path):
     predictions.write_text("other\t1\n")
     with pytest.raises(InputError, match="must be about questions"):
         run("eval", predictions, gold)
-    with pytest.raises(InputError, match="readable file"):
+    with pytest.raises(InputError, match="must be a file of predictions; received no such file"):
         run("eval", tmp_path / "none", gold)
+    (tmp_path / "other.npz").write_bytes(b"PK\x03\x04\xff\xfe")
+    predictions.write_text("nu-0\t17\n")
+    for given, what in ((tmp_path / "other.npz", "predictions"), (tmp_path, "predictions")):
+        with pytest.raises(InputError, match=f"must be a file of {what}"):
+            run("eval", given, gold)
+        with pytest.raises(InputError, match="must be a file of WikiTableQuestions"):
+            run("eval", predictions, given)
     (tmp_path / "bad.tagged").write_text("id\tx\n")
     with pytest.raises(InputError, match="no utterance"):
         run("eval", predictions, tmp_path / "bad.tagged")
