@@ -260,14 +260,14 @@ def test_eval_scores_by_both_rules(tmp_path):
     predictions.write_text("other\t1\n")
     with pytest.raises(InputError, match="must be about questions"):
         run("eval", predictions, gold)
-    with pytest.raises(InputError, match="must be a file of predictions; received no such file"):
+    with pytest.raises(InputError, match="must be a file; received nothing there"):
         run("eval", tmp_path / "none", gold)
     (tmp_path / "other.npz").write_bytes(b"PK\x03\x04\xff\xfe")
     predictions.write_text("nu-0\t17\n")
-    for given, what in ((tmp_path / "other.npz", "predictions"), (tmp_path, "predictions")):
-        with pytest.raises(InputError, match=f"must be a file of {what}"):
+    for given, rule in ((tmp_path / "other.npz", "must be a file of .* text in UTF-8"), (tmp_path, "must be a file")):
+        with pytest.raises(InputError, match=rule):
             run("eval", given, gold)
-        with pytest.raises(InputError, match="must be a file of WikiTableQuestions"):
+        with pytest.raises(InputError, match=rule):
             run("eval", predictions, given)
     (tmp_path / "bad.tagged").write_text("id\tx\n")
     with pytest.raises(InputError, match="no utterance"):

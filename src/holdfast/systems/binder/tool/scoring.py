@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 from holdfast.systems.binder.tool.wtq import BinderScorer, WTQEvaluator
 
 
@@ -54,8 +55,7 @@ def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
 
 
 def _lines(path: Path, what: str) -> list[str]:
-    if not path.is_file():  # a pipe would be waited for
-        raise InputError(str(path), f"must be a file of {what}", "no regular file" if path.exists() else "no such file")
+    check_regular(path)
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:

@@ -61,7 +61,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """A number: where it is whole within 1e-6 an int, cut off as Python's `int` cuts: 434.9999999 is 434; else a float."""
+    """A number: an int where it is whole within 1e-6, cut off as by `int` (434.9999999 is 434); else a float."""
 
     amount: int | float
     normalized: str
