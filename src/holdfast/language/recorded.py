@@ -94,7 +94,8 @@ class Replayed:
         self.name, self.chat = self._read()
 
     def _read(self) -> tuple[str, bool]:
-        check_regular(self.path)
+        if self.path.exists():
+            check_regular(self.path)
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
