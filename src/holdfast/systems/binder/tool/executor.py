@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.errors import HoldfastError
 from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage, current_budget
 from holdfast.language.cache import AnswerCache
+from holdfast.sql.columntypes import whole
 from holdfast.sql.dialect import to_engine
 from holdfast.sql.errors import EngineError, EngineTimeout, UnknownColumn
 from holdfast.sql.reading import check
@@ -97,7 +98,7 @@ class Executor:
 
     def _run(self, program: str | BinderProgram, table: SQLTable, budget: Budget, start: float) -> Result:
         before = budget.spent
-        parsed = BinderProgram.parse(program) if isinstance(program, str) else program
+        parsed = BinderProgram.parse(whole(program)) if isinstance(program, str) else program
         self._refuse_early(parsed, table, budget)
         self.session.load(table, budget.limits.memory_mb)
         calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows, self.progress)
