@@ -56,7 +56,7 @@ def test_ask_shows_program_columns_answer_and_cost(files):
     out = ask(files).stdout
     assert "SELECT COUNT(*) FROM w WHERE QA(\"map@is it a coastal city?\"; `city`) = 'yes'" in out
     assert "* is it a coastal city?" in out
-    assert out.startswith("Question number of rows where city is a coastal city, asked of each city\nProgram")
+    assert out.startswith("Understood number of rows where city is a coastal city, asked of each city\nProgram")
     assert [line.split()[-1] for line in out.splitlines()[3:6]] == ["yes", "no", "yes"]
     assert "Answer   2" in out
     assert "1 request, 3 cells asked, 0 from the cache, 0 tokens" in out
