@@ -106,7 +106,7 @@ class BinderProgram:
         ones) as it is."""
         end = len(self.text) if end is None else end
         pieces, at = [], start
-        for call in sorted(self.occurrences, key=lambda c: (c.span[0], -c.span[1])):
+        for call in sorted(self.occurrences, key=lambda c: c.span[0]):
             left, right = call.span
             if left < at or right > end or (new := value(call)) is None:
                 continue
