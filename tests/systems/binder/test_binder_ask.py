@@ -7,16 +7,16 @@ import json
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
-from holdfast.systems.binder.ask import Binder, NoAnswer
-from holdfast.systems.binder.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallFailed
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.limits import BudgetExceeded, Limits
-from holdfast.systems.binder.mappers import FunctionMapper
-from holdfast.systems.binder.models import Completion, ModelError, Recorder, Replayed, Scripted
-from holdfast.systems.binder.table import Table
-from holdfast.systems.binder.templates import NoTemplate
+from holdfast.language import Completion, ModelError, Recorder, Replayed, Scripted
+from holdfast.language.budget import BudgetExceeded, Limits
+from holdfast.language.cache import AnswerCache
+from holdfast.systems.binder import Table
+from holdfast.systems.binder.tool.answering import LanguageModelAnswerer, LanguageModelMapper
+from holdfast.systems.binder.tool.asking import Binder, NoAnswer
+from holdfast.systems.binder.tool.callrunner import CallFailed
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.mappers import FunctionMapper
+from holdfast.systems.binder.tool.templates import NoTemplate
 
 pytestmark = pytest.mark.usefixtures("kept_engines")
 GAMES = Table.from_dict(
@@ -213,12 +213,12 @@ def test_strange_settings_are_refused(option, value):
 
 
 def test_the_answer_shows_itself_in_a_notebook_and_as_json():
-    nasty = Table.from_dict({"name": ["<b>x</b>", "y"], "n": [1, 2]}, title="t")
-    answer = Binder(executor=offline({"<b>x</b>": "yes"})).ask("how many are <i>tags</i>?", nasty)
+    nasty = Table.from_dict({"<i>": ["<b>x</b>", "y"], "n": [1, 2]}, title="t")
+    answer = Binder(executor=offline({"<b>x</b>": "yes"})).ask("how many are tags?", nasty)
     page = answer._repr_html_()
     assert "<b>x</b>" not in page
-    assert "<i>tags</i>" not in page
-    assert "is it a &lt;i&gt;tag" in page
+    assert "<i>" not in page
+    assert "where &lt;i&gt; is a tag, asked of each" in page
     told = json.loads(json.dumps(answer.to_json()))
     assert told["answer"] == [1]
     assert told["columns"] == {"col_1": ["yes", "no"]}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.wtq import BinderScorer, Date, Number, WTQEvaluator, normalize, value_of
+from holdfast.systems.binder.tool.wtq import BinderScorer, Date, Number, WTQEvaluator, normalize, value_of
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))
 
@@ -38,6 +38,26 @@ def test_judgements_agree_on_every_pair() -> None:
     assert sum(pair["match"] for pair in pairs) == 1268
     wrong = [p for p in pairs if evaluator.match(p["target"], p["pred"], p["target_canon"]) != p["match"]]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "right"),
+    [
+        ("435", 4.35 * 100, False),  # 434.99999999999994, which the official evaluation cuts off
+        ("434", 4.35 * 100, True),
+        ("435", 435.0000001, True),
+        ("435.0000009", 435, True),
+        ("434.9999991", "434", True),
+        ("434.99999", "435", False),
+        ("-3", -2.9999999, False),
+        ("-2", -2.9999999, True),
+        ("-3", -3.0000001, True),
+        ("0", 1.0 - 1e-9, True),
+        ("0.3", 0.1 + 0.2, True),
+    ],
+)
+def test_numbers_within_a_millionth_below_a_whole_one_are_cut_off(target: str, given: object, right: bool) -> None:
+    assert WTQEvaluator().match([target], [given]) is right
 
 
 def test_normalising_twice_changes_nothing_on_real_strings() -> None:
