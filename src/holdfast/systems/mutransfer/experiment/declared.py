@@ -97,7 +97,7 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
         report = mu.apply(model)
     model = model.to(run.device)
     at_first = _loss_on(data, model)
-    pairs, rows = isinstance(data, tuple), problem.batch or scale.batch
+    pairs, rows = isinstance(data, tuple), min(problem.batch or scale.batch, len(first_of(data)))
     try:
         trained = fit(
             Trainee(model, report, run.point["rate"] * 2**arm.octaves, pairs),
