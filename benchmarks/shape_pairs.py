@@ -1,7 +1,7 @@
 """Pictures of six shapes in pairs of styles: labelled ones in one style, others in the second. Drawn, seeded, small.
 
 A shape is a boundary radius as a function of the angle; size, angle and place are drawn per picture, the style never
-looks at the class. `kind_of` finds the class again from a silhouette by its measures, without the functions that drew it.
+looks at the class. `kind_of` finds the class again from a silhouette by its measures, not by what drew it.
 
     python benchmarks/shape_pairs.py FOLDER [--pair filled-outline] [--seed 0]      writes FOLDER/source, target, test
 """
@@ -180,7 +180,7 @@ PAIRS: dict[str, tuple[Style, Style]] = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Images (N, C, 48, 48) in [0, 1], steps of 1/255, and classes (N,): source, unlabelled target, target to test on."""
+    """Images (N, C, 48, 48) uint8 and classes (N,): of the source, of the target, and of other target images."""
 
     source: tuple[np.ndarray, np.ndarray]
     target: tuple[np.ndarray, np.ndarray]
