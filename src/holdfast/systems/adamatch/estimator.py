@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.baselines.adabn import adabn
+from holdfast.baselines.erm import ERM, ERMSettings
 from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
 from holdfast.data.ctaugment import CTAugmentSettings
 from holdfast.data.domain_stream import DomainStream
@@ -20,13 +23,13 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
-from holdfast.layers.modes import evaluating
-from holdfast.layers.small_convnet import SmallConvNet
-from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
+from holdfast.layers.norm import batch_norms
 from holdfast.losses.alignment import Alignment
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
-from holdfast.training import EMA, Checkpoints, fit
+from holdfast.systems.adamatch.tool.backbones import BACKBONES, make_network
+from holdfast.systems.adamatch.tool.learning import Learning, some_rows
+from holdfast.training import EMA, Checkpoints, Learner, Trained, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.validation import (
     check_array,
@@ -36,8 +39,22 @@ from holdfast.validation import (
     check_same_length,
 )
 
-BACKBONES = ("small", *ARCHITECTURES)
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What a fit is given, checked: images (N, C, H, W), labels (N,) as indices of the classes."""
+
+    source: Tensor
+    labels: np.ndarray
+    target: Tensor
+    labelled: tuple[Tensor, Tensor] | None
+    classes: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.source.shape[1], self.source.shape[2], self.source.shape[3]
 
 
 class AdaMatchClassifier(Estimator):
@@ -77,6 +94,8 @@ class AdaMatchClassifier(Estimator):
         image_shape_: (C, H, W) of the training images.
         history_: name -> (steps, values) of loss, source, target, mask_rate (share of target images that are confident
             enough to be learnt from) and threshold.
+        learning_: whether it is better than guessing on the labelled images themselves, and whether it gives more than
+            one class to the target: `list(model.learning_.doubts())` is empty if so.
 
     Images are `(N, C, H, W)`, or `(N, H, W)` for grey: floating-point in [0, 1] or uint8.
 
@@ -154,24 +173,64 @@ class AdaMatchClassifier(Estimator):
             InputError: an argument breaks a rule; it is named, and nothing has been learned.
             Diverged: the loss became NaN or infinite; names the step.
         """
-        self._check_settings()
-        sizes: dict[str, int] = {}
-        source, target = as_images(Xs, "Xs", sizes), as_images(Xt, "Xt", sizes)
-        labels, classes = self._labels(ys)
-        check_same_length(Xs=source, ys=labels)
-        if len(target) < self.uratio * self.batch:
-            rule = f"must have at least uratio * batch = {self.uratio * self.batch} images; use more or a smaller batch"
-            raise InputError("Xt", rule, len(target))
-        labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
-        shape = (source.shape[1], source.shape[2], source.shape[3])
-        settings = self._settings(shape, classes)
-        network = self._network(shape, len(classes))
+        given = self._given(Xs, ys, Xt, Xt_labeled, yt_labeled)
+        settings = self._settings(given.shape, given.classes)
+        learner = AdaMatch(self._network(given.shape, len(given.classes)), len(given.classes), settings)
+        trained = self._train(learner, given, progress, checkpoint)
+        self._forget()
+        self.classes_, self.image_shape_, self.history_ = given.classes, given.shape, trained.history
+        averaged: Any = trained.averaged
+        self.network_ = averaged.net
+        self.aligner_ = averaged.criterion.aligner
+        self.learning_ = self._learning(given)
+        return self
 
-        learner = AdaMatch(network, len(classes), settings)
+    def baselines(
+        self,
+        Xs: Any,
+        ys: Any,
+        Xt: Any,
+        Xt_labeled: Any = None,
+        yt_labeled: Any = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Self]:
+        """What can be had without the method, to compare with: to be called with the data of `fit`, after it.
+
+        Returns:
+            Fitted classifiers. "source only": the same network, augmentation, learning rate and number of steps on the
+            labelled images alone. "AdaBN": that, with batch-norm statistics of Xt; only if the network has batch norm.
+        """
+        self.check_fitted()
+        given = self._given(Xs, ys, Xt, Xt_labeled, yt_labeled)
+        s = self._settings(given.shape, given.classes)
+        alone = ERMSettings(s.lr, s.momentum, s.weight_decay, s.weak, s.strong)
+        learner = ERM(self._network(given.shape, len(given.classes)), len(given.classes), alone)
+        averaged: Any = self._train(learner, given, progress, None).averaged
+        nets = {"source only": averaged.net}
+        if batch_norms(averaged.net):
+            nets["AdaBN"] = adabn(averaged.net, given.target.to(self._device()))
+        found = {name: copy.copy(self) for name in nets}
+        for name, model in found.items():
+            model.network_ = nets[name]
+        return found
+
+    def _train(
+        self,
+        learner: Learner,
+        given: _Given,
+        progress: Callable[[int, int], None] | None,
+        checkpoint: str | Path | None,
+    ) -> Trained:
         stream = DomainStream(
-            (source, torch.from_numpy(labels)), target, labelled, batch=self.batch, ratio=self.uratio, seed=self.seed
+            (given.source, torch.from_numpy(given.labels)),
+            given.target,
+            given.labelled,
+            batch=self.batch,
+            ratio=self.uratio,
+            seed=self.seed,
         )
-        trained = fit(
+        return fit(
             learner,
             stream,
             steps=self.steps,
@@ -184,12 +243,25 @@ class AdaMatchClassifier(Estimator):
             on_step=progress,
             log_every=max(1, self.steps // 100),
         )
-        self._forget()
-        self.classes_, self.image_shape_, self.history_ = classes, shape, trained.history
-        averaged: Any = trained.averaged
-        self.network_ = averaged.net
-        self.aligner_ = averaged.criterion.aligner
-        return self
+
+    def _given(self, Xs: Any, ys: Any, Xt: Any, Xt_labeled: Any, yt_labeled: Any) -> _Given:
+        self._check_settings()
+        sizes: dict[str, int] = {}
+        source, target = as_images(Xs, "Xs", sizes), as_images(Xt, "Xt", sizes)
+        labels, classes = self._labels(ys)
+        check_same_length(Xs=source, ys=labels)
+        if len(target) < self.uratio * self.batch:
+            rule = f"must have at least uratio * batch = {self.uratio * self.batch} images; use more or a smaller batch"
+            raise InputError("Xt", rule, len(target))
+        labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
+        return _Given(source, labels, target, labelled, classes)
+
+    def _learning(self, given: _Given) -> Learning:
+        rows, others = some_rows(len(given.source)), some_rows(len(given.target))
+        on_source = self.predict_proba(given.source[rows]).argmax(1)
+        on_target = self.predict_proba(given.target[others]).argmax(1)
+        prior = None if self.target_prior is None else np.asarray(self._prior(self.classes_))
+        return Learning.of(self.classes_, given.labels[rows], on_source, on_target, prior)
 
     def _check_settings(self) -> None:
         if not isinstance(self.backbone, nn.Module):
@@ -265,16 +337,8 @@ class AdaMatchClassifier(Estimator):
         return tuple((p / p.sum()).tolist())
 
     def _network(self, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-        """A fresh network on the CPU: with its own initialisation, or a copy of the given module."""
-        # As in the reference for runs of 10,000 steps and more; in shorter ones the running statistics would otherwise
-        # still hold much of their start.
-        momentum = min(0.1, max(0.001, 10 / self.steps))
         with seeded(derived_seed(self.seed, "init")):
-            if isinstance(self.backbone, nn.Module):
-                return _checked(copy.deepcopy(self.backbone).cpu(), shape, num_classes)
-            if self.backbone == "small":
-                return SmallConvNet(shape[0], num_classes, bn_momentum=momentum)
-            return wide_resnet(self.backbone, in_channels=shape[0], num_classes=num_classes, bn_momentum=momentum)
+            return make_network(self.backbone, shape, num_classes, self.steps)
 
     def _build(self) -> Mapping[str, Any]:
         align = self._settings(self.image_shape_, self.classes_).align
@@ -314,19 +378,6 @@ class AdaMatchClassifier(Estimator):
         Xs = (rng.random((12, 1, 8, 8)) + ys[:, None, None, None]) / 2
         data = {"Xs": Xs, "ys": ys, "Xt": rng.random((12, 1, 8, 8))}
         return Example(data, rng.random((4, 1, 8, 8)), {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"})
-
-
-def _checked(net: nn.Module, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """A module of the user's, once it is known to map images to logits."""
-    try:
-        with torch.no_grad(), evaluating(net):
-            logits = net(torch.zeros(2, *shape))
-    except (RuntimeError, ValueError, TypeError) as e:
-        raise InputError("backbone", f"must take images (N, {', '.join(map(str, shape))})", str(e)) from e
-    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
-        received = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise InputError("backbone", f"must give logits (N, {num_classes})", received)
-    return net
 
 
 __all__ = ["BACKBONES", "AdaMatchClassifier"]
