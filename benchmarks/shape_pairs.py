@@ -128,12 +128,6 @@ def outline(fine: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _painted(_soft(_outlines(fine, 2)), _tones(rng, n, 0.7, 1), _tones(rng, n, 0, 0.2))
 
 
-def thin(fine: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Dark lines of 1.3 pixels on paper, grey."""
-    n = len(fine)
-    return _painted(_soft(_outlines(fine, 4 / 3)), _tones(rng, n, 0, 0.4), _tones(rng, n, 0.8, 1))
-
-
 def noisy(fine: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Light on dark under grain and blots, grey."""
     n = len(fine)
@@ -173,7 +167,7 @@ Style = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 PAIRS: dict[str, tuple[Style, Style]] = {
     "filled-outline": (filled, outline),
     "dark-light": (on_dark, on_light),
-    "thin-noisy": (thin, noisy),
+    "filled-noisy": (filled, noisy),
     "flat-photo": (on_dark, photo),
 }
 
