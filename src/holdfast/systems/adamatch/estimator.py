@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from holdfast.baselines.adabn import adabn
 from holdfast.baselines.erm import ERM, ERMSettings
-from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
+from holdfast.data.augment import LearntTransform, Shift, Transform
 from holdfast.data.ctaugment import CTAugmentSettings
 from holdfast.data.domain_stream import DomainStream
 from holdfast.data.image_arrays import as_images
-from holdfast.devices import check_device
+from holdfast.devices import check_device, torch_threads
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
@@ -27,7 +27,7 @@ from holdfast.layers.norm import batch_norms
 from holdfast.losses.alignment import Alignment
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
-from holdfast.systems.adamatch.tool.backbones import BACKBONES, make_network
+from holdfast.systems.adamatch.tool.backbones import BACKBONES, make_network, strong_augmentation
 from holdfast.systems.adamatch.tool.learning import Learning, some_rows
 from holdfast.training import EMA, Checkpoints, Learner, Trained, fit
 from holdfast.training.inference import forward_in_batches
@@ -39,6 +39,7 @@ from holdfast.validation import (
     check_same_length,
 )
 
+SMALL_LR = 0.2  # for a network that starts from nothing and has a thousand steps
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
@@ -77,15 +78,19 @@ class AdaMatchClassifier(Estimator):
         steps: optimiser steps.
         weak: augmentation that does not change the class. None = a shift by 1/16 of the side. Add `Mirror()` where a
             mirrored image is the same class (not for digits or text).
-        strong: augmentation applied after the weak one. None = `CTAugmentSettings()` for colour images, and for grey
-            ones affine maps, brightness and a cut-out square.
+        strong: augmentation applied after the weak one. None = affine maps, brightness and a cut-out square; for
+            "small" gentler ones, and a quarter of the images with light and dark exchanged; for colour images and
+            other backbones `CTAugmentSettings()`.
         target_prior: class frequencies of the target, if known: K numbers in the order of `classes_`, or class ->
             number. Without it the target is taken to have those of the source, which hurts where it has not.
-        settings: everything else of the method. None = the paper's, with averages that suit the number of steps.
+        settings: everything else of the method. None = the paper's, with averages that suit the number of steps, and
+            for "small" a learning rate of 0.2, which suits short runs.
         ema: decay of the average of the weights; shorter in short runs.
         precision: "32-true", "bf16-mixed" or "16-mixed" (CUDA only), of training; predictions are made in float32.
         device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", ...
         seed: of initialisation, order and augmentation.
+        target_statistics: predictions are made with batch-norm statistics of Xt (AdaBN). False = the paper's, those of
+            source and target batches together.
 
     Attributes:
         classes_: (K,) the labels, in ascending order.
@@ -130,8 +135,8 @@ class AdaMatchClassifier(Estimator):
         backbone: str | nn.Module = "small",
         num_classes: int | None = None,
         uratio: int = 3,
-        batch: int = 64,
-        steps: int = 2000,
+        batch: int = 32,
+        steps: int = 1000,
         weak: Transform | None = None,
         strong: Transform | LearntTransform | None = None,
         target_prior: Sequence[float] | Mapping[Any, float] | None = None,
@@ -140,12 +145,14 @@ class AdaMatchClassifier(Estimator):
         precision: str = "32-true",
         device: str = "auto",
         seed: int = 0,
+        target_statistics: bool = True,
     ) -> None:
         self.backbone, self.num_classes = backbone, num_classes
         self.uratio, self.batch, self.steps = uratio, batch, steps
         self.weak, self.strong = weak, strong
         self.target_prior, self.settings, self.ema = target_prior, settings, ema
         self.precision, self.device, self.seed = precision, device, seed
+        self.target_statistics = target_statistics
 
     # ---------------------------------------------------------------------------------------------------------- fitting
     def fit(
@@ -182,7 +189,10 @@ class AdaMatchClassifier(Estimator):
         averaged: Any = trained.averaged
         self.network_ = averaged.net
         self.aligner_ = averaged.criterion.aligner
-        self.learning_ = self._learning(given)
+        on_source = self.predict_proba(given.source[some_rows(len(given.source))]).argmax(1)  # by statistics of both
+        if self.target_statistics:
+            self.network_ = self._adapted(averaged.net, given.target)
+        self.learning_ = self._learning(given, on_source)
         return self
 
     def baselines(
@@ -209,7 +219,7 @@ class AdaMatchClassifier(Estimator):
         averaged: Any = self._train(learner, given, progress, None).averaged
         nets = {"source only": averaged.net}
         if batch_norms(averaged.net):
-            nets["AdaBN"] = adabn(averaged.net, given.target.to(self._device()))
+            nets["AdaBN"] = self._adapted(averaged.net, given.target)
         found = {name: copy.copy(self) for name in nets}
         for name, model in found.items():
             model.network_ = nets[name]
@@ -230,19 +240,21 @@ class AdaMatchClassifier(Estimator):
             ratio=self.uratio,
             seed=self.seed,
         )
-        return fit(
-            learner,
-            stream,
-            steps=self.steps,
-            seed=self.seed,
-            schedule=cosine_lr,
-            ema=EMA(self.ema),
-            precision=self.precision,
-            device=self._device(),
-            checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, self.steps // 10)),
-            on_step=progress,
-            log_every=max(1, self.steps // 100),
-        )
+        # Threads that wait for each other make steps of a small network ten times slower on a machine with other work.
+        with torch_threads(1 if self.backbone == "small" else torch.get_num_threads()):
+            return fit(
+                learner,
+                stream,
+                steps=self.steps,
+                seed=self.seed,
+                schedule=cosine_lr,
+                ema=EMA(self.ema),
+                precision=self.precision,
+                device=self._device(),
+                checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, self.steps // 10)),
+                on_step=progress,
+                log_every=max(1, self.steps // 100),
+            )
 
     def _given(self, Xs: Any, ys: Any, Xt: Any, Xt_labeled: Any, yt_labeled: Any) -> _Given:
         self._check_settings()
@@ -256,9 +268,15 @@ class AdaMatchClassifier(Estimator):
         labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
         return _Given(source, labels, target, labelled, classes)
 
-    def _learning(self, given: _Given) -> Learning:
+    def _adapted(self, net: nn.Module, target: Tensor) -> nn.Module:
+        """The network with batch-norm statistics of the target; itself where there is nothing to adapt."""
+        if len(target) < 2 or not batch_norms(net):
+            return net
+        place = self._device()
+        return adabn(net.to(place), target.to(place))
+
+    def _learning(self, given: _Given, on_source: np.ndarray) -> Learning:
         rows, others = some_rows(len(given.source)), some_rows(len(given.target))
-        on_source = self.predict_proba(given.source[rows]).argmax(1)
         on_target = self.predict_proba(given.target[others]).argmax(1)
         prior = None if self.target_prior is None else np.asarray(self._prior(self.classes_))
         return Learning.of(self.classes_, given.labels[rows], on_source, on_target, prior)
@@ -308,12 +326,12 @@ class AdaMatchClassifier(Estimator):
         channels, side = shape[0], min(shape[1:])
         # Averages that remember longer than the run would mostly hold the uniform marginal they start from.
         short = Alignment(ema=EMA(0.999).over(self.steps), window=min(128, max(1, self.steps // 8)))
+        small = self.backbone == "small"
         given = self.settings or AdaMatchSettings(
             align=short,
             weak=Shift(min(side - 1, max(1, side // 16))),
-            strong=CTAugmentSettings()
-            if channels == 3
-            else Compose((RandomAffine(), Brightness(), Cutout(-(-side // 4) + 1, 0.5))),
+            strong=CTAugmentSettings() if channels == 3 and not small else strong_augmentation(side, small),
+            lr=SMALL_LR if small else AdaMatchSettings.lr,
         )
         align = given.align
         if self.target_prior is not None:

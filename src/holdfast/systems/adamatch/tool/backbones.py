@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from holdfast.data.augment import Brightness, Compose, Cutout, Invert, RandomAffine
 from holdfast.errors import InputError
 from holdfast.layers.modes import evaluating
 from holdfast.layers.small_convnet import SmallConvNet
@@ -37,6 +38,14 @@ def make_network(backbone: str | nn.Module, shape: tuple[int, int, int], num_cla
     return wide_resnet(backbone, in_channels=shape[0], num_classes=num_classes, bn_momentum=momentum)
 
 
+def strong_augmentation(side: int, small: bool) -> Compose:
+    """For images of that side: as in the experiment, or what a short run of the small network can learn from."""
+    if not small:
+        return Compose((RandomAffine(), Brightness(), Cutout(-(-side // 4) + 1, 0.5)))
+    affine = RandomAffine(scale=(0.8, 1.2), shear=0.1, translate=0.1)
+    return Compose((affine, Brightness(), Invert(0.25), Cutout(-(-side // 5), 0.5)))
+
+
 def _checked(net: nn.Module, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     """A module of the user's, once it is known to map images to logits."""
     try:
@@ -50,4 +59,4 @@ def _checked(net: nn.Module, shape: tuple[int, int, int], num_classes: int) -> n
     return net
 
 
-__all__ = ["BACKBONES", "make_network"]
+__all__ = ["BACKBONES", "make_network", "strong_augmentation"]
