@@ -57,16 +57,17 @@ def fit(*arguments: object):
     return result
 
 
-def test_labels_that_mean_nothing_are_not_learned():
-    """Noise with labels by lot: the weights cannot hold forty of them in three steps."""
+@pytest.mark.parametrize("statistics", [False, True])
+def test_labels_that_mean_nothing_are_not_learned(statistics):
+    """Noise with labels by lot: the weights cannot hold two hundred of them in three steps."""
     rng = np.random.default_rng(0)
-    Xs, ys = rng.random((40, 8, 8)), rng.permutation(np.arange(40) % 2)
-    model = AdaMatchClassifier(steps=3, **PLAIN).fit(Xs, ys, rng.random((40, 8, 8)))
-    right = int((model.predict(Xs) == ys).sum())
-    assert (model.learning_.labelled.right, model.learning_.labelled.n) == (right, 40)
-    assert right < 28  # 28 of 40 is where guessing becomes improbable
+    Xs, ys = rng.random((200, 8, 8)), rng.permutation(np.arange(200) % 2)
+    model = AdaMatchClassifier(steps=3, target_statistics=statistics, **PLAIN).fit(Xs, ys, Xs)
+    right = int((model.predict(Xs) == ys).sum())  # the target's statistics are those of the source here
+    assert (model.learning_.labelled.right, model.learning_.labelled.n) == (right, 200)
+    assert right < 117  # where guessing becomes improbable
     first = next(model.learning_.doubts())
-    assert first.startswith(f"The model is right on {right / 40:.0%} of the labelled images themselves, chance is 50%")
+    assert first.startswith(f"The model is right on {right / 200:.0%} of the labelled images themselves, chance is 50%")
 
 
 def test_one_class_for_the_target_is_named_although_the_labelled_images_are_learned(tmp_path):
@@ -102,7 +103,7 @@ SMALL = ["--batch", "4", "--uratio", "2", "--device", "cpu", "--quiet"]
 
 
 def test_the_command_line_never_ends_with_confidence_in_nothing(tmp_path):
-    source, target = files(tmp_path / "s", 12, (0.4, 0.6), 0), files(tmp_path / "t", 12, (0.4, 0.6), 1, flat=True)
+    source, target = files(tmp_path / "s", 200, (0.5, 0.5), 0), files(tmp_path / "t", 12, (0.5, 0.5), 1, flat=True)
     said = fit("--source", source, "--target", target, "--out", tmp_path / "m", "--size", 8, "--steps", 1, *SMALL)
     assert "it has learned nothing." in said.stderr
     assert "(--steps)" in said.stderr.splitlines()[-1]

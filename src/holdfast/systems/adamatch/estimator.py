@@ -189,10 +189,15 @@ class AdaMatchClassifier(Estimator):
         averaged: Any = trained.averaged
         self.network_ = averaged.net
         self.aligner_ = averaged.criterion.aligner
-        on_source = self.predict_proba(given.source[some_rows(len(given.source))]).argmax(1)  # by statistics of both
+        rows = some_rows(len(given.source))
+        if self.target_statistics:  # each kind of images by its own statistics
+            self.network_ = self._adapted(averaged.net, given.source)
+        on_source = self.predict_proba(given.source[rows]).argmax(1)
         if self.target_statistics:
             self.network_ = self._adapted(averaged.net, given.target)
-        self.learning_ = self._learning(given, on_source)
+        on_target = self.predict_proba(given.target[some_rows(len(given.target))]).argmax(1)
+        prior = None if self.target_prior is None else np.asarray(self._prior(self.classes_))
+        self.learning_ = Learning.of(self.classes_, given.labels[rows], on_source, on_target, prior)
         return self
 
     def baselines(
@@ -274,12 +279,6 @@ class AdaMatchClassifier(Estimator):
             return net
         place = self._device()
         return adabn(net.to(place), target.to(place))
-
-    def _learning(self, given: _Given, on_source: np.ndarray) -> Learning:
-        rows, others = some_rows(len(given.source)), some_rows(len(given.target))
-        on_target = self.predict_proba(given.target[others]).argmax(1)
-        prior = None if self.target_prior is None else np.asarray(self._prior(self.classes_))
-        return Learning.of(self.classes_, given.labels[rows], on_source, on_target, prior)
 
     def _check_settings(self) -> None:
         if not isinstance(self.backbone, nn.Module):
