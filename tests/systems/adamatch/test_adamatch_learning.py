@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from holdfast.data.augment import Identity
 from holdfast.errors import InputError
+from holdfast.metrics import learning
 from holdfast.metrics.classification import Share
+from holdfast.metrics.learning import Learning, some_rows
 from holdfast.systems.adamatch.cli import app
 from holdfast.systems.adamatch.estimator import AdaMatchClassifier
-from holdfast.systems.adamatch.tool import learning
-from holdfast.systems.adamatch.tool.learning import Learning, some_rows
 
 PLAIN = {"batch": 16, "uratio": 2, "weak": Identity(), "strong": Identity(), "device": "cpu"}
 

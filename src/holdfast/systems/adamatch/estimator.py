@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,6 +16,7 @@ from holdfast.baselines.adabn import adabn
 from holdfast.baselines.erm import ERM, ERMSettings
 from holdfast.data.augment import LearntTransform, Shift, Transform
 from holdfast.data.ctaugment import CTAugmentSettings
+from holdfast.data.domain_arrays import DomainArrays
 from holdfast.data.domain_stream import DomainStream
 from holdfast.data.image_arrays import as_images
 from holdfast.devices import check_device, torch_threads
@@ -25,10 +25,10 @@ from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
 from holdfast.layers.norm import batch_norms
 from holdfast.losses.alignment import Alignment
+from holdfast.metrics.learning import Learning, some_rows
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
 from holdfast.systems.adamatch.tool.backbones import BACKBONES, make_network, strong_augmentation
-from holdfast.systems.adamatch.tool.learning import Learning, some_rows
 from holdfast.training import EMA, Checkpoints, Learner, Trained, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.validation import (
@@ -41,21 +41,6 @@ from holdfast.validation import (
 
 SMALL_LR = 0.2  # for a network that starts from nothing and has a thousand steps
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-
-
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """What a fit is given, checked: images (N, C, H, W), labels (N,) as indices of the classes."""
-
-    source: Tensor
-    labels: np.ndarray
-    target: Tensor
-    labelled: tuple[Tensor, Tensor] | None
-    classes: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.source.shape[1], self.source.shape[2], self.source.shape[3]
 
 
 class AdaMatchClassifier(Estimator):
@@ -233,7 +218,7 @@ class AdaMatchClassifier(Estimator):
     def _train(
         self,
         learner: Learner,
-        given: _Given,
+        given: DomainArrays,
         progress: Callable[[int, int], None] | None,
         checkpoint: str | Path | None,
     ) -> Trained:
@@ -261,17 +246,10 @@ class AdaMatchClassifier(Estimator):
                 log_every=max(1, self.steps // 100),
             )
 
-    def _given(self, Xs: Any, ys: Any, Xt: Any, Xt_labeled: Any, yt_labeled: Any) -> _Given:
+    def _given(self, Xs: Any, ys: Any, Xt: Any, Xt_labeled: Any, yt_labeled: Any) -> DomainArrays:
         self._check_settings()
-        sizes: dict[str, int] = {}
-        source, target = as_images(Xs, "Xs", sizes), as_images(Xt, "Xt", sizes)
-        labels, classes = self._labels(ys)
-        check_same_length(Xs=source, ys=labels)
-        if len(target) < self.uratio * self.batch:
-            rule = f"must have at least uratio * batch = {self.uratio * self.batch} images; use more or a smaller batch"
-            raise InputError("Xt", rule, len(target))
-        labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
-        return _Given(source, labels, target, labelled, classes)
+        few = (Xt_labeled, yt_labeled)
+        return DomainArrays.of((Xs, ys), Xt, few, num_classes=self.num_classes, batch=self.batch, uratio=self.uratio)
 
     def _adapted(self, net: nn.Module, target: Tensor) -> nn.Module:
         """The network with batch-norm statistics of the target; itself where there is nothing to adapt."""
@@ -294,31 +272,6 @@ class AdaMatchClassifier(Estimator):
                 raise InputError(name, "must be a transform: called with images and a generator", part)
         if self.settings is not None and not isinstance(self.settings, AdaMatchSettings):
             raise InputError("settings", "must be AdaMatchSettings or None", self.settings)
-
-    def _labels(self, ys: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Class indices of ys, and the classes."""
-        labels, found = encode_labels(ys, name="ys")
-        if self.num_classes is None:
-            return labels, found
-        k = check_integer(self.num_classes, "num_classes", low=2)
-        if found.dtype.kind == "U":
-            if k != len(found):
-                raise InputError(
-                    "num_classes", f"must be the number of different names in ys ({len(found)}) or None", k
-                )
-            return labels, found
-        return encode_labels(ys, name="ys", classes=np.arange(k))
-
-    def _labelled(self, x: Any, y: Any, classes: np.ndarray, sizes: dict[str, int]) -> tuple[Tensor, Tensor] | None:
-        if (x is None) != (y is None):
-            name = "Xt_labeled" if x is None else "yt_labeled"
-            raise InputError(name, "must be given together with the other of Xt_labeled and yt_labeled", None)
-        if x is None:
-            return None
-        labels, _ = encode_labels(y, name="yt_labeled", classes=classes)
-        x = as_images(x, "Xt_labeled", sizes)
-        check_same_length(Xt_labeled=x, yt_labeled=labels)
-        return x, torch.from_numpy(labels)
 
     def _settings(self, shape: tuple[int, int, int], classes: np.ndarray) -> AdaMatchSettings:
         """The method's settings with those of the classifier filled in."""
