@@ -79,8 +79,8 @@ def fit_(
         verbs.say("Train longer (--steps), on larger images (--size) or with a few labelled target images (--labels).")
     else:
         confident, right = model.history_["mask_rate"][1][-1], model.learning_.labelled.share
-        verbs.say(f"It is right on {right:.0%} of the labelled images themselves, which says little of the target;")
-        verbs.say(f"in the last step it was confident about {confident:.0%} of the target images.")
+        known = f"It is right on {right:.0%} of the labelled images themselves, which says little of the target"
+        verbs.say(f"{known}; in the last step it was confident about {confident:.0%} of the target images.")
     if compare:
         with verbs.on_stop(lambda: f"the model is in {out}"), verbs.progresses(quiet) as show:
             found = compared(model, data, test, show)

@@ -34,7 +34,9 @@ class Comparison:
             right = Evaluation.of(classes, true, answers).accuracy
             low, high = right.interval
             rows.append((name, f"{right.value:.1%}", f"{low:.1%} to {high:.1%}"))
-        note = f"Right on {len(true)} labelled target images, which no model learned labels from."
+        note = (
+            f"Measured on {len(true)} labelled target images; none of them may be among the images that were fitted on."
+        )
         return cls(("model", "target accuracy", "95 % interval"), rows, note)
 
     @classmethod
