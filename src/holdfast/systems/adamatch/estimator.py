@@ -39,7 +39,7 @@ from holdfast.validation import (
     check_same_length,
 )
 
-SMALL_LR = 0.2  # for a network that starts from nothing and has a thousand steps
+SMALL_LR = 0.2 / 32  # per image of a batch up to 32, for a network that starts from nothing and has a thousand steps
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
@@ -69,7 +69,7 @@ class AdaMatchClassifier(Estimator):
         target_prior: class frequencies of the target, if known: K numbers in the order of `classes_`, or class ->
             number. Without it the target is taken to have those of the source, which hurts where it has not.
         settings: everything else of the method. None = the paper's, with averages that suit the number of steps, and
-            for "small" a learning rate of 0.2, which suits short runs.
+            for "small" a learning rate that suits short runs, 0.2 (less for a batch below 32).
         ema: decay of the average of the weights; shorter in short runs.
         precision: "32-true", "bf16-mixed" or "16-mixed" (CUDA only), of training; predictions are made in float32.
         device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", ...
@@ -283,7 +283,7 @@ class AdaMatchClassifier(Estimator):
             align=short,
             weak=Shift(min(side - 1, max(1, side // 16))),
             strong=CTAugmentSettings() if channels == 3 and not small else strong_augmentation(side, small),
-            lr=SMALL_LR if small else AdaMatchSettings.lr,
+            lr=SMALL_LR * min(self.batch, 32) if small else AdaMatchSettings.lr,
         )
         align = given.align
         if self.target_prior is not None:
