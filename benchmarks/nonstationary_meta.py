@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from holdfast.systems.nonstationary_meta import LIN, PTW, DecayedKT, batched, lin_log_probs, ptw_log_probs
+from holdfast.systems.nonstationary_meta import LIN, PTW, DecayedKT, lin_log_probs, ptw_log_probs
+from holdfast.systems.nonstationary_meta.tool import batched
 
 ROWS, LENGTH, DEPTH = 4096, 256, 8
 Work = Callable[[], object]

@@ -41,7 +41,6 @@ from holdfast.trials.results import Results
 from houserules import (
     EXCEPTIONS,
     WITHOUT_BROKEN_ARM,
-    WITHOUT_METHOD,
     limits_of,
     lines_of,
     loose_files,
@@ -138,7 +137,7 @@ def test_every_part_of_a_system_is_there(system: System) -> None:
     assert missing == {}
     folder = system.folder / "experiment"
     assert folder.with_suffix(".py").is_file() or (folder / "__init__.py").is_file()
-    assert method_files(system.folder) or system.id in WITHOUT_METHOD, "the paper's mathematics are in method.py"
+    assert method_files(system.folder), "the paper's mathematics are in method.py"
     assert system.card.first is not None, "say in [first] what a new user runs first"
     assert list((ROOT / "tests" / "systems" / system.id).glob("test_*.py")), "a system has tests of its own"
 
@@ -179,12 +178,9 @@ def test_a_room_stays_small(system: System) -> None:
 
 
 def test_exceptions_are_for_rooms_that_are_there_and_have_reasons() -> None:
-    named = {*EXCEPTIONS, *WITHOUT_METHOD, *WITHOUT_BROKEN_ARM}
+    named = {*EXCEPTIONS, *WITHOUT_BROKEN_ARM}
     assert named <= set(FOLDERS)
-    assert all([*(e.why for e in EXCEPTIONS.values()), *WITHOUT_METHOD.values(), *WITHOUT_BROKEN_ARM.values()])
-    assert not {name for name in WITHOUT_METHOD if method_files(catalogue.BUILT_IN / name)}, (
-        "it has one: lower the list"
-    )
+    assert all([*(e.why for e in EXCEPTIONS.values()), *WITHOUT_BROKEN_ARM.values()])
 
 
 def verbs_of(system: System) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 from pathlib import Path
@@ -13,11 +14,11 @@ if os.name == "nt":
     pytest.skip("signals and limits are those of POSIX", allow_module_level=True)
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.faults import concurrency, damage, disks, kills, plans, plugins, signals, surroundings, trials
+from tests.faults import concurrency, damage, disks, kills, migrations, plans, plugins, signals, surroundings, trials
 from tests.faults.campaign import FAULTS, Campaign, Fault, Found, Scene
-from tests.faults.workspace import Done, Lost, Workspace
+from tests.faults.workspace import Done, Lost, Numbers, Workspace
 
-MODULES = (concurrency, damage, disks, kills, plans, plugins, signals, surroundings, trials)
+MODULES = (concurrency, damage, disks, kills, migrations, plans, plugins, signals, surroundings, trials)
 
 
 def test_a_run_that_was_killed_ends_with_the_same_numbers() -> None:
@@ -82,3 +83,10 @@ def test_every_fault_is_described_and_tried() -> None:
     assert len({f.what for f in FAULTS.values()}) == len(FAULTS) > 70
     assert all(f.how and f.tries >= 1 for f in FAULTS.values())
     assert {f.provoke.__module__ for f in FAULTS.values()} == {m.__name__ for m in MODULES}
+
+
+@pytest.mark.parametrize(("name", "number"), [("migration-writing-killed", 24), ("migration-writing-killed", 25)])
+def test_a_migration_that_was_killed_is_resumed_byte_for_byte(name: str, number: int, tmp_path: Path) -> None:
+    nothing = Numbers({}, None, {})
+    scene = Scene(Workspace(tmp_path / "work"), random.Random(0), nothing, tmp_path, number)
+    assert "every byte" in FAULTS[name].provoke(scene)

@@ -28,7 +28,7 @@ FLOORS = {
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (
         "data", "layers", "losses", "metrics", "retrieval", "graphs", "language", "encoders", "sql", "sandbox",
-        "training", "estimator", "baselines", "regressors", "console", "verbs",
+        "training", "estimator", "baselines", "regressors", "verbs",
     ),
     "engine": ("decision", "trials", "ledger"),
     "pages": ("report", "testing"),

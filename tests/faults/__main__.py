@@ -23,6 +23,7 @@ from holdfast.files import write_text
 
 GROUPS = (
     "kills",
+    "migrations",
     "verbs_killed",
     "signals",
     "disks",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.data.symbols import SymbolTypeError
 from holdfast.errors import InputError
 from holdfast.layers.sequence import (
     NETWORKS,
@@ -28,6 +30,7 @@ from holdfast.layers.sequence import (
     stack_update,
     start_first,
 )
+from holdfast.layers.sequence.log_probs import network_log_probs
 
 SMALL = {
     "lstm": Recurrent("lstm", hidden=6, embedding=3),
@@ -266,3 +269,82 @@ def test_windows_bound_the_state():
     assert tokens.shape[1] == 4
     assert int(first) == 26
     assert built(Transformer(8, 2, 2))(symbols(rows=1, length=30))[1][0].shape[1] == 30
+
+
+def test_weights_of_earlier_versions_are_taken():
+    """Those had one matrix for queries, keys and values, and other names."""
+    net, x = built(Transformer(8, 2, 2, Relative())), symbols()
+    old = {}
+    for name, value in net.state_dict().items():
+        if name.endswith(("attention.k.weight", "attention.v.weight")):
+            continue
+        if name.endswith("attention.q.weight"):
+            parts = [net.state_dict()[name.replace("q.weight", f"{part}.weight")] for part in "qkv"]
+            old[name.replace("attention.q", "attention.project")] = torch.cat(parts)
+        else:
+            name = name.replace("attention.o.", "attention.out.")
+            old[name.replace("feed_forward.up", "widen").replace("feed_forward.down", "narrow")] = value
+    other = Transformer(8, 2, 2, Relative()).build().double().eval()
+    other.load_state_dict(old)
+    assert torch.equal(other.read(x), net.read(x))
+
+
+# -------------------------------------------------------------------------------------------------- log-probabilities
+def explicit(net, past):
+    """Log-probabilities of the symbol after `past`, read in one piece from the start token."""
+    with torch.no_grad():
+        return net(torch.tensor([[net.alphabet, *past]]))[0][0, -1].log_softmax(-1).numpy()
+
+
+@each
+@pytest.mark.parametrize("tokens", [1, 7, 65_536])
+def test_log_probs_are_those_of_every_prefix(settings, tokens):
+    net, x = built(settings, 3), symbols(2, 6, alphabet=3).numpy()
+    ours = network_log_probs(net, x, tokens=tokens)
+    assert ours.dtype == np.float64
+    for b in range(2):
+        for t in range(6):
+            np.testing.assert_allclose(ours[b, t], explicit(net, x[b, :t].tolist()), atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrays_that_may_not_be_written_are_read_without_a_word():
+    net, x = kept(SMALL["lstm"]), symbols().numpy()
+    x.setflags(write=False)
+    np.testing.assert_array_equal(network_log_probs(net, x), network_log_probs(net, x.copy()))
+
+
+@each
+@pytest.mark.parametrize("context", [1, 4, 20])
+def test_with_a_context_each_symbol_is_predicted_from_a_window(settings, context):
+    net, x, seen = kept(settings), symbols(2, 7).numpy(), []
+    ours = network_log_probs(net, x, context=context, tokens=11, on_step=lambda done, total: seen.append((done, total)))
+    for b in range(2):
+        for t in range(7):
+            window = x[b, max(0, t - context + 1) : t].tolist()
+            np.testing.assert_allclose(ours[b, t], explicit(net, window), atol=1e-12)
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_training_mode_is_put_back_and_dropout_is_off():
+    net, x = Transformer(8, 1, 2, dropout=0.5).build().train(), symbols()
+    assert torch.equal(network_log_probs(net, x), network_log_probs(net, x))
+    assert net.training
+    assert net.blocks[0].dropout.training
+
+
+def test_kinds_of_input():
+    net, x = kept(SMALL["lstm"]), symbols(3, 9)
+    tensor = network_log_probs(net, x)
+    assert isinstance(tensor, torch.Tensor)
+    assert np.array_equal(tensor.numpy(), network_log_probs(net, x.numpy()))
+    assert network_log_probs(net, x.numpy().astype(np.int8)).shape == (3, 9, 2)
+    assert network_log_probs(net, np.zeros((0, 5), int)).shape == (0, 5, 2)
+    assert network_log_probs(net, np.zeros((2, 0), int)).shape == (2, 0, 2)
+    with pytest.raises(SymbolTypeError):
+        network_log_probs(net, x.numpy() / 2)
+    x[1, 4] = 2
+    with pytest.raises(InputError, match=r"2 at index \(1, 4\)"):
+        network_log_probs(net, x)
+    with pytest.raises(InputError, match="context"):
+        network_log_probs(net, symbols(), context=0)

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from holdfast.errors import InputError
-from holdfast.retrieval import cmc, distances, mean_average_precision, neighbours, recall_at_k, search
+from holdfast.retrieval import (
+    check_directions,
+    cmc,
+    distances,
+    mean_average_precision,
+    neighbours,
+    of_length_one,
+    recall_at_k,
+    search,
+)
 
 VECTORS = np.load(Path(__file__).parents[1] / "vectors" / "fct.npz")
 Q, Y = VECTORS["q"], VECTORS["y"]
@@ -93,6 +102,46 @@ def test_distances_are_their_definitions(seed: int, metric: str) -> None:
             cosine = q[i] @ g[j] / np.sqrt((q[i] @ q[i]) * (g[j] @ g[j]))
             wanted = np.sqrt(sum((q[i] - g[j]) ** 2)) if metric == "l2" else 1 - cosine
             assert distances(q, g, metric)[i, j] == pytest.approx(wanted, abs=1e-7)
+
+
+@given(st.integers(0, 1000))
+def test_the_inner_product_orders_as_it_does(seed: int) -> None:
+    """Whatever the lengths: the largest product is the nearest."""
+    rng = np.random.default_rng(seed)
+    q, g = rng.normal(size=(5, 4)), rng.normal(size=(9, 4)) * rng.exponential(size=(9, 1))
+    assert np.array_equal(neighbours(q, g, 9, metric="ip"), np.argsort(-q @ g.T, axis=1))
+    assert (distances(q, g, "ip") >= 0).all()
+    qy, gy = rng.integers(0, 2, 5), np.array([0, 1, 0, 1, 0, 1, 0, 1, 0])
+    assert mean_average_precision(q, g, qy, gy, metric="ip") == pytest.approx(sklearn_map(-q @ g.T, qy, gy), abs=1e-12)
+    assert np.allclose(cmc(q, g, qy, gy, metric="ip"), brute_cmc(-q @ g.T, qy, gy, 5))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "cosine_l1"])
+def test_rows_without_a_direction_are_refused_where_angles_count(metric: str) -> None:
+    wrong = Q.copy()
+    wrong[[4, 9]], wrong[17] = 0, 3.5
+    for words, change in (("query", {"query": wrong}), ("gallery", {"gallery": wrong})):
+        arrays = {"query": Q, "gallery": Q, **change}
+        for found in (
+            lambda a=arrays: distances(**a, metric=metric),
+            lambda a=arrays: neighbours(**a, k=3, metric=metric),
+            lambda a=arrays: cmc(**a, query_labels=Y, gallery_labels=Y, metric=metric),
+            lambda a=arrays: mean_average_precision(**a, query_labels=Y, gallery_labels=Y, metric=metric),
+        ):
+            with pytest.raises(InputError, match=f"{words}: .*received 3 of 60, the first are rows 4, 9, 17"):
+                found()
+    assert len(neighbours(wrong, Q, 3)) == len(neighbours(wrong, Q, 3, metric="ip")) == 60
+    with pytest.raises(InputError, match="1 of 3, the first is row 1"):
+        check_directions(np.array([[1.0], [0.0], [1.0]]), "x")
+
+
+def test_lengths_of_one_are_seen() -> None:
+    unit = Q / np.linalg.norm(Q, axis=1, keepdims=True)
+    assert of_length_one(unit)
+    assert of_length_one(unit.astype(np.float16))
+    assert of_length_one(np.where(np.arange(60)[:, None] == 3, 0, unit))  # a missing vector among them
+    assert not of_length_one(np.where(np.arange(60)[:, None] == 3, 1.01, 1) * unit)
+    assert not of_length_one(np.zeros((3, 2)))
 
 
 def test_work_in_pieces_gives_the_same(monkeypatch) -> None:

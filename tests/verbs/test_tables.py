@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def test_texts_read_back_but_for_an_apostrophe_before_formulas(values: list[str]
     changed = 0
     for written, value in zip([head[0], *(line[0] for line in lines)], [name, *values], strict=True):
         value = value.encode("utf-8", "backslashreplace").decode()
-        assert written in (value, f"'{value}")
+        inner = re.sub(r"(?<=[;\t\r\n])(?=[=+\-@].)", "'", value, flags=re.DOTALL)
+        assert written in (value, inner, f"'{inner}")
         changed += written != value
         dangerous = len(written) > 1 and written[0] in "=+-@\t\r\n"
         assert not dangerous or written.replace(",", "").replace(".", "").lstrip("+-").rstrip("%").isdecimal()
@@ -67,7 +69,7 @@ def test_texts_read_back_but_for_an_apostrophe_before_formulas(values: list[str]
     ("cell", "written"),
     [
         ("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("+49 30 1234", "'+49 30 1234"), ("-2+3", "'-2+3"),
-        ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("\n=1", "'\n=1"), ("-x", "'-x"),
+        ("\t=1", "'\t'=1"), ("\r=1", "'\r'=1"), ("\n=1", "'\n'=1"), ("-x", "'-x"),
         ("-1.5", "-1.5"), ("+3", "+3"), ("-1.234,5", "-1.234,5"), ("-2e-05", "-2e-05"), ("-5%", "-5%"),
         ("-", "-"), ("=", "="), (" =1", " =1"), ("a=1", "a=1"), ("'=1", "'=1"), ("", ""),
     ],
@@ -188,3 +190,10 @@ def test_figures_are_the_same_file_again(tmp_path: Path) -> None:
     assert (tmp_path / "c.PDF").read_bytes()[:4] == b"%PDF"
     with pytest.raises(InputError, match="--figure: must end in one of"):
         verbs.write_figure(draw(), tmp_path / "a.jpg")
+
+
+def test_a_cell_is_one_cell_where_semicolons_divide_too() -> None:
+    """Where commas are decimal, a spreadsheet cuts at semicolons: what follows one could be a formula."""
+    text = CsvText()
+    assert text.rows([["a;=1+1", "b\t-x", "c;1"], [1, 2, 3]]) == '"a;\'=1+1",1\n"b\t\'-x",2\n"c;1",3\n'
+    assert text.defused == 2

@@ -361,6 +361,11 @@ def _main() -> None:
         # `holdfast list | head`: as every program that is ended by a pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except MemoryError:
+        if "--debug" in sys.argv:
+            raise
+        _say("memory: there is not enough for this; give less data at a time, or use a machine with more")
+        sys.exit(2)
     except (HoldfastError, OSError) as error:
         if "--debug" in sys.argv:
             raise

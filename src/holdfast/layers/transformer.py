@@ -7,6 +7,7 @@ decoder   the same with cross=Attention(E, H) in every block, called with causal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -156,21 +157,17 @@ class Stack(nn.Module):
         """Empty caches, one for each block, for a sequence that is read step by step."""
         return [BlockCache() for _ in self.blocks]
 
-    def forward(
-        self,
-        x: Tensor,
-        *,
-        causal: bool = False,
-        mask: Tensor | None = None,
-        bias: Tensor | None = None,
-        memory: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        caches: Sequence[BlockCache] | None = None,
-    ) -> Tensor:
-        """`(B, T, E)` to the same shape; arguments as for `Block`, one cache per block."""
+    def forward(self, x: Tensor, *, caches: Sequence[BlockCache] | None = None, **arguments: Any) -> Tensor:
+        """`(B, T, E)` to the same shape.
+
+        Args:
+            x: positions; with caches, the new ones alone.
+            caches: one for each block.
+            arguments: what `Block` takes beside them, the same for all.
+        """
         kept: Sequence[BlockCache | None] = [None] * len(self.blocks) if caches is None else caches
         for block, cache in zip(self.blocks, kept, strict=True):
-            x = block(x, causal=causal, mask=mask, bias=bias, memory=memory, memory_mask=memory_mask, cache=cache)
+            x = block(x, cache=cache, **arguments)
         return self.norm(x)
 
 

@@ -13,10 +13,21 @@ from typing import Any
 
 # "module:name" of a function or class, as it was frozen -> as it is now.
 MOVED: dict[str, str] = {
+    "holdfast.systems.binder.errorlaw:all_right": "holdfast.systems.binder.experiment.errorlaw:all_right",
+    "holdfast.systems.binder.errorlaw:closed_form": "holdfast.systems.binder.experiment.errorlaw:closed_form",
+    "holdfast.systems.binder.golddata:always_no": "holdfast.systems.binder.experiment.golddata:always_no",
+    "holdfast.systems.binder.golddata:copied": "holdfast.systems.binder.experiment.golddata:copied",
+    "holdfast.systems.binder.golddata:first_number": "holdfast.systems.binder.experiment.golddata:first_number",
+    "holdfast.systems.binder.golddata:most_frequent": "holdfast.systems.binder.experiment.golddata:most_frequent",
+    "holdfast.systems.binder.measurements:by_encoder": "holdfast.systems.binder.experiment.measurements:by_encoder",
+    "holdfast.systems.binder.measurements:by_recording": "holdfast.systems.binder.experiment.measurements:by_recording",
     "holdfast.systems.gbrt_forecasting.nets:DLinear": "holdfast.baselines.forecasting.networks:DLinear",
     "holdfast.systems.gbrt_forecasting.nets:LSTM": "holdfast.baselines.forecasting.networks:LSTM",
     "holdfast.systems.gbrt_forecasting.nets:MLP": "holdfast.baselines.forecasting.networks:MLP",
     "holdfast.systems.gbrt_forecasting.nets:NHiTS": "holdfast.baselines.forecasting.networks:NHiTS",
+    "holdfast.systems.nonstationary_meta.meta:cosine_to_zero": (
+        "holdfast.systems.nonstationary_meta.method.meta_learning:cosine_to_zero"
+    ),
 }
 # Name of a dataclass (under "type" in plans), as it was frozen -> as it is now.
 RETITLED: dict[str, str] = {}

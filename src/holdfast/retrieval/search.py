@@ -15,7 +15,7 @@ import numpy as np
 from holdfast.errors import InputError
 from holdfast.validation import check_array, check_choice, check_integer, check_present, is_tensor
 
-METRICS = ("l2", "cosine", "cosine_l1")
+METRICS = ("l2", "cosine", "ip", "cosine_l1")
 ENTRIES = 1 << 21  # distances held at a time: 16 MB, a few times over
 
 
@@ -25,14 +25,16 @@ def distances(query: Any, gallery: Any, metric: str = "l2") -> np.ndarray:
     Args:
         query: (Q, D).
         gallery: (G, D).
-        metric: "l2": Euclidean. "cosine": 1 - cosine of the angle, which is 1 for a vector of zeros. "cosine_l1": 1 -
-            <q / |q|_1, g / |g|_1>, what some published code calls cosine; for comparison with its numbers only.
+        metric: "l2": Euclidean. "cosine": 1 - cosine of the angle. "ip": the inner product as a distance, |q| max |g| -
+            <q, g> with the maximum over the gallery. "cosine_l1": 1 - <q / |q|_1, g / |g|_1>, what some published code
+            calls cosine; for comparison with its numbers only.
 
     Returns:
         (Q, G) float64, not negative.
 
     Raises:
-        InputError: arrays of another shape, or not finite; an unknown metric.
+        InputError: arrays of another shape, or not finite; an unknown metric; under the cosines rows without a
+            direction, see `check_directions`.
 
     Example:
         >>> distances([[0.0, 0.0]], [[3.0, 4.0]]).tolist()
@@ -81,6 +83,42 @@ def neighbours(
     return np.concatenate(found)
 
 
+def check_directions(x: Any, name: str) -> None:
+    """Refuse rows of zeros, which have no direction, and rows of one value throughout: both stand for a missing vector.
+
+    Raises:
+        InputError: such rows; how many, and the numbers of the first.
+
+    Example:
+        >>> check_directions([[1.0, 2.0], [0.0, 0.0], [3.0, 3.0]], "gallery")
+        Traceback (most recent call last):
+        holdfast.errors.InputError: gallery: must have no rows of zeros or of one value throughout where angles count; \
+received 2 of 3, the first are rows 1, 2
+    """
+    rows = _array(x)
+    wrong = np.flatnonzero((rows == rows[:, :1]).all(1) if rows.shape[1] > 1 else rows[:, 0] == 0)
+    if len(wrong):
+        first = f"the first is row {wrong[0]}" if len(wrong) == 1 else f"the first are rows {_listed(wrong[:5])}"
+        rule = "must have no rows of zeros or of one value throughout where angles count"
+        raise InputError(name, rule, f"{len(wrong)} of {len(rows)}, {first}")
+
+
+def _listed(numbers: np.ndarray) -> str:
+    return ", ".join(map(str, numbers.tolist()))
+
+
+def of_length_one(x: Any) -> bool:
+    """Whether all rows but those of zeros have length 1, as indexes searched by cosine or inner product keep them.
+
+    Example:
+        >>> of_length_one([[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]]), of_length_one([[1.0, 1.0]])
+        (True, False)
+    """
+    lengths = np.linalg.norm(_array(x), axis=1)
+    lengths = lengths[lengths > 0]
+    return bool(len(lengths)) and np.allclose(lengths, 1, atol=1e-3)
+
+
 def recall_at_k(found: Any, true: Any) -> np.ndarray:
     """Share of each query's true neighbours that were found: float64 (Q,).
 
@@ -105,7 +143,8 @@ class Prepared:
 
     query: np.ndarray
     gallery: np.ndarray
-    squares: np.ndarray | None  # squared norms of the gallery, for "l2" alone
+    squares: np.ndarray | None = None  # squared norms of the gallery, for "l2" alone
+    longest: float | None = None  # length of the longest row of the gallery, for "ip" alone
 
     @classmethod
     def of(cls, query: Any, gallery: Any, metric: str) -> Prepared:
@@ -117,8 +156,12 @@ class Prepared:
             middle = g.mean(0)  # distances do not change, and small ones far from zero keep their digits
             g = g - middle
             return cls(q - middle, g, np.einsum("gd,gd->g", g, g))
+        if metric == "ip":
+            return cls(q, g, longest=float(np.linalg.norm(g, axis=1).max()))
+        check_directions(q, "query")
+        check_directions(g, "gallery")
         order = 1 if metric == "cosine_l1" else 2
-        return cls(_unit(q, order), _unit(g, order), None)
+        return cls(_unit(q, order), _unit(g, order))
 
     def pieces(self) -> Iterator[slice]:
         """Rows of the queries, so many that their distances fit."""
@@ -127,8 +170,10 @@ class Prepared:
             yield slice(start, start + step)
 
     def compare(self, q: np.ndarray) -> np.ndarray:
-        """Squared Euclidean distances, or 1 - cosine; (len(q), G), not negative."""
+        """Squared Euclidean distances, 1 - cosine, or |q| max |g| - <q, g>; (len(q), G), not negative."""
         products = q @ self.gallery.T
+        if self.longest is not None:  # a bound that all products of a query have in common
+            return np.maximum(np.linalg.norm(q, axis=1, keepdims=True) * self.longest - products, 0)
         if self.squares is None:
             return np.maximum(1 - products, 0)
         products *= -2
@@ -138,8 +183,7 @@ class Prepared:
 
 
 def _unit(x: np.ndarray, order: int) -> np.ndarray:
-    norm = np.linalg.norm(x, ord=order, axis=1, keepdims=True)
-    return x / np.where(norm > 0, norm, 1)
+    return x / np.linalg.norm(x, ord=order, axis=1, keepdims=True)
 
 
 def same_values(q: Any, g: Any, what: str, queries: int, rows: int) -> Callable[[slice], np.ndarray] | None:
@@ -167,4 +211,5 @@ def _array(x: Any) -> np.ndarray:
     return x.detach().cpu().numpy() if is_tensor(x) else np.asarray(x)
 
 
-__all__ = ["METRICS", "Prepared", "distances", "neighbours", "recall_at_k", "same_values"]
+__all__ = ["METRICS", "Prepared", "check_directions", "distances", "neighbours", "of_length_one", "recall_at_k"]
+__all__ += ["same_values"]

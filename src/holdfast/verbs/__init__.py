@@ -6,7 +6,8 @@
 - `Reading` and `column_roles` are the options of all verbs that read tables.
 - `progress` and `progresses` show how far work is; `training_state`, `resumable` and `on_stop` what Ctrl-C leaves.
 - `write_table` and `write_figure(s)` write files whole or not at all; `CsvText` makes csv piece by piece.
-- `show`, `show_table`, `show_json` and `show_evaluation` print results to stdout, `say` lines for the user to stderr.
+- `show`, `show_table`, `show_json` and `show_evaluation` print results to stdout, `say` lines for the user to stderr;
+  `confirmed` asks.
 
 Importing it imports typer and no numerical library.
 """
@@ -24,6 +25,7 @@ from holdfast.verbs.reading import column_roles as column_roles
 from holdfast.verbs.resuming import on_stop as on_stop
 from holdfast.verbs.resuming import resumable as resumable
 from holdfast.verbs.resuming import training_state as training_state
+from holdfast.verbs.saying import confirmed as confirmed
 from holdfast.verbs.saying import counted as counted
 from holdfast.verbs.saying import say as say
 from holdfast.verbs.showing import fits as fits

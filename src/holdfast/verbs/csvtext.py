@@ -6,8 +6,9 @@ all of a column are at midnight.
 
 Formulas: a spreadsheet computes a cell that begins with = + - @ or a tab or line break, and so a file's name or a label
 from a stranger could make it fetch addresses or start programs. Texts that begin so get an apostrophe before them,
-unless they are numbers (-1.5, +3); how many is told. What is for programs alone goes into parquet, which holds every
-text as it is.
+unless they are numbers (-1.5, +3), and so does what begins so behind a semicolon, tab or line break inside a text:
+where commas are decimal, spreadsheets cut there, whatever quotes say. How many is told. What is for programs alone goes
+into parquet, which holds every text as it is.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-FORMULA = re.compile(r"[=+\-@\t\r\n].")
+FORMULA = re.compile(r"[=+\-@\t\r\n].", re.DOTALL)
 NUMBER = re.compile(r"[-+]?[0-9][0-9.,]*(e[-+]?[0-9]+)?%?", re.IGNORECASE)
-QUOTED = re.compile(r'[",\r\n]|^\s|\s$')
+INNER = re.compile(r"(?<=[;\t\r\n])(?=[=+\-@].)", re.DOTALL)
+QUOTED = re.compile(r'[",;\t\r\n]|^\s|\s$')
 
 
 class CsvText:
@@ -66,9 +68,11 @@ class CsvText:
 
     def _text(self, text: str) -> str:
         text = encodable(text)
+        safe = INNER.sub("'", text)
         if FORMULA.match(text) and not NUMBER.fullmatch(text):
-            self.defused += 1
-            text = f"'{text}"
+            safe = f"'{safe}"
+        self.defused += safe != text
+        text = safe
         return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any
 
 import typer
 
+from holdfast.errors import InputError
 from holdfast.printable import clean_line
 
 
@@ -28,6 +30,27 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def confirmed(question: str, option: str) -> bool:
+    """Whether the user answers "y" or "yes" to a question.
+
+    Args:
+        question: asked on stderr where somebody sits at a terminal; a pipe may hold the answer as well.
+        option: says yes beforehand.
+
+    Raises:
+        InputError: stdin ends, or is closed: nobody is there to answer.
+    """
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            say(f"{question} [y/N]")
+        answer = "" if sys.stdin is None else sys.stdin.readline()
+    except ValueError:  # closed, or bytes that are no text
+        answer = ""
+    if not answer:
+        raise InputError(option, "must be given where nobody answers the question", "no answer on stdin")
+    return answer.strip().lower() in ("y", "yes")
+
+
 @contextmanager
 def warnings_said() -> Iterator[None]:
     """Warnings of the block as one line each, without the place in the code that they come from."""
@@ -42,4 +65,4 @@ def warnings_said() -> Iterator[None]:
         warnings.showwarning = before
 
 
-__all__ = ["counted", "say", "warnings_said"]
+__all__ = ["confirmed", "counted", "say", "warnings_said"]

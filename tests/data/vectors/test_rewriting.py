@@ -1,8 +1,7 @@
-"""Jobs over a store: kills, shared folders, damage, bad rows, going back, what is never overwritten."""
+"""Jobs over a store: kills, shared folders, damage, bad rows, what is never overwritten."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from holdfast.data.vectors import Rewritten, VectorSource, open_source, rewrite, rollback, sampled, verify
-from holdfast.data.vectors.job import JOB, Job
+from holdfast.data.vectors import Rewritten, VectorSource, open_source, rewrite, sampled, verify
 from holdfast.data.vectors.sampling import runs
 from holdfast.errors import InputError
 from toy_gallery import IDS, MATRIX, MOVED, OLD, ROWS, move, table, written
@@ -148,7 +146,7 @@ def test_a_job_killed_while_it_finishes_is_finished_on_resuming(tmp_path) -> Non
     assert verify(done.out).passed
 
 
-# -------------------------------------------------------------------------------------- damage, bad rows, going back
+# -------------------------------------------------------------------------------------- damage and bad rows
 def test_damage_is_found(tmp_path) -> None:
     source = open_source(written(tmp_path / "g.npy"))
     out = moved(source, tmp_path / "new.npy", chunk=100).out
@@ -207,21 +205,6 @@ def test_missing_lists_are_bad_rows(tmp_path) -> None:
         assert np.array_equal(chunk.vectors[4], OLD[4])
 
 
-def test_going_back(tmp_path) -> None:
-    source = written(tmp_path / "g.npy")
-    out = moved(open_source(source), tmp_path / "new.npy", chunk=500).out
-    away = source.rename(tmp_path / "elsewhere.npy")
-    with pytest.raises(InputError, match="is gone or was changed"):
-        rollback(out)
-    assert out.exists()
-    away.rename(source)
-    rollback(out)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.npy"]
-    with pytest.raises(InputError, match="must have been written by"):
-        rollback(source)
-    assert source.exists()
-
-
 def test_nothing_is_overwritten(tmp_path) -> None:
     source = open_source(written(tmp_path / "g.npy"))
     written(tmp_path / "mine.npy")
@@ -254,15 +237,6 @@ def test_a_sample_is_from_all_over_the_store(tmp_path) -> None:
         chosen = np.concatenate([np.arange(a, b) for a, b in runs(rows, sample, np.random.default_rng(rows))])
         assert len(set(chosen.tolist())) == len(chosen) == min(rows, sample)
         assert chosen.max() < rows
-
-
-def test_a_job_of_another_version_is_refused(tmp_path) -> None:
-    source = open_source(written(tmp_path / "g.npy"))
-    out = moved(source, tmp_path / "new.npy").out
-    file = tmp_path / "new.npy.holdfast" / JOB
-    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
-    with pytest.raises(InputError, match="must be a job of format 1"):
-        Job.open(file.parent, out)
 
 
 def test_a_function_that_gives_another_shape_writes_nothing(tmp_path) -> None:

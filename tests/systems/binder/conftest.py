@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from holdfast.systems.binder import sqlprograms
-from holdfast.systems.binder.engines.session import Session
+from holdfast.sql.session import Session
+from holdfast.systems.binder.tool import executor
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +24,16 @@ def sessions() -> Iterator[dict[str, Session]]:
 def kept_engines(sessions: dict[str, Session]) -> Iterator[None]:
     """Executors use the shared sessions; closing one takes its table away and leaves the process."""
 
-    class Kept(sqlprograms.SQLPrograms):
-        def __init__(self, engine: str = "sqlite") -> None:
-            self.engine, self.session = engine, sessions[engine]
+    class Kept:
+        def __init__(self, engine: str) -> None:
+            self._session = sessions[engine]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._session, name)
 
         def close(self) -> None:
-            self.session.forget()
+            self._session.forget()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlprograms, "SQLPrograms", Kept)
+        patch.setattr(executor, "Session", Kept)
         yield

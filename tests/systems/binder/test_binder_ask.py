@@ -7,16 +7,16 @@ import json
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.answering import LanguageModelAnswerer, LanguageModelMapper
-from holdfast.systems.binder.ask import Binder, NoAnswer
-from holdfast.systems.binder.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallFailed
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.limits import BudgetExceeded, Limits
-from holdfast.systems.binder.mappers import FunctionMapper
-from holdfast.systems.binder.models import Completion, ModelError, Recorder, Replayed, Scripted
-from holdfast.systems.binder.table import Table
-from holdfast.systems.binder.templates import NoTemplate
+from holdfast.language import Completion, ModelError, Recorder, Replayed, Scripted
+from holdfast.language.budget import BudgetExceeded, Limits
+from holdfast.language.cache import AnswerCache
+from holdfast.systems.binder import Table
+from holdfast.systems.binder.tool.answering import LanguageModelAnswerer, LanguageModelMapper
+from holdfast.systems.binder.tool.asking import Binder, NoAnswer
+from holdfast.systems.binder.tool.callrunner import CallFailed
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.mappers import FunctionMapper
+from holdfast.systems.binder.tool.templates import NoTemplate
 
 pytestmark = pytest.mark.usefixtures("kept_engines")
 GAMES = Table.from_dict(

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from holdfast.errors import HoldfastError
+from holdfast.language.budget import BudgetExceeded
+from holdfast.sql.errors import EngineMemory, EngineTimeout
+from holdfast.sql.guard import UnsafeProgram
+from holdfast.sql.session import Session
+from holdfast.sql.tokens import ParseError
 from holdfast.systems.binder import Executor, FunctionAnswerer, FunctionMapper, Limits, Result, Table
-from holdfast.systems.binder.engines.errors import EngineMemory, EngineTimeout
-from holdfast.systems.binder.engines.session import Session
-from holdfast.systems.binder.guard import UnsafeProgram
-from holdfast.systems.binder.limits import BudgetExceeded
-from holdfast.systems.binder.tokens import ParseError
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")
@@ -140,7 +140,7 @@ def attacked(engine: str, attack: dict[str, Any], executors: Fixed, folder: Path
     assert (folder / "secret.txt").read_text() == MARKER
     assert MARKER not in repr(outcome)
     check_outcome(outcome, attack)
-    if engine == "sqlite" and sys.platform == "linux" and (pid := executor.language.session.pid):
+    if engine == "sqlite" and sys.platform == "linux" and (pid := executor.session.pid):
         assert peak_megabytes(pid) < 3 * MEMORY_MB
     executor.limits = Limits(memory_mb=MEMORY_MB)
     assert executor.run("SELECT COUNT(*) FROM w", table).answer == [len(table)]

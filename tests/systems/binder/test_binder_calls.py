@@ -13,15 +13,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import HoldfastError, InputError
-from holdfast.systems.binder.cache import AnswerCache, key_of
-from holdfast.systems.binder.callrunner import CallFailed, CallRunner
-from holdfast.systems.binder.calls import Mapper, MapperLengthError, NoBackend, Row, cell_text
-from holdfast.systems.binder.limits import Budget, BudgetExceeded, Limits, Usage, current_budget, spend
-from holdfast.systems.binder.mappers import FunctionAnswerer, FunctionMapper, RegexMapper, ReplayMapper
+from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage, spend
+from holdfast.language.cache import AnswerCache
+from holdfast.systems.binder.tool.callrunner import CallFailed, CallRunner
+from holdfast.systems.binder.tool.calls import Mapper, MapperLengthError, NoBackend, Row, cell_text
+from holdfast.systems.binder.tool.mappers import FunctionAnswerer, FunctionMapper, RegexMapper, ReplayMapper
 
 HEADER = ("cell",)
 
@@ -188,69 +188,12 @@ def test_a_budget_stops_with_what_was_done_and_what_is_left(limits: Limits, answ
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_a_budget_of_money_and_time() -> None:
-    clock = iter(range(100))
-    budget = Budget(Limits(max_cost=1.0, timeout_s=6.0), clock=lambda: float(next(clock)))
-    with budget:
-        assert current_budget() is budget
-        budget.admit()
-        spend(Usage(cost=1.25))
-        with pytest.raises(BudgetExceeded, match="max_cost"):
-            budget.admit()
-    assert current_budget() is None
-    spend(Usage(cost=1.0))  # nobody to tell
-    assert budget.spent.cost == 1.25
-    with pytest.raises(BudgetExceeded, match="timeout_s"):
-        [Budget(Limits(timeout_s=6.0), clock=lambda: float(next(clock) * 10)).admit() for _ in range(2)]
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"max_calls": 0}, {"timeout_s": -1.0}, {"max_cost": float("nan")}, {"memory_mb": 1.5}]
-)
-def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(InputError, match=next(iter(wrong))):
-        Limits(**wrong)  # type: ignore[arg-type]
-
-
-# ---------------------------------------------------------------------------------------------------------------- cache
-@settings(max_examples=40)
-@given(
-    st.lists(
-        st.tuples(st.text(max_size=3), st.text(max_size=3), st.lists(st.text(max_size=3), max_size=3)), unique_by=repr
-    )
-)
-def test_different_calls_have_different_keys(calls: list[tuple[str, str, list[str]]]) -> None:
-    keys = [key_of(backend, "map", question, tuple(cells)) for backend, question, cells in calls]
-    assert len(set(keys)) == len(keys)
-
-
-def test_a_cache_is_shared_by_threads_and_processes(tmp_path: Path) -> None:
-    caches = [AnswerCache(tmp_path / "c.sqlite") for _ in range(2)]
-
-    def write(number: int) -> None:
-        for i in range(20):
-            caches[number % 2].put({key_of("b", "map", "?", (str(number), str(i))): f"{number} {i}"})
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(caches[0]) == 80
-    assert caches[1].get([key_of("b", "map", "?", ("3", "7"))]) == {key_of("b", "map", "?", ("3", "7")): "3 7"}
-
-
-def test_a_file_that_is_no_cache_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("these are notes, long enough to be no header " * 50)
-    with pytest.raises(InputError, match="cache: must be a cache file"):
-        AnswerCache(tmp_path / "notes.txt")
-
-
+# ---------------------------------------------------------------------------------------------------------------- kills
 KILLED = """
 import sys, time
-from holdfast.systems.binder.cache import AnswerCache
-from holdfast.systems.binder.callrunner import CallRunner
-from holdfast.systems.binder.limits import Budget
+from holdfast.language.cache import AnswerCache
+from holdfast.systems.binder.tool.callrunner import CallRunner
+from holdfast.language.budget import Budget
 class Slow:
     id = "upper"
     def map(self, question, rows, header):

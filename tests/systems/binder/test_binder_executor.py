@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.sql.errors import EngineError
 from holdfast.systems.binder import AnswerCache, Executor, FunctionAnswerer, FunctionMapper, Limits, ReplayMapper, Table
-from holdfast.systems.binder.calls import MapperLengthError
-from holdfast.systems.binder.engines.errors import EngineError
+from holdfast.systems.binder.tool.calls import MapperLengthError
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")
@@ -277,7 +277,7 @@ def test_tables_that_are_hard_for_sql(engine: str, tmp_path: Path) -> None:
         "row_id",
     ]
     odd = len(names)
-    names += [f"column number {i}" for i in range(200)]
+    names += [f"column number {i}" for i in range(60)]
     table = Table.from_rows(names, [[f"{r} {i}" for i in range(len(names))] for r in range(2)], "select; DROP TABLE w")
     written = ["`" + name.replace("`", "``") + "`" for name in table.columns]
     with Executor(engine, FunctionMapper(lambda question, *cells: cells[0], name="first")) as executor:
@@ -286,6 +286,18 @@ def test_tables_that_are_hard_for_sql(engine: str, tmp_path: Path) -> None:
         for name in written[:odd]:
             program = f'SELECT QA("map@x"; {name}) = {name} FROM w'
             assert [bool(value) for value in executor.run(program, table).answer] == [True, True]
+
+
+def test_the_html_marks_generated_columns_and_escapes_cells(kept_engines: None) -> None:
+    table = Table.from_dict({"<b>name</b>": ["<script>alert(1)</script>", "x"]}, title="t")
+    with Executor(mapper=FunctionMapper(lambda q, c: "<i>", name="f")) as executor:
+        page = executor.run('SELECT QA("map@is <u>it</u>?"; "<b>name</b>") FROM w', table)._repr_html_()
+    assert "<script>" not in page
+    assert "<i>" not in page
+    assert "<u>" not in page
+    assert page.count("&lt;script&gt;") == 1
+    assert page.count("background") == 3  # header and two cells
+    assert "is &lt;u&gt;it&lt;/u&gt;?" in page
 
 
 def test_empty_tables(fresh: Executor) -> None:

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.executor import Executor
-from holdfast.systems.binder.exemplars import load_calls, load_programs
-from holdfast.systems.binder.mappers import FunctionAnswerer, ReplayMapper
-from holdfast.systems.binder.program import BinderProgram
-from holdfast.systems.binder.repair import repaired
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.executor import Executor
+from holdfast.systems.binder.tool.exemplars import load_calls, load_programs
+from holdfast.systems.binder.tool.mappers import FunctionAnswerer, ReplayMapper
+from holdfast.systems.binder.tool.repair import repaired
 
 EXAMPLES = [*load_programs("questions"), *load_programs("statements")]
 

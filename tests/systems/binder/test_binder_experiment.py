@@ -11,15 +11,23 @@ import pytest
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
 from holdfast.ledger.freezing import configurations
-from holdfast.systems.binder.arms import LetterMapper, NoCondition, SqlLike, table_of
-from holdfast.systems.binder.benchmarktables import TabFactTest, WTQTest
-from holdfast.systems.binder.errorlaw import RATES, all_right, closed_form, measured_accuracy
-from holdfast.systems.binder.experiment import ARMS, ITEMS, experiment
-from holdfast.systems.binder.golddata import GoldColumns, WrittenPrograms, first_number, read_prompts
-from holdfast.systems.binder.itemtables import KINDS, NEAR_MISSES, VALIDATION, Case, ItemTables, aggregate, nouns
-from holdfast.systems.binder.measurements import by_recording
-from holdfast.systems.binder.mockparser import CollapsingErrors, SpreadErrors, curve
-from holdfast.systems.binder.voting import BiasedVote, SimpleVote
+from holdfast.systems.binder.experiment.arms import LetterMapper, NoCondition, SqlLike, table_of
+from holdfast.systems.binder.experiment.benchmarktables import TabFactTest, WTQTest
+from holdfast.systems.binder.experiment.declared import ARMS, ITEMS, experiment
+from holdfast.systems.binder.experiment.errorlaw import RATES, all_right, closed_form, measured_accuracy
+from holdfast.systems.binder.experiment.golddata import GoldColumns, WrittenPrograms, first_number, read_prompts
+from holdfast.systems.binder.experiment.itemtables import (
+    KINDS,
+    NEAR_MISSES,
+    VALIDATION,
+    Case,
+    ItemTables,
+    aggregate,
+    nouns,
+)
+from holdfast.systems.binder.experiment.measurements import by_recording
+from holdfast.systems.binder.experiment.mockparser import CollapsingErrors, SpreadErrors, curve
+from holdfast.systems.binder.method.voting import BiasedVote, SimpleVote
 
 CASE = Case(("fig", "fox", "bus", "pear"), (3, 9, 5, 7), ("fruit", "animal", "vehicle", "fruit"), "COUNT", ("fruit",))
 
@@ -80,8 +88,8 @@ def test_closed_forms_are_sums_over_all_patterns_of_errors(function, e):
 
 
 def test_measured_accuracy_is_that_of_the_law():
-    cases = list(ItemTables(functions=("COUNT",)).cases(np.random.default_rng(0), 12))
-    values = measured_accuracy(cases, RATES, 6, np.random.default_rng(1))
+    cases = list(ItemTables(functions=("COUNT",)).cases(np.random.default_rng(0), 8))
+    values = measured_accuracy(cases, RATES, 9, np.random.default_rng(1))
     assert values[0] == 1.0
     expected = [np.mean([closed_form(case, e) for case in cases]) for e in RATES]
     assert values == pytest.approx(expected, abs=0.16)  # 3.5 standard errors of 72 draws at one half

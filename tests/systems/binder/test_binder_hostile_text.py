@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import gzip
 import random
-import sqlite3
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from holdfast.errors import InputError
+from holdfast.language import ModelError, OpenAICompatible, Recorder
+from holdfast.language.budget import Budget, Limits
+from holdfast.language.endpoint import Prices
+from holdfast.language.transport import Patience
+from holdfast.sandbox.patterns import PatternTimeout
 from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
-from holdfast.systems.binder.callrunner import CallFailed
-from holdfast.systems.binder.completions import read_program, read_rows, read_values
-from holdfast.systems.binder.display import print_result
-from holdfast.systems.binder.limits import Budget, Limits
-from holdfast.systems.binder.models import ModelError, OpenAICompatible, Recorder
-from holdfast.systems.binder.models.endpoint import Prices
-from holdfast.systems.binder.models.transport import Patience
-from holdfast.systems.binder.patterns import PatternTimeout
-from holdfast.systems.binder.questions import Choice, read_question
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.templates import NoTemplate, read_request
-from holdfast.systems.binder.wtq import normalize
+from holdfast.systems.binder.tool.callrunner import CallFailed
+from holdfast.systems.binder.tool.completions import read_program, read_rows, read_values
+from holdfast.systems.binder.tool.display import show_result
+from holdfast.systems.binder.tool.options import Output
+from holdfast.systems.binder.tool.questions import Choice, read_question
+from holdfast.systems.binder.tool.repair import repaired
+from holdfast.systems.binder.tool.templates import NoTemplate, read_request
+from holdfast.systems.binder.tool.wtq import normalize
 from scripted_server import Server, send
 
 pytestmark = pytest.mark.timeout(60)  # each was minutes, and is milliseconds
@@ -75,14 +73,14 @@ def test_texts_are_compared_with_a_stranger_s_cells_only_so_often() -> None:
 
 
 def test_patterns_that_backtrack_are_ended() -> None:
-    mapper = RegexMapper({"all a?": "^(a+)+$", "number?": r"(\d+)"}, seconds=0.3)
+    mapper = RegexMapper({"all a?": "^(a+)+$", "number?": r"(\d+)"}, seconds=0.1)
     table = Table.from_dict({"a": ["a" * 60 + "!", "7"]})
     with Executor(mapper=mapper) as executor:
-        with pytest.raises(CallFailed, match=r"takes longer than 0\.3 s on 2 rows.*0 of 2 different rows"):
+        with pytest.raises(CallFailed, match=r"takes longer than 0\.1 s on 2 rows.*0 of 2 different rows"):
             executor.run('QA("map@all a?"; a)', table)
+        mapper.seconds = 100.0
         assert executor.run('QA("map@number?"; a)', table).answer == [None, 7]
-    mapper.seconds = 100.0
-    with Budget(Limits(timeout_s=0.3)), pytest.raises(PatternTimeout, match="takes longer than 0"):
+    with Budget(Limits(timeout_s=0.1)), pytest.raises(PatternTimeout, match="takes longer than 0"):
         mapper.map("all a?", [("a" * 60 + "!",)], ("a",))
 
 
@@ -91,10 +89,10 @@ def test_no_cell_answer_or_name_controls_the_terminal(capsys: pytest.CaptureFixt
     table = Table.from_dict({"a": [f"{evil}x"], f"b{evil}": ["y"]})
     with Executor(mapper=FunctionMapper(lambda question, cell: evil + cell, name="evil")) as executor:
         result = executor.run(f"SELECT QA(\"map@{evil}?\"; a), '{evil}' FROM w", table)
-    print_result(result, result.answer, result.cost, 10, (evil,))
+    show_result(result, Output())
     out = capsys.readouterr().out
     assert not set(out) & set("\x1b\x07\x9b\u202e")
-    assert out.count("owned") > 8  # in program, names, cells, answers and note
+    assert out.count("owned") > 8  # in program, names, cells and answers
 
 
 def says(content: bytes, *more: bytes) -> bytes:
@@ -126,29 +124,3 @@ def test_answers_of_endpoints_that_broke_something(
         else:
             assert binder.ask("?", Table.from_dict({"a": ["x"]})).answer == expected
         model.close()
-
-
-def test_a_workbook_that_says_it_has_a_billion_cells_is_read(tmp_path: Path) -> None:
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("openpyxl")
-    path, lying = tmp_path / "a.xlsx", tmp_path / "lying.xlsx"
-    pd.DataFrame({"a": [1, 2]}).to_excel(path, index=False)
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(lying, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name.endswith("sheet1.xml"):
-                assert b'ref="A1:A3"' in data
-                data = data.replace(b'ref="A1:A3"', b'ref="A1:XFD1048576"')
-            new.writestr(name, data)
-    assert list(Table.from_file(lying).rows()) == [(1,), (2,)]
-
-
-def test_a_sqlite_file_whose_schema_computes_a_bomb_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.sqlite"
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE t (a, b AS (zeroblob(900000000)))")
-    connection.execute("INSERT INTO t VALUES (1)")
-    connection.commit()
-    connection.close()
-    with pytest.raises(InputError, match=r"bomb\.sqlite.*too big"):
-        Table.from_file(path)

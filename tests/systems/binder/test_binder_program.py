@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.program import BinderProgram, drop_surplus_parentheses
-from holdfast.systems.binder.tokens import ParseError, tokenize
+from holdfast.sql.dialect import to_engine
+from holdfast.sql.guard import check
+from holdfast.sql.tokens import ParseError, tokenize
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.repair import drop_surplus_parentheses
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))
 PROGRAMS: list[dict[str, Any]] = VECTORS["programs"]
@@ -127,7 +130,7 @@ def test_substitution_goes_by_position() -> None:
     """A call whose text is the beginning of a longer text: replacing text would damage the literal."""
     call = 'QA("map@x"; a)'
     program = BinderProgram.parse(f"SELECT {call}, '{call}+' FROM w")
-    assert program.substitute({call: "col_1"}) == f"SELECT col_1, '{call}+' FROM w"
+    assert program.replace(lambda found: "col_1") == f"SELECT col_1, '{call}+' FROM w"
 
 
 @pytest.mark.parametrize(
@@ -161,3 +164,14 @@ def test_malformed_programs_are_rejected_where_they_break(text: str, position: i
 def test_the_position_is_told_in_lines_and_columns() -> None:
     with pytest.raises(ParseError, match="line 2, column 9"):
         BinderProgram.parse("SELECT a\nFROM w  ) x")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_every_real_program_passes(engine: str) -> None:
+    for entry in PROGRAMS:
+        if "error" in entry:
+            continue
+        program = BinderProgram.parse(entry["program"])
+        statements = [arg for call in program.calls for arg in call.args if arg.upper().startswith("SELECT")]
+        for sql in [*statements, *([] if program.is_call else [program.skeleton])]:
+            check(to_engine(sql, [], engine), engine)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.completions import read_program, read_rows, read_values
-from holdfast.systems.binder.exemplars import load_calls, load_programs
-from holdfast.systems.binder.models.protocol import estimated_tokens
-from holdfast.systems.binder.prompts import ProgramPrompt, answer_prompt, block, escaped, map_prompt, schema
-from holdfast.systems.binder.table import Table
+from holdfast.language.protocol import estimated_tokens
+from holdfast.systems.binder import Table
+from holdfast.systems.binder.tool.completions import read_program, read_rows, read_values
+from holdfast.systems.binder.tool.exemplars import load_calls, load_programs
+from holdfast.systems.binder.tool.prompts import ProgramPrompt, answer_prompt, block, escaped, map_prompt, schema
 
 TABLE = Table.from_dict({"city": ["lisbon", "graz"], "orders": [3, 5], "career\nsr": ["a", "b"]}, title="sales")
 SHOTS = load_programs("questions")

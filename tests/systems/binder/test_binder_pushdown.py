@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.systems.binder import Executor, FunctionMapper, Table
-from holdfast.systems.binder.pushdown import scope_of
+from holdfast.systems.binder.tool.pushdown import scope_of
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("duckdb")

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.itemtables import FUNCTIONS, ItemTables
-from holdfast.systems.binder.program import BinderProgram
-from holdfast.systems.binder.questions import Choice, Membership, head_of, read_question
-from holdfast.systems.binder.repair import repaired
-from holdfast.systems.binder.table import Table
-from holdfast.systems.binder.templates import NoTemplate, read_request, singular, template_program
+from holdfast.systems.binder import Table
+from holdfast.systems.binder.experiment.itemtables import FUNCTIONS, ItemTables
+from holdfast.systems.binder.method.program import BinderProgram
+from holdfast.systems.binder.tool.questions import Choice, Membership, head_of, read_question
+from holdfast.systems.binder.tool.repair import repaired
+from holdfast.systems.binder.tool.templates import NoTemplate, read_request, singular, template_program
 
 SALES = Table.from_dict(
     {"city": ["Lisbon", "Graz"], "product name": ["kettle", "drill"], "amount": [3.5, 2.0], "order": [1, 2]}
@@ -91,7 +91,7 @@ def test_other_questions_are_said_to_need_a_language_model(question):
 
 
 def test_the_column_has_to_be_clear():
-    with pytest.raises(InputError, match=r"--column.*city, product name"):
+    with pytest.raises(InputError, match=r"column: .* one of city, product name"):
         template_program("how many are nice?", SALES)
     assert "`product name`" in template_program("how many are tools?", SALES, column="Product names")
     with pytest.raises(InputError, match="did you mean 'amount'"):

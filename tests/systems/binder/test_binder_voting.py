@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.mockparser import SpreadErrors, plurality_accuracy
-from holdfast.systems.binder.voting import BiasedVote, Candidate, ProbabilityVote, SimpleVote, poll, vote_of
+from holdfast.systems.binder.experiment.mockparser import SpreadErrors, plurality_accuracy
+from holdfast.systems.binder.method.voting import BiasedVote, Candidate, ProbabilityVote, SimpleVote, poll
 
 ANSWERS = st.sampled_from([None, (), (None,), (0,), (1,), ("x",), ("x", 1), (2.5,)])
 CANDIDATES = st.lists(st.builds(Candidate, ANSWERS, st.floats(-30, -0.01)), max_size=12)
@@ -110,8 +110,6 @@ def test_the_bias_is_a_weight_of_votes():
 def test_probabilities_must_be_known():
     with pytest.raises(InputError, match="log-probabilities"):
         poll([Candidate((1,))], ProbabilityVote())
-    with pytest.raises(InputError, match="simple, prob, biased"):
-        vote_of("loudest")
 
 
 @pytest.mark.parametrize(("p", "size"), [(0.4, 1), (0.4, 5), (0.4, 20), (0.7, 5)])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
-from holdfast.systems.binder.wtq import BinderScorer, Date, Number, WTQEvaluator, normalize, value_of
+from holdfast.systems.binder.tool.wtq import BinderScorer, Date, Number, WTQEvaluator, normalize, value_of
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "binder.json").read_text(encoding="utf-8"))
 

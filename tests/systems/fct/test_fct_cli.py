@@ -19,8 +19,8 @@ OLD = RNG.normal(size=(400, 6)).astype(np.float32)
 NEW = np.tanh(OLD @ RNG.normal(size=(6, 5))).astype(np.float32)
 
 
-def fct(*words, code: int = 0) -> str:
-    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)])
+def fct(*words, code: int = 0, answer: str | None = None) -> str:
+    done = CliRunner().invoke(cli.app.app, ["fct", *map(str, words)], input=answer)
     shown = done.output + (str(done.exception) if done.exception else "")
     assert (0 if done.exit_code == 0 else 1) == (1 if code else 0), shown
     return shown
@@ -61,6 +61,64 @@ def test_the_whole_way(folder) -> None:
     fct("rollback", out, "--yes")
     assert not out.exists()
     assert (folder / "gallery.parquet").exists()
+
+
+def test_going_back_asks_and_looks(folder, tmp_path) -> None:
+    source, out = tmp_path / "gallery.npy", tmp_path / "migrated.parquet"
+    np.save(source, OLD)
+    fct("apply", folder / "model", source, "--out", out)
+    (out / "notes.txt").write_text("mine")
+    before = sorted(out.rglob("*"))
+    assert "--yes: must be given where nobody answers" in fct("rollback", out, code=2)
+    assert "--yes: must be given where nobody answers" in fct("rollback", out, code=2, answer="")
+    assert "nothing was removed" in fct("rollback", out, code=1, answer="what?\n")
+    assert "gallery.npy holds what they were computed from" in fct("verify", out, "--source", source)
+    np.save(source, np.zeros_like(OLD))
+    assert "gallery.npy holds other content" in fct("verify", out, "--source", source, code=1)
+    assert "gallery.npy holds other content" in fct("rollback", out, "--yes", code=2)
+    assert sorted(out.rglob("*")) == before
+    np.save(source, OLD)
+    assert "stays with files that apply did not write" in fct("rollback", out, code=0, answer="y\n")
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_new_embeddings_of_length_1_are_seen_and_said(folder, tmp_path) -> None:
+    np.save(tmp_path / "unit.npy", NEW[:300] / np.linalg.norm(NEW[:300], axis=1, keepdims=True))
+    pairs = ["--old", folder / "old.npy", "--new", tmp_path / "unit.npy"]
+
+    def lengths(name: str, *more: object) -> tuple[str, np.ndarray]:
+        said = fct("fit", *pairs, "--out", tmp_path / name, "--method", "ridge", *more)
+        fct("apply", tmp_path / name, folder / "gallery.npy", "--out", tmp_path / f"{name}.npy")
+        return said, np.linalg.norm(np.load(tmp_path / f"{name}.npy"), axis=1)
+
+    said, found = lengths("m")
+    assert "The new embeddings have length 1, and so will the migrated ones" in said
+    assert "neighbours by cosine" in said
+    assert np.allclose(found, 1, atol=1e-6)
+    said, found = lengths("left", "--no-normalize")
+    assert "neighbours by ip" in said
+    assert found.std() > 0.01
+    assert "compared by ip" in fct("report", tmp_path / "left", *pairs, "--out", tmp_path / "r")
+    assert "compared by l2" in fct("report", tmp_path / "left", *pairs, "--out", tmp_path / "r", "--metric", "l2")
+    assert "metric: must be one of" in fct("report", tmp_path / "m", *pairs, "--metric", "dot", code=2)
+    spoilt = np.load(tmp_path / "unit.npy")
+    spoilt[[3, 8]] = 0
+    np.save(tmp_path / "unit.npy", spoilt)
+    assert "2 of 300, the first are rows 3, 8" in fct("fit", *pairs, "--out", tmp_path / "x", code=2)
+    assert "2 of 300, the first are rows 3, 8" in fct("report", tmp_path / "m", *pairs, code=2)
+
+
+def test_a_store_of_another_scale_needs_a_flag(folder, tmp_path) -> None:
+    source, out = tmp_path / "gallery.npy", tmp_path / "migrated.npy"
+    np.save(source, OLD / np.linalg.norm(OLD, axis=1, keepdims=True))
+    found = fct("apply", folder / "model", source, "--sample", 200)
+    assert "warning: nothing can be predicted" in found
+    assert "length 1 [1, 1], the pairs' 2." in found
+    assert "relative error" not in found
+    assert "--unlike-pairs goes on" in fct("apply", folder / "model", source, "--out", out, code=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gallery.npy"]
+    assert "warning: the store is unlike" in fct("apply", folder / "model", source, "--out", out, "--unlike-pairs")
+    assert np.load(out).shape == (400, 5)
 
 
 def test_the_report(folder) -> None:

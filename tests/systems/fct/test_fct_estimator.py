@@ -20,6 +20,7 @@ from holdfast.testing.estimator_checks import checks_for
 RNG = np.random.default_rng(0)
 OLD, SIDE = RNG.normal(size=(300, 6)), RNG.normal(size=(300, 3))
 NEW = np.tanh(np.concatenate([OLD, SIDE], 1) @ RNG.normal(size=(9, 4)))
+UNIT = NEW / np.linalg.norm(NEW, axis=1, keepdims=True)
 SMALL = {"epochs": 2, "batch_size": 32, "inner_dim": 8, "device": "cpu"}
 
 
@@ -141,6 +142,63 @@ def test_models_saved_before_the_code_moved_are_read(tmp_path, part) -> None:
     assert EmbeddingMigrator.load(tmp_path / "m").method == part
 
 
+# ------------------------------------------------------------------------------------------------- vectors of length 1
+def unit_pairs(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    old, matrix = rng.normal(size=(rows, 8)), np.random.default_rng(99).normal(size=(8, 12))
+    new = np.tanh(old @ matrix / 2) + 0.2 * rng.normal(size=(rows, 12))
+    return old, new / np.linalg.norm(new, axis=1, keepdims=True)
+
+
+def recall_by_product(moved: np.ndarray, new: np.ndarray) -> float:
+    """Recall@10 of an index searched by inner product, each row a query that does not find itself."""
+    found, true = new @ moved.T, new @ new.T
+    for products in (found, true):
+        np.fill_diagonal(products, -np.inf)
+    pairs = zip(np.argsort(-found, 1)[:, :10], np.argsort(-true, 1)[:, :10], strict=True)
+    return float(np.mean([len(set(a.tolist()) & set(b.tolist())) / 10 for a, b in pairs]))
+
+
+def test_targets_of_length_1_give_results_of_length_1() -> None:
+    old, new = unit_pairs(600)
+    model = EmbeddingMigrator("ridge", val_fraction=0.5).fit(old, new)
+    assert (model.unit, model.searched_by) == (True, "cosine")
+    fresh = unit_pairs(300, seed=1)
+    moved = model.transform(fresh[0])
+    assert np.allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
+    same = EmbeddingMigrator("ridge", normalize="l2", val_fraction=0.5).fit(old, new)
+    assert np.array_equal(same.transform(fresh[0]), moved)
+    assert model.validation_["recall@10"][0] == pytest.approx(recall_by_product(moved, fresh[1]), abs=0.04)
+    assert not EmbeddingMigrator("ridge").fit(old, 2 * new).unit
+
+
+def test_what_the_user_says_wins_and_is_measured_as_the_index_will_be_searched() -> None:
+    """Left at other lengths, rows are found worse by inner product; that number is the one that is told."""
+    old, new = unit_pairs(600)
+    model = EmbeddingMigrator("ridge", normalize=None, val_fraction=0.5).fit(old, new)
+    assert (model.unit, model.searched_by) == (False, "ip")
+    fresh = unit_pairs(300, seed=1)
+    moved = model.transform(fresh[0])
+    assert np.linalg.norm(moved, axis=1).std() > 0.05
+    by_product = recall_by_product(moved, fresh[1])
+    assert model.validation_["recall@10"][0] == pytest.approx(by_product, abs=0.04)
+    by_distance = EmbeddingMigrator("ridge", normalize=None, val_fraction=0.5, metric="l2").fit(old, new)
+    assert by_distance.validation_["recall@10"][0] > by_product + 0.08
+    assert EmbeddingMigrator("ridge", normalize="l2").fit(old, 3 * new).unit
+
+
+def test_a_model_saved_before_lengths_were_looked_at_does_what_it_did(tmp_path) -> None:
+    old, new = unit_pairs(200)
+    for normalize, metric in ((None, "l2"), ("l2", "cosine")):
+        model = EmbeddingMigrator("ridge", normalize=normalize).fit(old, new)
+        before = model.transform(old)
+        del model.unit_, model.metric_, model.profiles_
+        model.save(tmp_path / str(normalize))
+        again = EmbeddingMigrator.load(tmp_path / str(normalize))
+        assert np.array_equal(again.transform(old), before)
+        assert again.searched_by == metric
+
+
 def test_the_score_is_r_squared() -> None:
     from sklearn.metrics import r2_score
 
@@ -233,6 +291,9 @@ def test_a_prediction_for_rows_like_the_pairs_is_the_held_out_number() -> None:
         ({}, {"new": np.where(np.arange(300)[:, None] == 9, np.inf, NEW)}, "1 of 300 rows .* the first is row 9"),
         ({}, {"old": OLD[:5], "new": NEW[:5]}, "number of pairs"),
         ({"normalize": "l2"}, {"new": np.where(np.arange(300)[:, None] == 4, 0, NEW)}, "rows of zeros .* row 4"),
+        ({"metric": "cosine"}, {"new": np.where(np.arange(300)[:, None] == 4, 7, NEW)}, "1 of 300, .* row 4"),
+        ({}, {"new": np.where(np.arange(300)[:, None] % 100 == 4, 0, UNIT)}, "3 of 300, .* rows 4, 104, 204"),
+        ({"metric": "dot"}, {}, "metric: must be one of"),
     ],
 )
 def test_wrong_pairs_are_named(settings, arrays, words) -> None:

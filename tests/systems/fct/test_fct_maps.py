@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.linalg import orthogonal_procrustes
 
-from holdfast.systems.fct import Affine, Ensemble, Procrustes, ResidualNeighbours, Ridge
+from holdfast.systems.fct import Affine, Ensemble, Procrustes, Ridge
 from holdfast.systems.fct.tool.maps import PENALTIES
 
 
@@ -95,21 +95,3 @@ def test_an_ensemble_says_the_mean_and_the_variance_of_its_members() -> None:
         assert both(old, side)[i].tolist() == pytest.approx(means, abs=1e-6)
         assert float(both.expected_error(old, side)[i]) == pytest.approx(variance, rel=1e-5)
     assert (both.old_dim, both.side_dim, both.new_dim) == (3, 2, 3)
-
-
-def test_neighbours_are_near_once_every_dimension_has_the_same_spread() -> None:
-    rng = np.random.default_rng(0)
-    units, offset = np.array([1.0, 100.0, 0.01]), np.array([50.0, -3000.0, 7.0])
-    points, x = rng.normal(size=(40, 3)) * units + offset, rng.normal(size=(10, 3)) * units + offset
-    errors = rng.exponential(size=40)
-    known = ResidualNeighbours.of(tensor(points), tensor(errors), k=4)
-    apart = np.linalg.norm((x[:, None] - points) / points.std(0), axis=2)
-    nearest = np.argsort(apart, 1)[:, :4]
-    assert known.nearest(tensor(x))[1].tolist() == nearest.tolist()
-    assert np.allclose(known.nearest(tensor(x))[0], np.take_along_axis(apart, nearest, 1), rtol=1e-3)
-    assert np.allclose(known(tensor(x)), errors[nearest].mean(1), rtol=1e-5)
-
-
-def test_fewer_pairs_than_neighbours_are_all_neighbours() -> None:
-    known = ResidualNeighbours.of(tensor([[0.0], [1.0], [9.0]]), tensor([1.0, 3.0, 50.0]), k=10)
-    assert known(tensor([[0.4], [100.0]])).tolist() == [18.0, 18.0]

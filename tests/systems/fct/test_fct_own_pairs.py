@@ -66,6 +66,15 @@ def test_the_distance_is_the_cosine_where_the_new_index_is_normalised(tmp_path):
     assert OwnPairs(str(tmp_path / "p.npz")).split(np.random.default_rng(0)).metric == "cosine"
 
 
+def test_rows_without_a_direction_are_named_where_angles_count(tmp_path):
+    given_ = pairs()
+    given_["new"] /= np.linalg.norm(given_["new"], axis=1, keepdims=True)
+    given_["old"][[7, 31]] = 0
+    np.savez(tmp_path / "p.npz", **given_)
+    with pytest.raises(InputError, match=r"p\.npz: old: must have no rows of zeros .* 2 of 80, .* rows 7, 31"):
+        OwnPairs(str(tmp_path / "p.npz"))
+
+
 def test_ids_that_hardly_differ_are_refused(tmp_path):
     np.savez(tmp_path / "p.npz", **pairs(), id=np.zeros(80, int))
     with pytest.raises(InputError, match="differ between enough rows"):

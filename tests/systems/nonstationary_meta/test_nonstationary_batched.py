@@ -9,14 +9,14 @@ import torch
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import (
     SymbolTypeError,
-    batched,
     decayed_kt_log_probs,
     kt_log_probs,
     lin_log_probs,
     ptw_log_probs,
     window_kt_log_probs,
 )
-from holdfast.systems.nonstationary_meta.steps import CountBatch, LINBatch, PTWBatch, log_probs
+from holdfast.systems.nonstationary_meta.tool import batched
+from holdfast.systems.nonstationary_meta.tool.tensor_steps import CountBatch, LINBatch, PTWBatch, log_probs
 
 FUNCTIONS = [ptw_log_probs, lin_log_probs, kt_log_probs, decayed_kt_log_probs, window_kt_log_probs]
 every = pytest.mark.parametrize("function", FUNCTIONS, ids=[f.__name__ for f in FUNCTIONS])

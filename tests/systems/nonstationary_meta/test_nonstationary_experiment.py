@@ -13,9 +13,12 @@ from holdfast.canonical import canonical
 from holdfast.experiment import Artifact, Curve, PerUnit, Scalar
 from holdfast.experiment.run import Run
 from holdfast.ledger.freezing import configurations
-from holdfast.systems.nonstationary_meta.evaluation import Judged, draw_sequences
-from holdfast.systems.nonstationary_meta.experiment import ARMS, LONGER, PROBLEMS, SERIES, Trained, experiment, trial
-from holdfast.systems.nonstationary_meta.predictor import predictor
+from holdfast.systems.nonstationary_meta.experiment import experiment
+from holdfast.systems.nonstationary_meta.experiment.arms import ARMS, Trained
+from holdfast.systems.nonstationary_meta.experiment.declared import trial
+from holdfast.systems.nonstationary_meta.experiment.judged import Judged, draw_sequences
+from holdfast.systems.nonstationary_meta.problems import LONGER, PROBLEMS, SERIES
+from holdfast.systems.nonstationary_meta.tool.predictors import predictor
 from holdfast.trials.campaign import claims_about
 from holdfast.trials.plan import applicable
 from holdfast.trials.stages import Stages

@@ -16,7 +16,7 @@ from holdfast.systems.nonstationary_meta import (
     ptw_log_probs,
     window_kt_log_probs,
 )
-from holdfast.systems.nonstationary_meta.safety import tree_recovery
+from holdfast.systems.nonstationary_meta.tool.safety import tree_recovery
 
 sequences = st.integers(2, 5).flatmap(
     lambda alphabet: st.tuples(st.just(alphabet), st.lists(st.integers(0, alphabet - 1), min_size=1, max_size=40))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from holdfast.canonical import sealed
+from holdfast.data.symbols import SymbolTypeError
 from holdfast.errors import InputError
 from holdfast.estimator import NotFitted
 from holdfast.layers.sequence import NETWORKS
@@ -15,7 +20,9 @@ from holdfast.systems.nonstationary_meta import (
     Chunks,
     MetaPredictor,
     NetworkStream,
+    NormalGaps,
     PiecewiseBernoulli,
+    RandomShift,
     Recurrent,
     SinCos,
     SlidingWindow,
@@ -25,8 +32,8 @@ from holdfast.systems.nonstationary_meta import (
     WindowMLP,
     network_log_probs,
 )
-from holdfast.systems.nonstationary_meta.predictor import Predictor, Streaming
-from holdfast.systems.nonstationary_meta.symbols import SymbolTypeError
+from holdfast.systems.nonstationary_meta.estimator import MOVED
+from holdfast.systems.nonstationary_meta.tool.predictors import Predictor, Streaming
 
 KINDS = [
     Recurrent("lstm", hidden=6),
@@ -51,68 +58,6 @@ def net_of(network, alphabet=2):
 
 def bits(rows=3, length=9, alphabet=2):
     return np.random.default_rng(0).integers(0, alphabet, (rows, length))
-
-
-def explicit(net, past):
-    """Log-probabilities of the symbol after `past`, read in one piece from the start token."""
-    with torch.no_grad():
-        return net.eval()(torch.tensor([[net.alphabet, *past]]))[0][0, -1].double().log_softmax(-1).numpy()
-
-
-# ----------------------------------------------------------------------------------------------------------- batched
-@each
-@pytest.mark.parametrize("tokens", [1, 7, 65_536])
-def test_log_probs_are_those_of_every_prefix(network, tokens):
-    net, x = net_of(network, 3), bits(alphabet=3)
-    ours = network_log_probs(net, x, tokens=tokens)
-    assert ours.dtype == np.float64
-    for b in range(3):
-        for t in range(9):
-            assert np.allclose(ours[b, t], explicit(net, x[b, :t].tolist()), atol=1e-5)
-
-
-@pytest.mark.filterwarnings("error")
-def test_arrays_that_may_not_be_written_are_read_without_a_word():
-    net, x = net_of(KINDS[0]), bits()
-    x.setflags(write=False)
-    np.testing.assert_array_equal(network_log_probs(net, x), network_log_probs(net, x.copy()))
-
-
-@each
-@pytest.mark.parametrize("context", [1, 4, 20])
-def test_with_a_context_each_symbol_is_predicted_from_a_window(network, context):
-    net, x, seen = net_of(network), bits(), []
-    ours = network_log_probs(net, x, context=context, tokens=11, on_step=lambda done, total: seen.append((done, total)))
-    for b in range(3):
-        for t in range(9):
-            window = x[b, max(0, t - context + 1) : t].tolist()
-            assert np.allclose(ours[b, t], explicit(net, window), atol=1e-5)
-    assert seen[-1][0] == seen[-1][1]
-
-
-def test_training_mode_is_put_back_and_dropout_is_off():
-    net = Transformer(8, 1, 2, dropout=0.5).build().train()
-    assert np.array_equal(network_log_probs(net, bits()), network_log_probs(net, bits()))
-    assert net.training
-    assert net.blocks[0].dropout.training
-
-
-def test_kinds_of_input():
-    net = net_of(KINDS[0])
-    tensor = network_log_probs(net, torch.from_numpy(bits()))
-    assert isinstance(tensor, torch.Tensor)
-    assert np.array_equal(tensor.numpy(), network_log_probs(net, bits()))
-    assert network_log_probs(net, bits().astype(np.int8)).shape == (3, 9, 2)
-    assert network_log_probs(net, np.zeros((0, 5), int)).shape == (0, 5, 2)
-    assert network_log_probs(net, np.zeros((2, 0), int)).shape == (2, 0, 2)
-    with pytest.raises(SymbolTypeError):
-        network_log_probs(net, bits() / 2)
-    wrong = bits()
-    wrong[1, 4] = 2
-    with pytest.raises(InputError, match=r"2 at index \(1, 4\)"):
-        network_log_probs(net, wrong)
-    with pytest.raises(InputError, match="context"):
-        network_log_probs(net, bits(), context=0)
 
 
 # ----------------------------------------------------------------------------------------------------------- streams
@@ -223,3 +168,19 @@ def test_wrong_use_is_named():
             tiny().fit(wrong)
     with pytest.raises(SymbolTypeError):
         tiny().fit(np.zeros((8, 5)))
+
+
+def test_models_saved_before_parts_moved_are_read(tmp_path):
+    model = tiny(source=SourcePrior(RandomShift(NormalGaps(5, 1)), 8)).fit()
+    config = model.save(tmp_path / "model") / "config.json"
+    text = config.read_text()
+    for was, now in MOVED.items():
+        module, _, name = now.partition(":")
+        assert hasattr(importlib.import_module(module), name), now
+        text = text.replace(f'"{now}"', f'"{was}"')
+    for earlier in ("meta:SourcePrior", "networks.recurrent:Recurrent", "partitions:NormalGaps"):
+        assert f'"holdfast.systems.nonstationary_meta.{earlier}"' in text
+    config.write_text(json.dumps(sealed({k: v for k, v in json.loads(text).items() if k != "digest"})))
+    loaded = MetaPredictor.load(config.parent)
+    assert loaded.source == model.source
+    assert np.array_equal(loaded.log_probs(bits()), model.log_probs(bits()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ from holdfast.systems.nonstationary_meta import (
     Static,
     UniformGaps,
 )
-from holdfast.systems.nonstationary_meta.partitions import KINDS, Gaps, expected_ptw_cuts, lin_survival, partition
+from holdfast.systems.nonstationary_meta.tool.partitions import KINDS, Gaps, partition
 
 ROWS = 20_000
 
@@ -54,7 +56,7 @@ def test_ptw_has_half_as_many_cuts_as_levels(depth):
     mean = 0.0
     for _ in range(depth):  # the recursion that the closed form solves
         mean = 0.5 * (1 + 2 * mean)
-    assert expected_ptw_cuts(depth) == mean
+    assert mean == depth / 2
     if depth == 0:
         assert not cuts.any()
     else:
@@ -107,12 +109,16 @@ def test_ptw_rows_are_independent_and_shared_ones_equal():
 
 
 # ------------------------------------------------------------------------------------------------------------- LIN
+def survival(length):
+    """P(a segment of the LIN prior has more than so many symbols)."""
+    return math.prod(1 - 1 / (2 * k) for k in range(1, length + 1))
+
+
 def test_lin_lengths_follow_the_prior():
     lengths = first_lengths(drawn(LINPartition(), 40))
-    assert lin_survival(1) == 0.5
-    assert lin_survival(2) == 0.5 * 0.75
+    assert (survival(1), survival(2)) == (0.5, 0.5 * 0.75)
     for n in (1, 2, 3, 10, 39):
-        assert p_binomial((lengths > n).sum(), ROWS, lin_survival(n)) > 0.001
+        assert p_binomial((lengths > n).sum(), ROWS, survival(n)) > 0.001
 
 
 def test_lin_hazard_does_not_depend_on_where_a_segment_starts():
@@ -124,7 +130,7 @@ def test_lin_hazard_does_not_depend_on_where_a_segment_starts():
     gaps = np.array([np.flatnonzero(row[f + 1 :])[:1].tolist() or [99] for row, f in zip(second, first, strict=True)])
     lengths = gaps[early, 0] + 1
     for n in (1, 2, 10, 30):
-        assert p_binomial((lengths > n).sum(), early.sum(), lin_survival(n)) > 0.001
+        assert p_binomial((lengths > n).sum(), early.sum(), survival(n)) > 0.001
 
 
 # ----------------------------------------------------------------------------------------------------- other kinds

@@ -9,7 +9,7 @@ from scipy import stats
 
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import PiecewiseBernoulli, RegularShift
-from holdfast.systems.nonstationary_meta.partitions import KINDS
+from holdfast.systems.nonstationary_meta.tool.partitions import KINDS
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -22,7 +22,7 @@ from holdfast.systems.nonstationary_meta import (
     Transformer,
     TruncatedMetaLearner,
 )
-from holdfast.systems.nonstationary_meta.meta import cosine_to_zero
+from holdfast.systems.nonstationary_meta.method.meta_learning import cosine_to_zero
 
 GRU = Recurrent("gru", hidden=6, embedding=3)
 

@@ -76,6 +76,21 @@ def as_keys(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
+def read_keys(path: Path) -> np.ndarray:
+    """Labels of any kind from an npy file, (N,).
+
+    Raises:
+        InputError: a file that cannot be read, or holds something else.
+    """
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(str(path), "must be an npy file of numbers or strings", str(error)) from None
+    if not isinstance(values, np.ndarray) or values.ndim != 1:
+        raise InputError(str(path), "must hold one label per row", f"shape {getattr(values, 'shape', None)}")
+    return values
+
+
 def _wanted(there: Sequence[str], path: Path, needed: Sequence[str], columns: Sequence[str]) -> list[str]:
     for name in needed:
         if name not in there:
@@ -123,4 +138,4 @@ def _column(column: Any, name: str) -> np.ndarray:
     return matrix_of(column, len(column[0]), name)
 
 
-__all__ = ["as_keys", "read_columns"]
+__all__ = ["as_keys", "read_columns", "read_keys"]

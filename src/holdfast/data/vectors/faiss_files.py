@@ -35,6 +35,7 @@ class FaissSource(VectorSource):
         if not self.rows:
             raise InputError(str(path), "must hold at least one vector", 0)
         self.has_ids = True
+        self.metric = {faiss.METRIC_L2: "l2", faiss.METRIC_INNER_PRODUCT: "ip"}.get(self.index.metric_type, "")
         self._outer = faiss.downcast_index(self.index)
         self.ids, self._inner = ids_of(self.index)
         self._by_id = hasattr(self._inner, "invlists")

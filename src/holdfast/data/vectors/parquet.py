@@ -77,6 +77,10 @@ class ParquetSource(VectorSource):
                     return lengths[0].as_py()
         raise InputError(f"{self.path}, column {column!r}", "must hold at least one vector", "nulls only")
 
+    def opened_by(self) -> dict[str, str]:
+        named = {"column": self.column, "id_column": self.id_column, "side_column": self.side_column}
+        return super().opened_by() | {word: name for word, name in named.items() if name is not None}
+
     def read(self, start: int, stop: int) -> Chunk:
         table = self._table(start, stop)
         vectors = matrix_of(table.column(self.column), self.dim, f"{self.path}, column {self.column!r}", start)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import holdfast
-from holdfast.data.vectors.job import FORMAT, Job
+from holdfast.data.vectors.job import DROPPED, FORMAT, Job
 from holdfast.data.vectors.sinks import ParquetSink, Sink, sink_for
 from holdfast.data.vectors.stores import VectorSource, WithSide
 from holdfast.data.vectors.worker import Function, Progress, Worker
@@ -103,13 +103,19 @@ def rewrite(
         "columns": _columns(source, sink),
     }
     job = Job.begin(sink.folder, settings, target, resume)
-    worker = Worker(function, dim, source, sink, job, drop_bad)
-    done = worker.run(progress) if not job.is_finished else 0
-    with job.finishing() as mine:
-        if mine:
-            _write_dropped(job)
-            result = sink.finish(job)
-            job.finish({**result, "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+    if job.is_finished and not target.exists():
+        raise InputError(str(target), f"must be there: its job is finished; remove {job.folder} to compute it again")
+    try:
+        done = Worker(function, dim, source, sink, job, drop_bad).run(progress) if not job.is_finished else 0
+        with job.finishing() as mine:
+            if mine:
+                _write_dropped(job)
+                sink.finish(job)
+                job.finish({"finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+    except Exception:  # a job that was refused before it wrote a row would only be in the way of the mended call
+        if job.is_untouched():
+            sink.remove(job)
+        raise
     manifests = list(job.manifests())
     kept, dropped = sum(m.kept for m in manifests), sum(len(m.dropped) for m in manifests)
     return Rewritten(target, kept, dropped, (done, job.count), time.perf_counter() - begun)
@@ -128,7 +134,7 @@ def _write_dropped(job: Job) -> None:
     rows = [pair for m in job.manifests() for pair in zip(m.dropped, m.dropped_ids, strict=True)]
     if rows:
         lines = "".join(f"{row},{_quoted(name)}\n" for row, name in rows)
-        write_text(job.folder / "dropped.csv", f"row,id\n{lines}")
+        write_text(job.folder / DROPPED, f"row,id\n{lines}")
 
 
 def _quoted(text: str) -> str:

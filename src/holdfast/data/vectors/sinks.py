@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy as np
 
 from holdfast.data.vectors.job import JOB, Job
 from holdfast.data.vectors.stores import INDEX, PARQUET, Chunk, NpySource, VectorSource, WithSide
-from holdfast.errors import InputError
-from holdfast.files import replacing
+from holdfast.errors import HoldfastError, InputError
+from holdfast.files import clear_up, replacing
 
 PIECE = 65536  # rows copied at a time
 
@@ -39,8 +38,8 @@ class Sink(ABC):
         """Write a chunk's rows; on return they are on the disk. Writing one again replaces it."""
 
     @abstractmethod
-    def finish(self, job: Job) -> dict[str, Any]:
-        """Make the output of all chunks; gives what the job should remember of it."""
+    def finish(self, job: Job) -> None:
+        """Make the output of all chunks."""
 
     @abstractmethod
     def stored(self, job: Job) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
@@ -51,8 +50,20 @@ class Sink(ABC):
         return []
 
     @abstractmethod
-    def remove(self) -> list[Path]:
-        """Remove the output and its job; what was removed."""
+    def parts(self, job: Job) -> list[Path]:
+        """The files that the sink has written for the job, or may have."""
+
+    def remove(self, job: Job) -> list[Path]:
+        """Remove the output and its job; what was removed, a file at a time. The job goes last: it can be repeated."""
+        removed = [path for path in self.parts(job) if path.is_file() or path.is_symlink()]
+        for path in removed:
+            path.unlink()
+        removed += job.forget()
+        clear_up(self.out if self.out.is_dir() else self.out.parent)
+        if self.out.is_dir() and not any(self.out.iterdir()):
+            self.out.rmdir()
+            removed = [self.out]
+        return removed
 
 
 class ParquetSink(Sink):
@@ -86,8 +97,8 @@ class ParquetSink(Sink):
                 write_statistics=texts,
             )
 
-    def finish(self, job: Job) -> dict[str, Any]:
-        return {"files": job.count}
+    def finish(self, job: Job) -> None:
+        """Its parts are the output."""
 
     def stored(self, job: Job) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         from holdfast.data.vectors.parquet import ParquetSource
@@ -106,9 +117,8 @@ class ParquetSink(Sink):
         strange = sorted(p.name for p in self.out.iterdir() if p.suffix.lower() in PARQUET and p not in mine)
         return [f"{len(strange)} files that no chunk wrote, such as {strange[0]}"] if strange else []
 
-    def remove(self) -> list[Path]:
-        shutil.rmtree(self.out)
-        return [self.out]
+    def parts(self, job: Job) -> list[Path]:
+        return [self.part(number) for number in range(job.count)]
 
 
 class NpySink(Sink):
@@ -116,7 +126,7 @@ class NpySink(Sink):
 
     def __init__(self, out: Path, dim: int) -> None:
         self.out, self.folder, self.dim = out, out.with_name(out.name + ".holdfast"), dim
-        self.data = self.folder / "data.npy"
+        self.data, self.compact = self.folder / "data.npy", self.folder / "compact.npy"
         self.numbers = out.with_name(out.name + ".rows.npy")
 
     def prepare(self, job: Job) -> None:
@@ -135,7 +145,7 @@ class NpySink(Sink):
             file.flush()
             os.fsync(file.fileno())
 
-    def finish(self, job: Job) -> dict[str, Any]:
+    def finish(self, job: Job) -> None:
         # Killed at any point in here, it can be done again: the data go last; without them the output is whole.
         dropped = sum(len(m.dropped) for m in job.manifests())
         if self.data.exists() and not dropped:
@@ -143,14 +153,13 @@ class NpySink(Sink):
         elif self.data.exists():
             os.replace(self._compact(job, job.rows - dropped), self.out)
             self.data.unlink()
-        return {"rows": job.rows - dropped, "dropped": dropped}
 
     def _compact(self, job: Job, rows: int) -> Path:
         """The file without the gaps of rows left out: each chunk's kept rows lie at the front of its place."""
         if not rows:
             raise InputError(str(self.out), "must get at least one row; all are NaN or infinite", 0)
-        whole, kept, compact = NpySource(self.data), [], self.folder / "compact.npy"
-        with replacing(compact) as temporary:
+        whole, kept = NpySource(self.data), []
+        with replacing(self.compact) as temporary:
             made = np.lib.format.open_memmap(temporary, "w+", np.float32, (rows, self.dim))
             done = 0
             for m in job.manifests():
@@ -160,7 +169,7 @@ class NpySink(Sink):
             made.flush()
         with replacing(self.numbers) as temporary, temporary.open("wb") as file:
             np.save(file, np.concatenate(kept))
-        return compact
+        return self.compact
 
     def stored(self, job: Job) -> Iterator[tuple[np.ndarray | None, np.ndarray | None]]:
         source, start = NpySource(self.out if self.out.exists() else self.data), 0
@@ -169,15 +178,15 @@ class NpySink(Sink):
             first = start if compact else m.start
             yield (source.vectors(first, first + m.kept) if m.kept else np.zeros((0, self.dim), np.float32)), None
             start += m.kept
-        if compact and source.rows != start:
-            yield np.zeros((abs(source.rows - start), self.dim), np.float32), None
 
-    def remove(self) -> list[Path]:
-        removed = [path for path in (self.out, self.numbers) if path.exists()]
-        for path in removed:
-            path.unlink()
-        shutil.rmtree(self.folder)
-        return [*removed, self.folder]
+    def strays(self, job: Job) -> list[str]:
+        shape = NpySource(self.out).rows, NpySource(self.out).dim
+        wanted = sum(m.kept for m in job.manifests()), self.dim
+        return [] if shape == wanted else [f"its shape is {shape} where {wanted} was written"]
+
+    def parts(self, job: Job) -> list[Path]:
+        dropped = any(m.dropped for m in job.recorded())
+        return [self.out, *([self.numbers] if dropped else []), self.data, self.compact]
 
 
 class FaissSink(NpySink):
@@ -187,7 +196,7 @@ class FaissSink(NpySink):
         super().__init__(out, dim)
         self._source = source
 
-    def finish(self, job: Job) -> dict[str, Any]:
+    def finish(self, job: Job) -> None:
         import faiss
 
         from holdfast.retrieval.faiss_index import TRAINING, filled_like
@@ -205,10 +214,13 @@ class FaissSink(NpySink):
                     ids = self._source.ids[m.start + left[first:last]]
                     yield ids, data.vectors(m.start + first, m.start + last)
 
-        made = filled_like(self._source.index, rows(), self._sample(job, data, TRAINING), self.dim)
+        try:
+            made = filled_like(self._source.index, rows(), self._sample(job, data, TRAINING), self.dim)
+        except RuntimeError as error:  # fewer vectors than an inverted file has lists, say
+            rule = "cannot be made as an index of the source's kind; its vectors stay in"
+            raise HoldfastError(f"{self.out}: {rule} {self.data}: {error}") from error
         with replacing(self.out) as temporary:
             faiss.write_index(made, str(temporary))
-        return {"rows": int(made.ntotal), "kind": type(made).__name__, "bytes": self.out.stat().st_size}
 
     @staticmethod
     def _sample(job: Job, data: NpySource, most: int) -> np.ndarray:
@@ -223,10 +235,13 @@ class FaissSink(NpySink):
         for m in job.manifests():
             yield (source.vectors(m.start, m.start + m.kept) if m.kept else np.zeros((0, self.dim), np.float32)), None
 
+    def parts(self, job: Job) -> list[Path]:
+        return [self.out, self.data]
+
     def strays(self, job: Job) -> list[str]:
         from holdfast.data.vectors.faiss_files import FaissSource
 
-        wanted = job.result()["rows"]
+        wanted = sum(m.kept for m in job.manifests())
         try:
             there = FaissSource(self.out).rows
         except InputError as error:
@@ -247,8 +262,11 @@ def sink_for(out: Path, source: VectorSource, dim: int, column: str | None = Non
     if suffix == ".npy":
         return NpySink(out, dim)
     if suffix in INDEX:
+        from holdfast.retrieval.faiss_index import like
+
         if not hasattr(inner, "index"):
             raise InputError(str(out), "must not be an index where the source is none: FAISS would not know its kind")
+        like(inner.index, dim)  # now, not after hours
         return FaissSink(out, dim, inner)
     raise InputError(str(out), f"must end in .npy, {', '.join((*PARQUET, *INDEX))}", suffix or "no suffix")
 
@@ -266,10 +284,12 @@ def written(out: Path) -> tuple[Job, Sink]:
         InputError: no job wrote it.
     """
     job = Job.open(job_folder(out), out)
-    dim = int(job.settings["dim"])
-    if job.folder.parent == out:
-        return job, ParquetSink(out, job.settings["columns"]["vectors"], dim)
-    return job, NpySink(out, dim) if out.suffix.lower() == ".npy" else FaissSink(out, dim, None)
+    dim, column = job.settings["dim"], job.settings["columns"].get("vectors")
+    if job.folder.parent != out:
+        return job, NpySink(out, dim) if out.suffix.lower() == ".npy" else FaissSink(out, dim, None)
+    if column is None:
+        raise InputError(str(job.folder / JOB), "must name the column of the vectors", job.settings["columns"])
+    return job, ParquetSink(out, column, dim)
 
 
 __all__ = ["FaissSink", "NpySink", "ParquetSink", "Sink", "job_folder", "sink_for", "written"]

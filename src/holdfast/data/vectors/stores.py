@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.data.vectors.checksums import ids_checksum, stored_checksum, table_checksum
 from holdfast.data.vectors.finite import bad_rows
 from holdfast.errors import InputError
 
@@ -46,6 +47,12 @@ class Chunk:
         found = bad_rows(self.vectors)
         return found if self.side is None else np.union1d(found, bad_rows(self.side))
 
+    def checksums(self) -> tuple[int, int]:
+        """CRC-32 of all that the store holds of these rows, and of the side information (0 where there is none)."""
+        own = ids_checksum(self.ids) if self.others is None else table_checksum(self.others)
+        side = 0 if self.side is None else stored_checksum(self.side)
+        return stored_checksum(self.vectors, own), side
+
     def take(self, positions: np.ndarray) -> Chunk:
         """The rows at these positions."""
         side = None if self.side is None else self.side[positions]
@@ -62,6 +69,7 @@ class VectorSource(ABC):
         dim: size of a vector.
         has_ids: whether the store names its rows.
         side_dim: size of the side information; 0 where there is none.
+        metric: "l2" or "ip", where the store says what it compares by; else "".
     """
 
     path: Path
@@ -69,6 +77,7 @@ class VectorSource(ABC):
     dim: int
     has_ids: bool = False
     side_dim: int = 0
+    metric: str = ""
 
     @abstractmethod
     def read(self, start: int, stop: int) -> Chunk:
@@ -79,12 +88,20 @@ class VectorSource(ABC):
         for start in range(0, self.rows, size):
             yield self.read(start, min(start + size, self.rows))
 
+    def opened_by(self) -> dict[str, str]:
+        """The arguments of `open_source` that open it again."""
+        return {"path": str(self.path.absolute())}
+
+    def files(self) -> list[Path]:
+        """All files of the store."""
+        found = sorted(self.path.rglob("*")) if self.path.is_dir() else [self.path]
+        return [path for path in found if path.is_file()]
+
     def fingerprint(self) -> dict[str, Any]:
-        """What tells whether the store is still the same: path, rows, dim, bytes, time of the last change."""
-        files = sorted(self.path.rglob("*")) if self.path.is_dir() else [self.path]
-        stats = [p.stat() for p in files if p.is_file()]
+        """What tells at a glance whether it is the same store: how it was opened, rows, dim, bytes, last change."""
+        stats = [path.stat() for path in self.files()]
         return {
-            "path": str(self.path.absolute()),
+            "opened": self.opened_by(),
             "rows": self.rows,
             "dim": self.dim,
             "bytes": sum(s.st_size for s in stats),
@@ -124,6 +141,8 @@ class NpySource(VectorSource):
         """Rows start, ..., stop - 1 as an array of their own."""
         if not self._plain:
             return np.array(self._mapped[start:stop])
+        if stop > self.rows:
+            raise InputError(str(self.path), f"must have the rows {start} to {stop - 1}", f"{self.rows} rows")
         width = self.dim * self._dtype.itemsize
         count = (stop - start) * self.dim
         flat = np.fromfile(self.path, self._dtype, count, offset=self._offset + start * width)
@@ -172,7 +191,13 @@ class WithSide(VectorSource):
             rule = f"must have as many rows as {source.path} ({source.rows})"
             raise InputError(str(side.path), rule, side.rows)
         self.path, self.rows, self.dim, self.has_ids = source.path, source.rows, source.dim, source.has_ids
-        self.stored, self._side, self.side_dim = source, side, side.dim
+        self.stored, self._side, self.side_dim, self.metric = source, side, side.dim, source.metric
+
+    def opened_by(self) -> dict[str, str]:
+        return {**self.stored.opened_by(), "side": str(self._side.path.absolute())}
+
+    def files(self) -> list[Path]:
+        return [*self.stored.files(), *self._side.files()]
 
     def read(self, start: int, stop: int) -> Chunk:
         chunk = self.stored.read(start, stop)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from holdfast.data.vectors.job import Job, checksum, ids_checksum
+from holdfast.data.vectors.checksums import checksum, ids_checksum
+from holdfast.data.vectors.job import Job
 from holdfast.data.vectors.sinks import written
-from holdfast.data.vectors.stores import VectorSource
+from holdfast.data.vectors.stores import VectorSource, open_source
 from holdfast.errors import HoldfastError, InputError
 
 Progress = Callable[[int, int], None]
@@ -43,8 +42,8 @@ def verify(out: str | Path, source: VectorSource | None = None, *, progress: Pro
 
     Args:
         out: written by `rewrite`.
-        source: the store it was made from; then ids are compared with its own, too.
-        progress: called with (chunks done, chunks).
+        source: the store it was made from; then it is read as well, and compared with what it held at that time.
+        progress: called with (chunks done, chunks) of the output.
 
     Raises:
         InputError: not an output of `rewrite`.
@@ -57,11 +56,7 @@ def verify(out: str | Path, source: VectorSource | None = None, *, progress: Pro
     if not job.is_finished:
         return Verified(0, 0, job.count, ("not finished: all chunks are there, the output is not; resume it",))
     manifests, rows = list(job.manifests()), 0
-    problems = [
-        f"chunk {m.chunk}: its manifest does not cover rows {job.bounds(m.chunk)}"
-        for m in manifests
-        if (m.start, m.stop) != job.bounds(m.chunk) or m.kept + len(m.dropped) != m.stop - m.start
-    ]
+    problems: list[str] = []
     try:
         for m, (vectors, ids) in zip(manifests, sink.stored(job), strict=True):
             found = _compare(m.kept, m.crc32, m.ids_crc32, vectors, ids)
@@ -71,11 +66,11 @@ def verify(out: str | Path, source: VectorSource | None = None, *, progress: Pro
                 problems.append(f"chunk {m.chunk} (rows {m.start} to {m.stop - 1}): {found}")
             if progress is not None:
                 progress(m.chunk + 1, job.count)
+        problems += sink.strays(job)
     except (HoldfastError, OSError, ValueError) as error:
         problems.append(f"cannot be read: {error}")
-    problems += sink.strays(job)
-    if source is not None and not problems:
-        problems += _against(source, job)
+    if source is not None and (changed := difference(source, job)):
+        problems.append(changed)
     return Verified(rows, sum(len(m.dropped) for m in manifests), job.count, tuple(problems))
 
 
@@ -89,40 +84,55 @@ def _compare(kept: int, crc: int, ids_crc: int, vectors: Any, ids: Any) -> str |
     return None
 
 
-def _against(source: VectorSource, job: Job) -> list[str]:
-    """Compare the ids of the source with those that were written, chunk by chunk."""
-    if source.rows != job.rows:
-        return [f"{source.path} has {source.rows} rows now, {job.rows} when it was read"]
-    problems = []
-    for m in job.manifests():
-        ids = source.read(m.start, m.stop).ids
-        kept = np.setdiff1d(np.arange(m.start, m.stop), m.dropped) - m.start
-        if ids_checksum(ids[kept]) != m.ids_crc32:
-            problems.append(f"chunk {m.chunk}: the ids of {source.path} are not those it was read with")
-    return problems
+def difference(source: VectorSource, job: Job, progress: Progress | None = None) -> str:
+    """In one sentence, how a store differs from what a job read; "" if it holds what every chunk done was made from.
+
+    All of it is read and compared by checksum: vectors, ids, other columns; side information where it is opened with
+    such.
+    """
+    if (source.rows, source.dim) != (job.rows, job.settings["source"].get("dim")):
+        was = f"({job.rows}, {job.settings['source'].get('dim')})"
+        return f"{source.path} has shape ({source.rows}, {source.dim}) now, {was} when it was read"
+    differing = []
+    for m in job.recorded():
+        own, side = source.read(m.start, m.stop).checksums()
+        if own != m.source_crc32 or (source.side_dim and side != m.side_crc32):
+            differing.append(f"rows {m.start} to {m.stop - 1}")
+        if progress is not None:
+            progress(m.chunk + 1, job.count)
+    if not differing:
+        return ""
+    among = f"{len(differing)} of {job.count} chunks, the first is {differing[0]}"
+    return f"{source.path} holds other content than when it was read ({among})"
 
 
-def rollback(out: str | Path) -> list[Path]:
+def rollback(out: str | Path, source: VectorSource | None = None, *, progress: Progress | None = None) -> list[Path]:
     """Remove a rewritten store, and its job, once it is certain that the store it was made from is still as it was.
+
+    That store is read again, whole, and compared by checksum. Only files that the job has written are removed; where
+    others are in the same folder, it stays with them.
+
+    Args:
+        out: written by `rewrite`, finished or not.
+        source: the store it was made from; None = opened where it was.
+        progress: called with (chunks compared, chunks).
 
     Returns:
         What was removed.
 
     Raises:
-        InputError: not an output of `rewrite`; the source is gone or was changed since.
+        InputError: not an output of `rewrite`; the source is gone or was changed since. Nothing was removed.
     """
     target = Path(out)
     job, sink = written(target)
-    source = job.settings["source"]
-    path = Path(source["path"])
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    size = sum(p.stat().st_size for p in files if p.is_file())
-    if not path.exists() or size != source["bytes"]:
-        rule = (
-            f"must not be removed: the store it was made from, {path}, is gone or was changed; delete by hand if sure"
-        )
-        raise InputError(str(target), rule, f"{size} bytes there, {source['bytes']} when it was read")
-    return sink.remove()
+    rule = "must not be removed: the store it was made from is gone or was changed; delete by hand if sure"
+    try:
+        changed = difference(source or open_source(**job.settings["source"]["opened"]), job, progress)
+    except (HoldfastError, OSError, ValueError) as error:
+        raise InputError(str(target), rule, str(error)) from error
+    if changed:
+        raise InputError(str(target), rule, changed)
+    return sink.remove(job)
 
 
-__all__ = ["Verified", "rollback", "verify"]
+__all__ = ["Verified", "difference", "rollback", "verify"]

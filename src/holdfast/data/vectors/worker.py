@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import filelock
 import numpy as np
 
-from holdfast.data.vectors.job import Job, Manifest, checksum, ids_checksum
+from holdfast.data.vectors.checksums import checksum, ids_checksum
+from holdfast.data.vectors.job import Job, Manifest
 from holdfast.data.vectors.sinks import Sink
 from holdfast.data.vectors.stores import Chunk, VectorSource
 from holdfast.errors import InputError
 
 Progress = Callable[[int, int], None]
+_Read = tuple[Chunk, tuple[int, int]]  # with its checksums
 Function = Callable[[np.ndarray, np.ndarray | None], np.ndarray]  # (n, D), (n, S) or None -> (n, dim) float32
 RULE = "must be finite in float32; with resume and drop-bad it goes on and leaves such rows out"
 
@@ -100,7 +102,7 @@ class Worker:
         claims: Iterator[tuple[int, filelock.BaseFileLock]],
         held: dict[int, filelock.BaseFileLock],
         reading: ThreadPoolExecutor,
-    ) -> tuple[int, Future[Chunk]] | None:
+    ) -> tuple[int, Future[_Read]] | None:
         """Claim the next chunk and begin to read it."""
         claimed = next(claims, None)
         if claimed is None:
@@ -108,10 +110,12 @@ class Worker:
         held[claimed[0]] = claimed[1]
         return claimed[0], reading.submit(self._read, claimed[0])
 
-    def _read(self, number: int) -> Chunk:
-        return self.source.read(*self.job.bounds(number))
+    def _read(self, number: int) -> _Read:
+        chunk = self.source.read(*self.job.bounds(number))
+        return chunk, chunk.checksums()
 
-    def _computed(self, chunk: Chunk) -> _Computed:
+    def _computed(self, read: _Read) -> _Computed:
+        chunk, checksums = read
         bad = chunk.bad()
         if len(bad) and not self.drop_bad:
             first = f"the first is row {chunk.start + int(bad[0])} (id {chunk.ids[bad[0]]})"
@@ -122,15 +126,15 @@ class Worker:
         made = self.function(kept.vectors, kept.side) if len(kept) else np.zeros((0, self.dim), np.float32)
         if made.shape != (len(kept), self.dim):  # it would be written over other rows
             raise InputError("function", f"must give shape ({len(kept)}, {self.dim})", f"shape {made.shape}")
-        return _Computed(kept, made, bad + chunk.start, [str(i) for i in chunk.ids[bad].tolist()])
+        return _Computed(kept, made, checksums, bad + chunk.start, [str(i) for i in chunk.ids[bad].tolist()])
 
     def _write(self, number: int, made: _Computed, held: dict[int, filelock.BaseFileLock]) -> None:
         """Rows first, the manifest after them, and only then is the chunk given back."""
         self.sink.write(number, made.chunk, made.vectors)
         start, stop = self.job.bounds(number)
-        crc, ids = checksum(made.vectors), ids_checksum(made.chunk.ids)
+        crcs = checksum(made.vectors), ids_checksum(made.chunk.ids), *made.checksums
         dropped = made.dropped.tolist()
-        self.job.record(Manifest(number, start, stop, len(made.chunk), crc, ids, dropped, made.dropped_ids))
+        self.job.record(Manifest(number, start, stop, len(made.chunk), *crcs, dropped, made.dropped_ids))
         self.job.release(number, held.pop(number))
 
     def _show(self, progress: Progress | None) -> None:
@@ -144,6 +148,7 @@ class _Computed:
 
     chunk: Chunk  # without the rows left out
     vectors: np.ndarray
+    checksums: tuple[int, int]  # of the chunk as it was read
     dropped: np.ndarray  # row numbers
     dropped_ids: list[str]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,7 @@ class TransformerNet(SequenceNet):
         self.dropout = nn.Dropout(settings.dropout)
         self.blocks = nn.ModuleList(block(settings) for _ in range(settings.layers))
         self.head = Head(settings.width, alphabet)
+        self.register_load_state_dict_pre_hook(_renamed)
 
     def forward(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
         new = tokens.shape[1]
@@ -105,6 +107,19 @@ class TransformerNet(SequenceNet):
         reach = self.settings.context.reach(self.settings.layers)
         drop = 0 if reach is None else max(0, tokens.shape[1] - reach)
         return tokens[:, drop:], first + drop
+
+
+def _renamed(module: nn.Module, state: dict[str, Tensor], prefix: str, *args: Any) -> None:
+    """Weights saved when blocks had one matrix for queries, keys and values, under the names of today."""
+    for key in [key for key in state if key.startswith(f"{prefix}blocks.")]:
+        block, _, part = key.removeprefix(prefix).partition("attention.project")
+        if part:
+            for name, weight in zip("qkv", state.pop(key).chunk(3), strict=True):
+                state[f"{prefix}{block}attention.{name}{part}"] = weight
+            continue
+        now = key.replace("attention.out.", "attention.o.")
+        now = now.replace(".widen.", ".feed_forward.up.").replace(".narrow.", ".feed_forward.down.")
+        state[now] = state.pop(key)
 
 
 __all__ = ["Transformer", "TransformerNet"]

@@ -1,8 +1,9 @@
 """Binder: questions about a table that need both the meaning of its cells and exact SQL.
 
-arXiv 2210.02875. A program is SQL with calls (`program`); calls are answered by mappers and answerers (`calls`), and
-the rest is run by a real engine (`executor`). `Binder` writes programs with a language model, or from templates. The
-public names are listed in `__init__.pyi` and imported when first used.
+arXiv 2210.02875. `method` is the paper: a program is SQL with calls, which are answered from the inside out; the rest
+is run by a real engine; answers of several programs vote. `tool` asks tables of one's own: `Binder` writes programs
+with a language model, or from templates, `Executor` runs them. `experiment` asks whether the claim holds. The public
+names are listed in `__init__.pyi` and imported when first used.
 """
 
 import lazy_loader

@@ -24,6 +24,7 @@ from .tool.maps import Ridge as Ridge
 from .tool.migration import ArraySource as ArraySource
 from .tool.migration import Preview as Preview
 from .tool.migration import Rewritten as Rewritten
+from .tool.migration import UnlikePairs as UnlikePairs
 from .tool.migration import Verified as Verified
 from .tool.migration import apply as apply
 from .tool.migration import migrate_stream as migrate_stream

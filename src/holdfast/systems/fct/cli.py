@@ -80,11 +80,14 @@ def fit_(
     settings: Annotated[
         dict[str, Any],
         MIGRATOR.options(
-            *("method", "val_fraction", "epochs", "batch_size", "lr", "inner_dim", "seed", "device"),
+            *("method", "val_fraction", "epochs", "batch_size", "lr", "inner_dim", "seed", "device", "metric"),
             uncertainty="uncertainty_from",
         ),
     ],
-    normalize: Annotated[bool, typer.Option(help="The index stores vectors of length 1.")] = False,
+    normalize: Annotated[
+        bool | None,
+        typer.Option(help="Bring results to length 1, or leave them. Default: as the new embeddings of the pairs are."),
+    ] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
     """Learn the map from items embedded by both models, and say what it is worth on some that were held out.
@@ -98,7 +101,7 @@ def fit_(
     from holdfast.systems.fct.tool.summaries import show_fit
 
     pairs = read_pairs(**vars(given), labelled=False, say=verbs.say)
-    migrator = EmbeddingMigrator(normalize="l2" if normalize else None, **settings)
+    migrator = EmbeddingMigrator(normalize={None: "auto", True: "l2", False: None}[normalize], **settings)
     with verbs.progress("Fitting", quiet) as show:
         migrator.fit(pairs.old, pairs.new, pairs.side, ids=pairs.ids, progress=show)
     migrator.save(out)
@@ -112,7 +115,9 @@ def report(
     labels: Annotated[Path | None, typer.Option(help="Classes of the pairs: .npy.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the table and the figures.")] = Path("report"),
     k: Annotated[int, typer.Option(min=1, help="Depth of the recall.")] = 10,
-    metric: Annotated[str, typer.Option(help="l2 or cosine: how the index compares.")] = "l2",
+    metric: Annotated[
+        str | None, typer.Option(help="l2, cosine or ip: how the index compares. Default: as fit.")
+    ] = None,
     most: Annotated[int, typer.Option(min=20, help="Pairs to compare with each other at most.")] = 5000,
 ) -> None:
     """What queries find in the old, the migrated and the new gallery. Use pairs that the model was not fitted to.
@@ -129,6 +134,7 @@ def report(
     migrator = EmbeddingMigrator.load(model)
     pairs = read_pairs(**vars(given), labels=labels, say=verbs.say)
     write_report(*measure(migrator, pairs, k=k, metric=metric, most=most), out)
+    verbs.say(f"compared by {metric or migrator.searched_by}")
 
 
 @app.verb()
@@ -141,6 +147,9 @@ def apply(
     chunk: Annotated[int | None, typer.Option(min=1, help="Rows per chunk; default: what takes 64 MB.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with what was begun; may run in several places at once.")] = False,
     drop_bad: Annotated[bool, typer.Option(help="Leave rows with NaN or infinity out; their ids are written.")] = False,
+    unlike_pairs: Annotated[
+        bool, typer.Option("--unlike-pairs", help="Migrate a store that is unlike the pairs of fit; a guess at best.")
+    ] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="Dry run: look at so many rows, write nothing.")] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -161,7 +170,8 @@ def apply(
     if out is None:
         raise InputError("--out", "must be given (or --sample for a dry run)")
     with verbs.resumable(lambda: job_folder(out).is_dir()), verbs.progress("Migrating", quiet) as show:
-        done = migration.apply(migrator, opened, out, chunk=chunk, resume=resume, drop_bad=drop_bad, progress=show)
+        options: dict[str, Any] = {"chunk": chunk, "resume": resume, "drop_bad": drop_bad, "unlike_pairs": unlike_pairs}
+        done = migration.apply(migrator, opened, out, **options, progress=show)
     dropped = f", {done.dropped:,} left out" if done.dropped else ""
     verbs.say(
         f"{out}: {done.rows:,} rows{dropped}; {done.chunks[0]} of {done.chunks[1]} chunks in {done.seconds:.1f} s"
@@ -199,7 +209,7 @@ def plan(
 def verify(
     out: Annotated[Path, WRITTEN],
     store: ColumnOptions,
-    source: Annotated[Path | None, typer.Option(help="The store it was made from: ids are compared, too.")] = None,
+    source: Annotated[Path | None, typer.Option(help="The store it was made from: is it still the same?")] = None,
     quiet: verbs.Quiet = False,
 ) -> None:
     """Read a migrated store back: are all rows there, and are they what was computed? Exit code 1 if not.
@@ -215,24 +225,30 @@ def verify(
     if not found.passed:
         raise typer.Exit(1)
     dropped = f", {found.dropped:,} left out on purpose" if found.dropped else ""
-    verbs.say(f"{out}: whole; {found.rows:,} rows in {found.chunks} chunks are what was computed{dropped}")
+    same = "" if source is None else f"; {source} holds what they were computed from"
+    verbs.say(f"{out}: whole; {found.rows:,} rows in {found.chunks} chunks are what was computed{dropped}{same}")
 
 
 @app.verb()
 def rollback(
     out: Annotated[Path, WRITTEN],
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    quiet: verbs.Quiet = False,
 ) -> None:
-    """Remove a migrated store, once it is certain that the one it was made from is still as it was.
+    """Remove a migrated store, once it is certain that the one it was made from still holds what it held.
 
     Example: `holdfast fct rollback migrated.parquet --yes`
     """
     from holdfast.data.vectors import rollback as remove
 
-    if not yes and not typer.confirm(f"Remove {out} and all that belongs to it?"):
+    if not yes and not verbs.confirmed(f"Remove {out} and all that belongs to it?", "--yes"):
+        verbs.say("nothing was removed")
         raise typer.Exit(1)
-    for path in remove(out):
-        verbs.say(f"removed {path}")
+    with verbs.progress("Comparing", quiet) as show:
+        removed = remove(out, progress=show)
+    more = f" and {len(removed) - 1} more files" if len(removed) > 1 else ""
+    stays = f"; {out} stays with files that apply did not write" if out.exists() else ""
+    verbs.say(f"removed {removed[0]}{more}{stays}")
 
 
 __all__ = ["app"]

@@ -10,19 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.data.vectors.finite import check_rows
+from holdfast.data.vectors.likeness import FEWEST, Profile
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
+from holdfast.metrics.estimates import Estimate
 from holdfast.randomness import derived_seed
+from holdfast.retrieval import check_directions, of_length_one
 from holdfast.systems.fct.tool.fitters import MEMBERS, check_method, fit_map, fitter_for
 from holdfast.systems.fct.tool.maps import FittedMap, MapFitter, Progress, Ridge
 from holdfast.systems.fct.tool.pairs import Pairs, warn_of_few
-from holdfast.systems.fct.tool.quality import Estimate, Prediction, predict_quality, row_qualities, summary
+from holdfast.systems.fct.tool.quality import Prediction, predict_quality, row_qualities, summary
 from holdfast.systems.fct.tool.transform import MLP, FoldedTransform, TransformMap
 from holdfast.systems.fct.tool.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.training.rowwise import over_rows
 from holdfast.validation import check_array, check_choice, check_fraction, check_integer
 
+METRICS = ("l2", "cosine", "ip")
 UNCERTAINTIES = ("head", "neighbours", "ensemble")
 HELD_OUT = 5000  # pairs kept with the model, so that it can say what to expect of other rows
 
@@ -41,7 +45,9 @@ class EmbeddingMigrator(Estimator):
             with the map, which it makes worse where pairs are few and dimensions many; "ensemble" is five maps, fitted
             to pairs drawn with replacement, and their mean is the map.
         normalize: "l2" where the index stores vectors of length 1: the map is fitted to such targets, and its results
-            are brought to length 1. None = neither.
+            are brought to length 1. "auto" does so where the new embeddings of all pairs have length 1. None = neither.
+        metric: how the index compares: "l2", "cosine" or "ip" (inner product). None = cosine where results are brought
+            to length 1 (all three are the same then), ip where only the new embeddings have length 1, else l2.
         val_fraction: share of the pairs that is held out and looked at, in (0, 1).
         epochs: passes over the pairs (mlp). The defaults of mlp were chosen on some thousand pairs and take a minute or
             two; the paper's setting, for a million pairs, is epochs=80, batch_size=1024, lr=5e-4, inner_dim=2048.
@@ -57,6 +63,9 @@ class EmbeddingMigrator(Estimator):
         validation_: name -> (value, low, high), see `quality.row_qualities`: means over held-out pairs, 95 % intervals.
         ridge_validation_: the same of a linear map fitted to the same pairs, for comparison.
         pairs_: numbers of pairs, (fitted, held out).
+        unit_, metric_: whether results are brought to length 1, and what retrieval was measured by.
+        profiles_: what the old embeddings ("old") and the side information ("side") of the pairs look like; {} where
+            there are too few to say.
         dims_: d_old, d_new and d_side, which is 0 without side information.
         map_: the fitted map, a torch module.
 
@@ -86,7 +95,7 @@ class EmbeddingMigrator(Estimator):
         self,
         method: str | MapFitter = "mlp",
         uncertainty_from: str = "neighbours",
-        normalize: str | None = None,
+        normalize: str | None = "auto",
         val_fraction: float = 0.1,
         epochs: int = 20,
         batch_size: int | None = None,
@@ -95,11 +104,12 @@ class EmbeddingMigrator(Estimator):
         label_weight: float = 0.0,
         seed: int = 0,
         device: str | None = None,
+        metric: str | None = None,
     ) -> None:
         self.method, self.uncertainty_from = method, uncertainty_from
         self.normalize, self.val_fraction = normalize, val_fraction
         self.epochs, self.batch_size, self.lr, self.inner_dim = epochs, batch_size, lr, inner_dim
-        self.label_weight, self.seed, self.device = label_weight, seed, device
+        self.label_weight, self.seed, self.device, self.metric = label_weight, seed, device, metric
 
     # ---------------------------------------------------------------------------------------------------------- fitting
     def fit(
@@ -130,7 +140,7 @@ class EmbeddingMigrator(Estimator):
             FewPairs: fewer pairs to fit to than two per dimension of the new embeddings; said before fitting begins.
         """
         self._check_settings()
-        pairs = self._pairs(old, new, side, labels)
+        pairs, unit, metric = self._pairs(old, new, side, labels)
         kept, held_out = pairs.split(self.val_fraction, derived_seed(self.seed, "split"), ids)
         warn_of_few(len(kept), pairs.new.shape[1])
         mine, theirs = pairs.rows(kept), pairs.rows(held_out)
@@ -144,10 +154,17 @@ class EmbeddingMigrator(Estimator):
             progress=progress,
         )
         self._forget()
+        self.unit_, self.metric_ = unit, metric
         self.map_ = fitted.cpu().eval()
         self.dims_ = (pairs.old.shape[1], pairs.new.shape[1], 0 if pairs.side is None else pairs.side.shape[1])
         self.pairs_ = (len(kept), len(held_out))
         self._judge(mine, theirs)
+        first = np.arange(len(pairs.old)) if ids is None else np.sort(np.unique(ids, return_index=True)[1])
+        sides = {"old": pairs.old, **({} if pairs.side is None else {"side": pairs.side})}
+        made = {
+            name: Profile.of(rows.numpy()[first], derived_seed(self.seed, "profile")) for name, rows in sides.items()
+        }
+        self.profiles_ = {name: profile for name, profile in made.items() if profile is not None}
         return self
 
     def _check_settings(self) -> None:
@@ -157,17 +174,24 @@ class EmbeddingMigrator(Estimator):
             raise InputError("uncertainty_from", "must be neighbours or ensemble where the method is not mlp", "head")
         if self.label_weight and self.uncertainty_from != "head":
             raise InputError("label_weight", "must be 0 unless uncertainty_from is 'head'", self.label_weight)
-        check_choice(self.normalize, (None, "l2"), "normalize")
+        check_choice(self.normalize, ("auto", "l2", None), "normalize")
+        check_choice(self.metric, (*METRICS, None), "metric")
         check_fraction(self.val_fraction, "val_fraction", zero=False, one=False)
         check_integer(self.seed, "seed", low=0)
         self._fitter(1, 1)
 
-    def _pairs(self, old: Any, new: Any, side: Any, labels: Any) -> Pairs:
+    def _pairs(self, old: Any, new: Any, side: Any, labels: Any) -> tuple[Pairs, bool, str]:
+        """The pairs as they are fitted to, whether results are brought to length 1, and how they are compared."""
         pairs = Pairs.of(old, new, side, labels)
         check_integer(len(pairs.old), "number of pairs", low=8)
         if self.label_weight > 0 and pairs.labels is None:
             raise InputError("labels", "must be given where label_weight > 0", None)
-        return pairs.normalized() if self.normalize == "l2" else pairs
+        alike = of_length_one(pairs.new)
+        unit = self.normalize == "l2" or (self.normalize == "auto" and alike)
+        metric = self.metric or ("cosine" if unit else "ip" if alike else "l2")
+        if metric == "cosine":
+            check_directions(pairs.new, "new")
+        return pairs.normalized() if unit else pairs, unit, metric
 
     def _is_mlp(self) -> bool:
         return self.method == "mlp" or isinstance(self.method, MLP)
@@ -189,10 +213,9 @@ class EmbeddingMigrator(Estimator):
         """Measure the map on pairs it has not seen, and keep them as what predictions for other rows are made from."""
         side = None if held_out.side is None else held_out.side.numpy()
         old, new, centre = held_out.old.numpy(), held_out.new.numpy(), fitted.new.double().mean(0).numpy()
-        metric = "cosine" if self.normalize else "l2"
 
         def qualities(module: FittedMap) -> dict[str, np.ndarray]:
-            return row_qualities(self._mapped(module, old, side, self.normalize is not None), new, centre, metric)
+            return row_qualities(self._mapped(module, old, side, self.unit_), new, centre, self.metric_)
 
         found, linear = qualities(self._ready()), qualities(Ridge().fit(fitted.old, fitted.new, fitted.side))
         self.validation_ = {name: (e.value, e.low, e.high) for name, e in summary(found).items()}
@@ -237,7 +260,7 @@ class EmbeddingMigrator(Estimator):
         """
         self.check_fitted()
         a, b = self._inputs(old, side)
-        return self._mapped(self._ready(), a, b, self.normalize is not None, batch_size, progress)
+        return self._mapped(self._ready(), a, b, self.unit, batch_size, progress)
 
     def uncertainty(self, old: Any, side: Any = None, batch_size: int = 65536) -> np.ndarray:
         """The squared distance from the true new embedding that is to be expected, before normalisation: (N,) float32.
@@ -269,7 +292,7 @@ class EmbeddingMigrator(Estimator):
         """
         self.check_fitted()
         pairs = Pairs.of(old, new, side)
-        pairs = pairs.normalized() if self.normalize == "l2" else pairs
+        pairs = pairs.normalized() if self.unit else pairs
         moved = self.transform(pairs.old.numpy(), None if pairs.side is None else pairs.side.numpy())
         new_rows = np.asarray(check_array(pairs.new.numpy(), "N D", name="new", sizes={"D": self.dims_[1]}))
         spread = np.square(new_rows.astype(np.float64) - new_rows.mean(0, dtype=np.float64)).sum()
@@ -285,6 +308,40 @@ class EmbeddingMigrator(Estimator):
         a, b = self._inputs(old, side)
         inputs = a if b is None else np.concatenate([a, b], axis=1)
         return predict_quality(inputs, self.known_.cpu(), self.qualities_, seed=self.seed)
+
+    def unlike(self, old: Any, side: Any = None) -> tuple[str, ...] | None:
+        """What tells rows of a store from the pairs, a phrase each; what the map makes of such rows nobody knows.
+
+        Rows are compared in scale, place, spread along the pairs' main directions and nearness to pairs: see `Profile`.
+
+        Args:
+            old, side: some rows, in the order of the store: (n, d_old), (n, d_side).
+
+        Returns:
+            () where they are alike. None where nobody can say: fewer than 20 rows or 40 pairs, or a model that was
+            saved by a version that kept no profile of them.
+
+        Raises:
+            InputError: as in `transform`.
+        """
+        self.check_fitted()
+        a, b = self._inputs(old, side)
+        profiles = getattr(self, "profiles_", {})
+        if not profiles or len(a) < FEWEST:
+            return None
+        found = profiles["old"].differences(a, "the pairs")
+        more = () if b is None else profiles["side"].differences(b, "the pairs")
+        return (*found, *(f"side information: {words}" for words in more))
+
+    @property
+    def unit(self) -> bool:
+        """Whether results are brought to length 1; models of earlier versions do so where they were told to."""
+        return bool(getattr(self, "unit_", self.normalize == "l2"))
+
+    @property
+    def searched_by(self) -> str:
+        """What retrieval was measured by in `fit`."""
+        return str(getattr(self, "metric_", "cosine" if self.unit else "l2"))
 
     @property
     def held_out(self) -> dict[str, Estimate]:
@@ -356,4 +413,4 @@ def _numpy(x: Any) -> np.ndarray:
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
-__all__ = ["UNCERTAINTIES", "EmbeddingMigrator"]
+__all__ = ["METRICS", "UNCERTAINTIES", "EmbeddingMigrator"]

@@ -12,20 +12,20 @@ import typer
 from holdfast import verbs
 
 app = verbs.Verbs("Predict streams of symbols whose frequencies change: probabilities, code lengths, change points.")
-PREDICTORS = "holdfast.systems.nonstationary_meta.predictor"
+PREDICTORS = "holdfast.systems.nonstationary_meta.tool.predictors"
 PRUNE = verbs.Parameters(f"{PREDICTORS}:LINPredictor").default("prune")
 DECAY = verbs.Parameters(f"{PREDICTORS}:DecayedKTPredictor").default("decay")
 WINDOW = verbs.Parameters(f"{PREDICTORS}:WindowKTPredictor").default("window")
 LIMIT = 4096  # without one, LIN's memory would grow with the length of a segment
-SOURCE = verbs.Parameters("holdfast.systems.nonstationary_meta.sources:PiecewiseBernoulli")
-INPUT = typer.Argument(metavar="INPUT", help="Text (digits, or symbols with separators), csv or npy; - is the input.")
+SOURCE = verbs.Parameters("holdfast.systems.nonstationary_meta.tool.sources:PiecewiseBernoulli")
+INPUT = typer.Argument(metavar="INPUT", help="Text (digits, or with separators), a table or npy; - is the input.")
 
 
 @dataclass(frozen=True)
 class Symbols:
     """How the input is read, and by what; what is not given is the model's own."""
 
-    column: Annotated[str | None, typer.Option(help="Column of a csv with header.")] = None
+    column: Annotated[str | None, typer.Option(help="Column of a table.")] = None
     alphabet: Annotated[int, typer.Option(help="Number of symbols: 0 ... alphabet - 1.")] = 2
     depth: Annotated[str | None, typer.Option(help="ptw: horizon of 2^depth symbols; auto = unlimited.")] = None
     prune: Annotated[
@@ -44,6 +44,7 @@ class Symbols:
 def predict(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
+    reading: verbs.Reading,
     model: Annotated[str, typer.Option(help="ptw, lin, kt, decayed-kt, window-kt, or a folder of a network.")] = "ptw",
     out: Annotated[str, typer.Option(help="The csv to write; - is the output, row by row.")] = "-",
     decay: Annotated[
@@ -55,7 +56,7 @@ def predict(
     """Predict each symbol from those before it, as they come.
 
     Writes t (from 1), p1 (probability of a 1, before it was seen), code_length_bits, and p_change (probability that the
-    symbol starts a segment, given it and all before). Memory does not grow with the input.
+    symbol starts a segment, given it and all before). Memory does not grow with a text or a pipe.
 
     Examples:
 
@@ -63,12 +64,12 @@ def predict(
 
     - `tail -f events | holdfast ptw predict - --model lin`
     """
-    from holdfast.systems.nonstationary_meta.predictor import open_stream
-    from holdfast.systems.nonstationary_meta.reading import read_symbols
-    from holdfast.systems.nonstationary_meta.written import write_predictions
+    from holdfast.data.readers.symbols import read_symbols
+    from holdfast.systems.nonstationary_meta.tool.prediction_csv import write_predictions
+    from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
 
     stream = open_stream(model, **symbols.settings(model), decay=decay, window=window)
-    pieces = read_symbols(input_, stream.alphabet, column=symbols.column)
+    pieces = read_symbols(input_, stream.alphabet, column=symbols.column, options=reading)
     rows_shown = out == "-" and sys.stdout.isatty()  # a bar would run through them
     with verbs.progress("Symbols predicted", quiet or rows_shown or input_ == "-") as show:
         write_predictions(stream, pieces, out, show, at_once=input_ == "-")
@@ -81,6 +82,7 @@ def predict(
 def changes(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
+    reading: verbs.Reading,
     model: Annotated[
         str, typer.Option(help="lin (changes anywhere), or ptw (faster; adds auxiliary changes).")
     ] = "lin",
@@ -95,11 +97,13 @@ def changes(
     """
     import numpy as np
 
-    from holdfast.systems.nonstationary_meta.change_figure import changes_figure
-    from holdfast.systems.nonstationary_meta.frames import segment_posterior, segment_table
-    from holdfast.systems.nonstationary_meta.reading import read_symbols
+    from holdfast.data.readers.symbols import read_symbols
+    from holdfast.systems.nonstationary_meta.tool.figures import changes_figure
+    from holdfast.systems.nonstationary_meta.tool.tables import segment_posterior, segment_table
 
-    x = np.concatenate([np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column)])
+    x = np.concatenate(
+        [np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column, options=reading)]
+    )
     with verbs.progress("Segmenting", quiet) as show:
         some = (lambda done, steps: None if done % 3000 else show(done, steps)) if model == "lin" else None
         found = segment_posterior(x, model, **symbols.settings(model), progress=some)
@@ -128,8 +132,8 @@ def simulate(
 
     Example: `holdfast ptw simulate --kind lin --length 1000 --count 20 --out sequences.npz`
     """
-    from holdfast.systems.nonstationary_meta.simulated import write_sequences
-    from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
+    from holdfast.systems.nonstationary_meta.tool.sequence_files import write_sequences
+    from holdfast.systems.nonstationary_meta.tool.sources import PiecewiseBernoulli
 
     write_sequences(out, *PiecewiseBernoulli(**settings, generator=seed).sample(count))
     length = verbs.counted(settings["T"], "symbol")
@@ -150,24 +154,14 @@ def regret(
 
     Example: `holdfast ptw regret sequences.npz --model ptw --model kt --model model/ --figure regret.svg`
     """
-    import numpy as np
-    import pandas as pd
+    from holdfast.systems.nonstationary_meta.tool.comparison import regret_curves
+    from holdfast.systems.nonstationary_meta.tool.figures import regret_figure
+    from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
-    from holdfast.systems.nonstationary_meta.change_figure import regret_figure
-    from holdfast.systems.nonstationary_meta.predictor import open_predictor
-    from holdfast.systems.nonstationary_meta.regret import expected_regret
-    from holdfast.systems.nonstationary_meta.simulated import read_sequences
-
-    x, theta = read_sequences(sequences)
-    rows = {
-        Path(name).name or name: np.cumsum(expected_regret(open_predictor(name).log_probs(x), theta), 1)
-        for name in model or ("ptw", "lin", "kt")
-    }
-    for name, each in sorted(rows.items(), key=lambda row: row[1][:, -1].mean()):
-        last = each[:, -1]
-        error = f" ± {last.std(ddof=1) / len(last) ** 0.5:.3f}" if len(last) > 1 else ""
-        verbs.show(f"{name:<12} {last.mean():8.3f}{error} nats per sequence")
-    curves = pd.DataFrame({"t": np.arange(1, x.shape[1] + 1), **{name: each.mean(0) for name, each in rows.items()}})
+    curves, totals = regret_curves(model or ("ptw", "lin", "kt"), *read_sequences(sequences))
+    for name, mean, error in totals:
+        about = "" if error is None else f" ± {error:.3f}"
+        verbs.show(f"{name:<12} {mean:8.3f}{about} nats per sequence")
     if out is not None:
         verbs.write_table(out, curves)
     if figure is not None:

@@ -10,17 +10,39 @@ import numpy as np
 import torch
 
 from holdfast.data.batches import Batches
+from holdfast.data.symbols import check_alphabet, check_symbols
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.layers.sequence import NETWORKS, Network, Recurrent
-from holdfast.systems.nonstationary_meta.meta import MetaTrainer, SourcePrior
-from holdfast.systems.nonstationary_meta.network_probs import NetworkStream, network_log_probs
-from holdfast.systems.nonstationary_meta.sources import PiecewiseBernoulli
-from holdfast.systems.nonstationary_meta.stream import writable
-from holdfast.systems.nonstationary_meta.symbols import check_alphabet, check_symbols
+from holdfast.layers.sequence.log_probs import network_log_probs
+from holdfast.systems.nonstationary_meta.tool.network_stream import NetworkStream
+from holdfast.systems.nonstationary_meta.tool.sources import PiecewiseBernoulli
+from holdfast.systems.nonstationary_meta.tool.stream import writable
+from holdfast.systems.nonstationary_meta.tool.training import MetaTrainer, SourcePrior
 from holdfast.validation import check_choice, check_integer, check_positive, is_tensor
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+ROOM, LAYERS = "holdfast.systems.nonstationary_meta", "holdfast.layers"
+# What models saved before hold -> where it is now
+MOVED = {
+    f"{ROOM}.{was}:{name}": f"{now}:{name}"
+    for was, now, names in (
+        ("meta", f"{ROOM}.tool.training", ("SourcePrior",)),
+        ("networks.recurrent", f"{LAYERS}.sequence.recurrent", ("Recurrent",)),
+        ("networks.stack_rnn", f"{LAYERS}.sequence.stack_rnn", ("StackRNN",)),
+        ("networks.window", f"{LAYERS}.sequence.window", ("WindowMLP",)),
+        ("networks.transformer", f"{LAYERS}.sequence.transformer", ("Transformer",)),
+        ("networks.context", f"{LAYERS}.sequence.context", ("Everything", "SlidingWindow", "Chunks")),
+        ("networks.positions", f"{LAYERS}.positions", ("Positions", "SinCos", "ALiBi", "Relative")),
+        ("partitions", f"{ROOM}.method.partitions", ("Static", "PTWPartition", "LINPartition")),
+        (
+            "partitions",
+            f"{ROOM}.tool.partitions",
+            ("RegularShift", "RandomShift", "UniformGaps", "NormalGaps", "GeometricGaps"),
+        ),
+    )
+    for name in names
+}
 
 
 class MetaPredictor(Estimator):
@@ -53,6 +75,7 @@ class MetaPredictor(Estimator):
         (1, 4, 2)
     """
 
+    moved = MOVED
     tags: ClassVar[Tags] = Tags(arrays=(), outputs=("predict_log_proba", "predict_proba"), tolerance=1e-5)
 
     def __init__(

@@ -19,6 +19,7 @@ from holdfast.data.readers.listings import Listing
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Experiment, Problem
 from holdfast.experiment.claims import Better, Claim
+from holdfast.retrieval import check_directions, of_length_one
 from holdfast.systems.fct.experiment.arms import AsTheyAre, Budget, Chosen, Linear, Migrated, Rotated, Transformed
 from holdfast.systems.fct.experiment.embeddings import Vectors, rows_of, vectors_of
 from holdfast.systems.fct.tool.fitters import default_batch, default_width
@@ -42,7 +43,7 @@ class OwnPairs(Problem):
 
     Raises:
         InputError: on construction: the file cannot be read or holds no such columns, rows that do not fit together,
-            values that are not finite, fewer than 60 pairs.
+            values that are not finite, fewer than 60 pairs, rows of zeros where new embeddings have length 1.
     """
 
     path: str
@@ -96,12 +97,11 @@ class OwnPairs(Problem):
             classes = np.unique(check_present(pairs["label"], "label"), return_inverse=True)[1]
             tensors["labels"] = torch.from_numpy(classes.astype(np.int64))
         order, sizes = grouped(pairs.get("id"), len(pairs["old"]), self.sizes(), rng, least=12)
-        unit = np.allclose(np.linalg.norm(pairs["new"], axis=1), 1, atol=1e-3)
         divided = rows_of(tensors, order, sizes)
         if rows is not None:
             most = {"fit": rows, "validation": rows // 2, "test": rows // 2}
             divided = {name: tensor[: most[name.partition("/")[0]]] for name, tensor in divided.items()}
-        return vectors_of(divided, "cosine" if unit else "l2")
+        return vectors_of(divided, "cosine" if of_length_one(pairs["new"]) else "l2")
 
 
 def _state(path: Path) -> str:
@@ -117,6 +117,8 @@ def _some_rows(path: Path, state: str) -> Mapping[str, np.ndarray]:
     pairs = read_pair_columns(path, "--on")
     if len(pairs["old"]) < FEWEST:
         raise InputError(str(path), f"must hold at least {FEWEST} pairs", len(pairs["old"]))
+    for name in ("old", "new") if of_length_one(pairs["new"]) else ():
+        check_directions(pairs[name], f"{path}: {name}")
     rows = np.linspace(0, len(pairs["old"]) - 1, min(MOST, len(pairs["old"]))).round().astype(np.int64)
     return MappingProxyType({name: column[rows] for name, column in pairs.items()})
 

@@ -80,7 +80,7 @@ def compat_report(
         query_labels: classes of the queries, (Q,); None = the queries are the gallery's rows.
         query_ids, gallery_ids: what the rows are, so that a query does not find itself.
         k: depth of the recall.
-        metric: "l2" or "cosine".
+        metric: "l2", "cosine" or "ip", see `distances`.
 
     Raises:
         InputError: arrays that do not fit together; neither labels nor g_new.

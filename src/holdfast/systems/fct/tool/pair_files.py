@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.data.vectors.columns import read_columns
+from holdfast.data.vectors.columns import read_columns, read_keys
 from holdfast.data.vectors.matching import VectorFile, matched
 from holdfast.errors import InputError
 
@@ -68,7 +68,7 @@ def read_pairs(
             raise InputError(option, "must be one matrix; an npz with old and new is given as --pairs", str(path))
     read = {option: VectorFile.read(path) for option, path in files.items()}
     vectors, ids = matched(read, by_row="" if labels is None else "--labels", say=say)
-    classes = None if labels is None else _names(labels)
+    classes = None if labels is None else read_keys(labels)
     return PairFiles(vectors["--old"], vectors["--new"], vectors.get("--side"), classes, ids)
 
 
@@ -80,16 +80,6 @@ def read_pair_columns(path: Path, option: str, *, labelled: bool = True) -> dict
     """
     keys = ("id", "label") if labelled else ("id",)
     return read_columns(path, option, needed=("old", "new"), vectors=("side",), keys=keys)
-
-
-def _names(path: Path) -> np.ndarray:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(str(path), "must be an npy file of numbers or strings", str(error)) from None
-    if not isinstance(values, np.ndarray) or values.ndim != 1:
-        raise InputError(str(path), "must hold one label per row", f"shape {getattr(values, 'shape', None)}")
-    return values
 
 
 __all__ = ["PairFiles", "read_pair_columns", "read_pairs"]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.data.groups import held_out
 from holdfast.data.vectors.finite import check_rows
-from holdfast.errors import InputError
+from holdfast.retrieval import check_directions
 from holdfast.training.rowwise import writable
 from holdfast.validation import check_array, check_present, check_same_length, is_tensor
 
@@ -75,12 +75,9 @@ class Pairs:
         """With new embeddings of length 1.
 
         Raises:
-            InputError: a new embedding of zeros.
+            InputError: a new embedding without a direction.
         """
-        zero = np.flatnonzero(self.new.norm(dim=1).numpy() == 0)
-        if len(zero):
-            received = f"{len(zero)}, the first is row {zero[0]}"
-            raise InputError("new", "must have no rows of zeros with normalize='l2'", received)
+        check_directions(self.new, "new")
         return replace(self, new=nn.functional.normalize(self.new))
 
     def split(self, fraction: float, seed: int, ids: Any = None) -> tuple[np.ndarray, np.ndarray]:

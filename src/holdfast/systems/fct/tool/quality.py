@@ -10,36 +10,13 @@ import numpy as np
 import torch
 
 from holdfast.errors import InputError
+from holdfast.metrics.estimates import Estimate
 from holdfast.retrieval import neighbours, recall_at_k
 from holdfast.systems.fct.tool.uncertainty import ResidualNeighbours
 
 MOST = 5000  # pairs that retrieval is measured on: each is compared with all others
 DEPTH = 10
 RANGE = {"relative error": (0.0, np.inf), "cosine": (-1.0, 1.0), "recall@10": (0.0, 1.0), "finds itself": (0.0, 1.0)}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over rows with a 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, binary: bool = False) -> Estimate:
-        """Mean and interval of values that are independent: Wilson's where they are 0 or 1, else the normal one."""
-        mean = float(values.mean())
-        if binary:
-            z = 1.96**2 / len(values)
-            half = ((mean * (1 - mean) * z + z**2 / 4) ** 0.5) / (1 + z)
-            centre = (mean + z / 2) / (1 + z)
-            return cls(mean, min(mean, centre - half), max(mean, centre + half))
-        half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("inf")
-        return cls(mean, mean - half, mean + half)
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def row_qualities(migrated: np.ndarray, new: np.ndarray, centre: np.ndarray, metric: str) -> dict[str, np.ndarray]:
@@ -157,4 +134,4 @@ def _shifted(
     return Estimate(float(estimates[0]), low, high)
 
 
-__all__ = ["Estimate", "Prediction", "predict_quality", "row_qualities", "summary"]
+__all__ = ["Prediction", "predict_quality", "row_qualities", "summary"]

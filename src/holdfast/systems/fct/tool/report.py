@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.data.vectors import VectorSource
+from holdfast.data.vectors import VectorSource, sampled
 from holdfast.errors import InputError
-from holdfast.retrieval import mean_average_precision, neighbours, recall_at_k
-from holdfast.systems.fct.estimator import EmbeddingMigrator
+from holdfast.retrieval import check_directions, mean_average_precision, neighbours, recall_at_k
+from holdfast.systems.fct.estimator import METRICS, EmbeddingMigrator
 from holdfast.systems.fct.tool.backfill import (
     BackfillCurve,
     BackfillPlanner,
@@ -21,9 +21,10 @@ from holdfast.systems.fct.tool.backfill import (
     uncertainty_order,
 )
 from holdfast.systems.fct.tool.compatibility import CompatReport, compat_report
-from holdfast.systems.fct.tool.migration import check_sizes
+from holdfast.systems.fct.tool.migration import SAMPLE, check_like, check_store
 from holdfast.systems.fct.tool.pair_files import PairFiles
 from holdfast.systems.fct.tool.pairs import Pairs
+from holdfast.validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,13 @@ class Curves:
 
 
 def measure(
-    migrator: EmbeddingMigrator, given: PairFiles, *, k: int = 10, metric: str = "l2", most: int = 5000, seed: int = 0
+    migrator: EmbeddingMigrator,
+    given: PairFiles,
+    *,
+    k: int = 10,
+    metric: str | None = None,
+    most: int = 5000,
+    seed: int = 0,
 ) -> tuple[CompatReport, Curves]:
     """Compare the pairings on pairs, each a query and a gallery row; and what embedding rows again would add.
 
@@ -67,7 +74,7 @@ def measure(
         migrator: fitted, to other pairs than these.
         given: the pairs.
         k: depth of the recall.
-        metric: "l2" or "cosine".
+        metric: "l2", "cosine" or "ip"; None = as in `fit`.
         most: pairs at most; with more, a random sample.
         seed: of that sample, and of the random order.
 
@@ -75,6 +82,10 @@ def measure(
         InputError: pairs that do not fit together or to the migrator; fewer than k + 2.
     """
     pairs = Pairs.of(given.old, given.new, given.side, given.labels)
+    metric = migrator.searched_by if metric is None else str(check_choice(metric, METRICS, "metric"))
+    if metric == "cosine":
+        check_directions(pairs.old, "old")
+        check_directions(pairs.new, "new")
     rng = np.random.default_rng(seed)
     if len(pairs.old) > most:
         pairs = pairs.rows(np.sort(rng.choice(len(pairs.old), most, replace=False)))
@@ -82,7 +93,7 @@ def measure(
         raise InputError("pairs", f"must be at least k + 2 = {k + 2}", len(pairs.old))
     if pairs.new.shape[1] != migrator.dims_[1]:
         raise InputError("new", f"must have {migrator.dims_[1]} dimensions, as in fit", pairs.new.shape[1])
-    pairs = pairs.normalized() if migrator.normalize == "l2" else pairs
+    pairs = pairs.normalized() if migrator.unit else pairs
     old, new = pairs.old.numpy(), pairs.new.numpy()
     side = None if pairs.side is None else pairs.side.numpy()
     moved = migrator.transform(old, side)
@@ -136,10 +147,15 @@ def plan_for(
 
     Raises:
         InputError: sizes that differ from those of `fit`, a budget that is none.
+
+    Warns:
+        UnlikePairs: the store is unlike the pairs of `fit`, and so are the errors.
     """
     import pandas as pd
 
-    check_sizes(migrator, source)
+    check_store(migrator, source)
+    rows_seen, _ = sampled(source, SAMPLE)
+    check_like(migrator, rows_seen.vectors, rows_seen.side, allowed=True)
     expected, ids, done = np.empty(source.rows, np.float32), [], 0
     for chunk in source.chunks(ROWS):
         bad = chunk.bad()

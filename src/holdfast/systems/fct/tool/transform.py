@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from holdfast.errors import InputError
+from holdfast.layers.folding import before, behind, normed
 from holdfast.layers.standardise import Standardise
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.fct.method import Block, ForwardTransform, UncertaintyHead
+from holdfast.systems.fct.method import ForwardTransform, UncertaintyHead
 from holdfast.systems.fct.tool.maps import FittedMap, Progress
 from holdfast.systems.fct.tool.pairs import as_pairs, as_tensor
 from holdfast.systems.fct.tool.training import TransformTraining, train_transform
@@ -144,9 +145,10 @@ class FoldedTransform(FittedMap):
         h: Any = fitted.transform
         second = fitted.old if fitted.side_dim is None else fitted.side
         with torch.no_grad():
-            self.p1 = nn.ModuleList([_first(h.p1[0], fitted.old), _folded(h.p1[1])])
-            self.p2 = nn.ModuleList([_first(h.p2[0], second), _folded(h.p2[1])])
-            self.mixer = nn.ModuleList([_folded(h.mixer[0]), _folded(h.mixer[1]), _last(h.mixer[2], fitted.new)])
+            plain = [[normed(block.linear, block.norm) for block in blocks] for blocks in (h.p1, h.p2, h.mixer[:2])]
+            self.p1 = nn.ModuleList([behind(fitted.old, plain[0][0]), plain[0][1]])
+            self.p2 = nn.ModuleList([behind(second, plain[1][0]), plain[1][1]])
+            self.mixer = nn.ModuleList([*plain[2], before(h.mixer[2], fitted.new)])
         self.requires_grad_(False).eval()
 
     def forward(self, old: Tensor, side: Tensor | None = None) -> Tensor:
@@ -157,35 +159,6 @@ class FoldedTransform(FittedMap):
             two = F.relu_(layer(two))
         mixed = F.relu_(self.mixer[0](torch.cat([one, two], 1)))
         return self.mixer[2](F.relu_(self.mixer[1](mixed)))
-
-
-def _folded(block: Block) -> nn.Linear:
-    """relu(folded(x)) is block(x) in evaluation mode."""
-    linear: Any = block.linear
-    norm: Any = block.norm
-    factor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    weight = linear.weight.double() * factor[:, None]
-    return _linear(weight, norm.bias.double() - norm.running_mean.double() * factor)
-
-
-def _first(block: Block, inputs: Standardise) -> nn.Linear:
-    """A block behind a standardisation."""
-    layer = _folded(block)
-    weight = layer.weight.double() / inputs.scale.double()
-    return _linear(weight, layer.bias.double() - weight @ inputs.mean.double())
-
-
-def _last(layer: nn.Linear, outputs: Standardise) -> nn.Linear:
-    """A layer before the way back from standardised embeddings."""
-    scale = outputs.scale.double()
-    return _linear(layer.weight.double() * scale[:, None], layer.bias.double() * scale + outputs.mean.double())
-
-
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
-    layer.weight.copy_(weight)
-    layer.bias.copy_(bias)
-    return layer
 
 
 __all__ = ["MLP", "FoldedTransform", "TransformMap"]

@@ -1,0 +1,15 @@
+from .dialect import identifier as identifier
+from .dialect import text_literal as text_literal
+from .dialect import to_engine as to_engine
+from .errors import EngineEnded as EngineEnded
+from .errors import EngineError as EngineError
+from .errors import EngineMemory as EngineMemory
+from .errors import EngineTimeout as EngineTimeout
+from .errors import UnknownColumn as UnknownColumn
+from .guard import UnsafeProgram as UnsafeProgram
+from .guard import check as check
+from .session import Session as Session
+from .table import SQLTable as SQLTable
+from .tokens import ParseError as ParseError
+from .tokens import Token as Token
+from .tokens import tokenize as tokenize

@@ -1,0 +1,1 @@
+"""What users do with the method: predictors, streams, sources, tables, figures, files, meta-training."""
