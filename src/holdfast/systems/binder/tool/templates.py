@@ -183,7 +183,7 @@ def read_template(question: str, table: SQLTable, column: str | None = None) -> 
     Example:
         >>> table = SQLTable.from_dict({"item": ["apple", "tram"], "price": [3, 4]})
         >>> read_template("what is the total price of fruits or nuts?", table).understood
-        'sum of price over the rows where item is a fruit or a nut, asked of each item'
+        'sum of price over the rows where item is a fruit or item is a nut, asked of each item'
     """
     return _Reader(question, read_request(question), table, column).template()
 
