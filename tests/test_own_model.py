@@ -1,5 +1,7 @@
 """Functions of the user's own: found in modules and files, and said by name where they fail."""
 
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,17 @@ def test_a_file_is_read_whatever_it_is_called(models: Path, monkeypatch: pytest.
     assert own_function("random.py:build") is build  # read once
     assert own_function("random.py:Nets.line", models)(2).weight.shape == (2, 5)
     assert own_function("random:Random").__module__ == "random"
+
+
+def test_files_of_the_user_do_not_stand_in_for_pythons_own(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every later import would get them, and every worker: a random.py beside the models broke all trials."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (models / "found_beside.py").write_text("def f(): return 4")
+    own_function(f"{models / 'random.py'}:build")
+    own_function("found_beside:f", models)
+    assert sys.path.count(str(models)) == 1
+    before = [sysconfig.get_path("stdlib"), str(models)]
+    assert [p for p in sys.path if p in before] == before
 
 
 def test_a_module_is_found_in_the_folder(models: Path) -> None:

@@ -1,6 +1,9 @@
-"""Which devices there are."""
+"""Which devices there are, and how many threads work on them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -28,4 +31,15 @@ def check_device(device: str | torch.device, name: str = "device") -> torch.devi
     return place
 
 
-__all__ = ["check_device"]
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """That many threads for torch's work on the CPU; as before on exit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+__all__ = ["check_device", "torch_threads"]

@@ -41,10 +41,8 @@ def own_function(reference: str, folder: str | Path = "", argument: str = "build
     where, colon, attribute = reference.rpartition(":")
     if not colon or not where or not attribute:
         raise InputError(argument, "must be module:function or file.py:function", reference)
-    if folder and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     try:
-        found: Any = _of_file(Path(folder) / where) if where.endswith(".py") else importlib.import_module(where)
+        found: Any = _of_file(Path(folder) / where) if where.endswith(".py") else _of_module(where, str(folder))
     except FileNotFoundError as error:
         raise InputError(argument, "must name a file that is there", reference) from error
     except (Exception, SystemExit) as error:  # whatever the user's module does while it is imported
@@ -71,8 +69,7 @@ def _of_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    _look_in(str(path.parent))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -80,6 +77,25 @@ def _of_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _of_module(name: str, folder: str) -> ModuleType:
+    """The module of this name, first looked for in the folder."""
+    if not folder:
+        return importlib.import_module(name)
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
+        _look_in(folder)
+
+
+def _look_in(folder: str) -> None:
+    """Find neighbours of the user's modules, also in processes started later, and after everything else: a file of the
+    user's called random.py or types.py must not stand in for Python's own."""
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def called(function: Callable[..., Any], *arguments: Any, argument: str = "builder") -> Any:

@@ -15,6 +15,7 @@ from holdfast.data.augment import (
     Compose,
     Cutout,
     Identity,
+    Invert,
     Mirror,
     Noise,
     RandomAffine,
@@ -23,7 +24,17 @@ from holdfast.data.augment import (
 )
 from holdfast.errors import InputError
 
-TRANSFORMS = [Identity(), Shift(2), Mirror(), RandomAffine(), Brightness(), Cutout(3), DIGITS_WEAK, DIGITS_STRONG]
+TRANSFORMS = [
+    Identity(),
+    Shift(2),
+    Mirror(),
+    Invert(),
+    RandomAffine(),
+    Brightness(),
+    Cutout(3),
+    DIGITS_WEAK,
+    DIGITS_STRONG,
+]
 
 
 def generator(seed=0):
@@ -44,6 +55,14 @@ def test_shape_type_range_input_and_randomness(transform, dtype):
     assert torch.equal(y, transform(x, generator(0)))
     assert isinstance(transform, Identity) or not torch.equal(y, transform(x, generator(7)))
     canonical(transform)  # experiments declare transforms, so their settings must be plain
+
+
+def test_invert_turns_whole_images_and_about_as_many_as_asked():
+    x = torch.rand(2000, 3, 2, 2, generator=generator())
+    turned = (Invert(0.25)(x, generator(1)) == 1 - x).flatten(1)
+    assert torch.equal(turned.all(1), turned.any(1))
+    assert torch.equal(Invert(0.25)(x, generator(1))[~turned.all(1)], x[~turned.all(1)])
+    assert 0.2 < float(turned.all(1).float().mean()) < 0.3
 
 
 def test_shift_moves_each_image_by_whole_pixels_with_mirrored_edges():

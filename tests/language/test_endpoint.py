@@ -7,6 +7,7 @@ import email.utils
 import json
 import math
 import re
+import threading
 import time
 from types import SimpleNamespace
 
@@ -32,7 +33,7 @@ from scripted_server import (
     too_short,
 )
 
-QUICK = Patience(timeout_s=5, retries=3, first_wait_s=0.01, longest_wait_s=2)
+QUICK = Patience(timeout_s=600, retries=3, first_wait_s=0.01, longest_wait_s=2)
 
 
 def ask(server, prompt="Q: one?", *, patience=QUICK, n=1, temperature=0.0, max_tokens=512, stop=(), **options):
@@ -224,12 +225,18 @@ def test_retry_after_is_honoured_in_seconds():
     assert spent.waited_s == pytest.approx(0.3)
 
 
-def test_retry_after_is_honoured_as_a_date():
-    date = email.utils.formatdate(time.time() + 2, usegmt=True)
+def test_retry_after_is_honoured_as_a_date(monkeypatch):
+    waits = []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr(transport.asyncio, "sleep", sleep)
+    date = email.utils.formatdate(time.time() + 7200, usegmt=True)
     with Server([fails(429, Retry_After=date), says("ok")]).running() as server:
-        patience = Patience(timeout_s=5, retries=1, first_wait_s=0.01, longest_wait_s=5)
-        _, spent = ask(server, patience=patience)
-    assert spent.waited_s > 0.5  # a date has whole seconds
+        _, spent = ask(server, patience=Patience(timeout_s=600, retries=1, first_wait_s=0.01, longest_wait_s=7201))
+    assert 3600 < spent.waited_s <= 7200
+    assert spent.waited_s in waits
 
 
 @pytest.mark.parametrize("value", ["soon", "", "nan", "99999999999999999999999 Jan"])
@@ -286,11 +293,13 @@ def test_nobody_listens():
 
 
 def test_no_more_requests_at_once_than_allowed():
-    def slow(handler, body):
-        time.sleep(0.05)
+    both = threading.Barrier(2, timeout=600)
+
+    def together(handler, body):
+        both.wait()  # goes on only when two are there at once
         says("ok")(handler, body)
 
-    with Server(slow).running() as server:
+    with Server(together).running() as server:
         model = OpenAICompatible(server.url, "m", at_once=2)
 
         async def several():

@@ -21,14 +21,14 @@ def child() -> Iterator[Child]:
 
 
 def test_it_answers_and_whatever_it_prints_is_no_answer(child: Child) -> None:
-    assert child.ask(60, do="print") == {"done": "print"}
-    assert child.ask(60, do="nothing") == {"done": "nothing"}
+    assert child.ask(600, do="print") == {"done": "print"}
+    assert child.ask(600, do="nothing") == {"done": "nothing"}
 
 
 def test_it_knows_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_API_KEY", "what no program may see")
     child = Child("toy_child", "toy")
-    names = child.ask(60, do="environment")["names"]
+    names = child.ask(600, do="environment")["names"]
     child.close()
     assert "PYTHONUTF8" in names
     assert not {"SECRET_API_KEY", "HOME", "PATH"} & set(names)
@@ -39,7 +39,7 @@ def test_it_knows_nothing_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_what_it_refuses_is_said_and_it_goes_on(child: Child, do: str, kind: str, reason: str) -> None:
     with pytest.raises(Failure, match=reason) as caught:
-        child.ask(60, do=do)
+        child.ask(600, do=do)
     assert caught.value.kind == kind
     assert child.alive
 
@@ -47,9 +47,9 @@ def test_what_it_refuses_is_said_and_it_goes_on(child: Child, do: str, kind: str
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
 def test_memory_beyond_the_limit_fails_the_request_alone(child: Child) -> None:
     with pytest.raises(Failure) as caught:
-        child.ask(60, do="too much", bytes=2**31)
+        child.ask(600, do="too much", bytes=2**31)
     assert caught.value.kind == "memory"
-    assert child.ask(60, do="nothing") == {"done": "nothing"}
+    assert child.ask(600, do="nothing") == {"done": "nothing"}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_takes_too_long_or_too_much_or_dies_is_ended(
     assert caught.value.kind == kind
     assert not child.alive
     with pytest.raises(Failure, match="has ended"):
-        child.ask(60, do="nothing")
+        child.ask(600, do="nothing")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of the operating system")
@@ -77,7 +77,7 @@ def test_isolation_takes_the_files_away(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("x")
     child = Child("toy_child", "toy")
-    assert child.ask(60, do="open after isolation", path=str(path)) == {"opened": False}
+    assert child.ask(600, do="open after isolation", path=str(path)) == {"opened": False}
     child.close()
 
 

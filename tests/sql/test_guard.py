@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 import pytest
 
 from holdfast.errors import InputError, MissingExtra
-from holdfast.sql import guard
-from holdfast.sql.guard import UnsafeProgram, check
+from holdfast.sql import reading
+from holdfast.sql.errors import EngineError, EngineMemory, EngineTimeout
+from holdfast.sql.guard import UnsafeProgram
+from holdfast.sql.reading import check
 from holdfast.sql.tokens import ParseError
 
 pytest.importorskip("sqlglot")
@@ -66,9 +70,47 @@ def test_what_means_something_else_on_duckdb_is_refused_there() -> None:
 
 
 def test_a_missing_parser_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    guard._sqlglot.cache_clear()
     monkeypatch.setitem(sys.modules, "sqlglot", None)
     with pytest.raises(MissingExtra, match=r"pip install 'holdfast\[sql\]'"):
         check("SELECT 1 AS never_checked_before", "sqlite")
     monkeypatch.undo()
     check("SELECT 1 AS never_checked_before", "sqlite")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
+def test_a_parser_that_does_not_come_back_keeps_nobody_waiting() -> None:
+    check("SELECT 1 AS started", "sqlite")
+    child = reading._reader.child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)  # it never answers, on whatever machine
+    with pytest.raises(EngineTimeout, match="sqlite: reading the program: it took too long; its process was killed"):
+        check("SELECT 1 AS never_answered", "sqlite", seconds=0.0)
+    assert not child.alive
+    assert check("SELECT 1 AS never_answered", "sqlite") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
+def test_a_parser_that_takes_too_much_memory_is_one_line() -> None:
+    check("SELECT 1 AS started", "sqlite")
+    with pytest.raises(EngineMemory, match="more memory than it may"):
+        check("SELECT " + "1+" * 9000 + "1", "sqlite", megabytes=-60)
+    assert check("SELECT 1 AS afterwards", "sqlite") == 0
+
+
+NESTED = [
+    ("union(", ")"), ("date(", ")"), ("abs(", ")"), ("(", ")"), ("(SELECT ", ")"), ("NOT ", ""), ("- ", ""), ("~", ""),
+    ("CASE WHEN 1 THEN ", " END"), ("CASE ", " WHEN 1 THEN 1 END"), ("a IN (", ")"), ("EXISTS (SELECT ", ")"),
+    ("[", "]"), ("CAST(", " AS INT)"), ("1 + (", ")"), ("x AND (", ")"), ("INTERVAL ", ""), ("{'a': ", "}"),
+    ("1,", ""), ("a IN (1,", ")"), ("'x' || ", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [30, 400, 100_000])
+@pytest.mark.parametrize(("before", "after"), NESTED)
+def test_whatever_is_nested_is_read_or_refused_in_one_line(before: str, after: str, times: int) -> None:
+    for engine in ("sqlite", "duckdb"):
+        try:
+            check("SELECT " + before * times + "1" + after * times, engine)
+        except (InputError, EngineError) as refused:
+            assert "\n" not in str(refused)  # noqa: PT017 some are right
+            assert len(str(refused)) < 1000  # noqa: PT017

@@ -118,7 +118,6 @@ def test_two_processes_compute_a_stage_once(mixed: Outcome) -> None:
     assert two.scalars["score"] - one.scalars["score"] == pytest.approx(1)
     assert len((mixed.folder / "calls.log").read_text().splitlines()) == 1
     assert sum("shared_seconds" in r.cost for r in (one, two)) == 1
-    assert max(one.cost["seconds"], two.cost["seconds"]) < 0.6  # nor does waiting for it count
 
 
 def test_the_listener_hears_of_every_trial_once(mixed: Outcome) -> None:

@@ -76,7 +76,7 @@ NEEDED = ("learn", "some/images", "why?", "--max-rows", "3")
 def test_groups_reach_the_verb_as_one_argument() -> None:
     done = run(*NEEDED, "--steps", "5", "--rate", "0.5", "--max-cost", "1.5")
     assert done.exit_code == 0, done.output
-    defaults = {"uratio": 3, "batch": 64}
+    defaults = {"uratio": 3, "batch": 32}
     assert called["settings"] == {"steps": 5, "ema": 0.5, **defaults}
     assert called["limits"] == Limits(3, 1.5)
     assert (called["images"], called["words"], called["column"]) == (Path("some/images"), "why?", None)
@@ -84,7 +84,7 @@ def test_groups_reach_the_verb_as_one_argument() -> None:
 
 def test_help_shows_defaults_and_texts_of_the_estimator() -> None:
     text = " ".join(run("learn", "--help").output.replace("│", " ").split())
-    for words in ("--steps", "Optimiser steps. [default: 2000]", "--rate", "--max-rows", "Rows at most. [required]"):
+    for words in ("--steps", "Optimiser steps. [default: 1000]", "--rate", "--max-rows", "Rows at most. [required]"):
         assert words in text
     assert "other-word" not in run("--help").output
 

@@ -164,6 +164,17 @@ class Brightness:
 
 
 @dataclass(frozen=True)
+class Invert:
+    """Turn light into dark and dark into light, `1 - x`, in an image with probability `p`."""
+
+    p: float = 0.5
+
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        turn = uniform(images, 0, 1, generator) < self.p
+        return torch.where(turn[:, None, None, None], 1 - images, images)
+
+
+@dataclass(frozen=True)
 class Cutout:
     """Paint one square per image, placed uniformly, wholly inside. DeVries and Taylor 2017, arXiv 1708.04552.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -23,6 +24,27 @@ def inputs_and_targets(given: Any, name: str) -> tuple[Tensor, Tensor]:
     if len(x) != len(y) or not len(x):
         raise InputError(name, "must return as many targets as inputs, at least one", f"{len(x)} and {len(y)}")
     return x, y
+
+
+def rows_to_train_on(given: Any, name: str) -> tuple[Tensor, Tensor] | dict[str, Tensor]:
+    """(inputs, targets), or a dict of a model's keyword arguments, all with as many rows.
+
+    Raises:
+        InputError: it is something else.
+
+    Example:
+        >>> sorted(rows_to_train_on({"input_ids": torch.zeros(4, 3), "labels": torch.zeros(4)}, "batch"))
+        ['input_ids', 'labels']
+    """
+    if not isinstance(given, Mapping):
+        return inputs_and_targets(given, name)
+    for key, value in given.items():
+        if not isinstance(value, Tensor) or value.dim() < 1:
+            raise InputError(name, "as a dict must hold tensors with a row per example", f"{key!r}, which is none")
+    sizes = {key: len(value) for key, value in given.items()}
+    if len(set(sizes.values())) != 1 or not next(iter(sizes.values())):
+        raise InputError(name, "as a dict must hold tensors with as many rows, at least one", sizes)
+    return dict(given)
 
 
 def random_batch(model: nn.Module, size: int, length: int = 32, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -54,4 +76,4 @@ def random_batch(model: nn.Module, size: int, length: int = 32, seed: int = 0) -
     raise InputError("batch", "is needed: no random data can be made for this model; name module:function")
 
 
-__all__ = ["inputs_and_targets", "random_batch"]
+__all__ = ["inputs_and_targets", "random_batch", "rows_to_train_on"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 from holdfast.language.protocol import (
     Completion,
     LanguageModel,
@@ -93,6 +94,8 @@ class Replayed:
         self.name, self.chat = self._read()
 
     def _read(self) -> tuple[str, bool]:
+        if self.path.exists():
+            check_regular(self.path)
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ from .errors import EngineMemory as EngineMemory
 from .errors import EngineTimeout as EngineTimeout
 from .errors import UnknownColumn as UnknownColumn
 from .guard import UnsafeProgram as UnsafeProgram
-from .guard import check as check
+from .reading import check as check
 from .session import Session as Session
 from .table import SQLTable as SQLTable
 from .tokens import ParseError as ParseError

@@ -75,7 +75,12 @@ def sound(text: str) -> str:
         >>> sound("a\\0b\\ud800")
         'ab?'
     """
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return whole(text.replace("\0", ""))
+
+
+def whole(text: str) -> str:
+    """A text with a question mark for every half of a character."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _date_text(value: dt.date) -> str | None:
@@ -250,4 +255,5 @@ __all__ = [
     "plain",
     "sound",
     "typed",
+    "whole",
 ]

@@ -77,8 +77,8 @@ class SQLTable:
         lengths = {name: len(cells) for name, cells in columns.items()}
         if len(set(lengths.values())) > 1:
             raise InputError("columns", "must all have the same number of cells", lengths)
-        data = {name: pd.Series([plain(cell) for cell in cells], dtype=object) for name, cells in columns.items()}
-        return cls.from_pandas(pd.DataFrame(data), title)
+        data = {str(name): pd.Series([plain(cell) for cell in cells], dtype=object) for name, cells in columns.items()}
+        return cls.of_columns([(name, *column_type(cells)) for name, cells in data.items()], title)
 
     @classmethod
     def from_rows(cls, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> SQLTable:

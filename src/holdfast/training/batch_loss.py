@@ -61,13 +61,25 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         raise InputError("batch", "must be (x, y) tensors or a dict of arguments", type(batch).__name__) from e
 
 
-def mean_loss(model: nn.Module, x: Tensor, y: Tensor, piece: int = 512) -> float:
-    """Mean loss over rows (inputs, targets) in the model's mode, `piece` of them at a time, without gradients."""
+def rows_of(batch: Batch, rows: Any) -> Batch:
+    """Rows (indices or a slice) of every tensor of a batch."""
+    if isinstance(batch, Mapping):
+        return {name: value[rows] for name, value in batch.items()}
+    return tuple(part[rows] for part in batch)
+
+
+def first_of(batch: Batch) -> Tensor:
+    """One tensor of a batch: its inputs, or the first of a dict. Its length is that of all."""
+    return next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
+
+
+def mean_loss(model: nn.Module, batch: Batch, piece: int = 512) -> float:
+    """Mean loss over the rows of a batch in the model's mode, `piece` of them at a time, without gradients."""
+    count = len(first_of(batch))
     with torch.no_grad():
-        losses = [
-            default_loss(model, (x_, y_)) * len(x_) for x_, y_ in zip(x.split(piece), y.split(piece), strict=True)
-        ]
-    return float(torch.stack(losses).sum()) / len(x)
+        pieces = [rows_of(batch, slice(start, start + piece)) for start in range(0, count, piece)]
+        losses = [default_loss(model, part) * len(first_of(part)) for part in pieces]
+    return float(torch.stack(losses).sum()) / count
 
 
-__all__ = ["Batch", "LossOf", "default_loss", "fitting", "mean_loss", "to_device"]
+__all__ = ["Batch", "LossOf", "default_loss", "first_of", "fitting", "mean_loss", "rows_of", "to_device"]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from holdfast.verbs.saying import say
 
 EVERY_S = 10.0
+FIRST_S = 3.0  # after which a first estimate is more than a guess
 
 
 class Show(Protocol):
@@ -68,6 +69,9 @@ def progresses(quiet: bool = False) -> Iterator[ShowEach]:
 class Lines:
     """A line about every ten seconds, with all that has begun and is not finished; nothing about what is quick.
 
+    What will take longer than that is said once it has gone on for three seconds, with the time that is left. The time
+    up to the first call for a thing is left out of the estimate: it holds what happens only once.
+
     Args:
         write: where lines go.
         clock: seconds.
@@ -77,25 +81,38 @@ class Lines:
         self._write, self._clock, self._last = write, clock, clock()
         self._begun: dict[str, tuple[float, int]] = {}
         self._now: dict[str, tuple[int, int | None]] = {}
+        self._estimated: set[str] = set()
 
     def __call__(self, what: str, done: int, total: int | None = None) -> None:
         now = self._clock()
         self._begun.setdefault(what, (now, done))  # what is done already was not done at this speed
         self._now[what] = done, total
-        if now - self._last < EVERY_S:
+        if now - self._last < EVERY_S and not self._early(what, now):
             return
         self._last = now
         going = [name for name, (d, t) in self._now.items() if d != t or name == what]
+        self._estimated.update(going)
         self._write("; ".join(f"{name}: {self._state(name, now)}" for name in going))
 
-    def _state(self, what: str, now: float) -> str:
+    def _early(self, what: str, now: float) -> bool:
+        """Whether a first estimate can be given, and is worth a line of its own."""
+        left = self._left(what, now)
+        since = now - self._begun[what][0]
+        return what not in self._estimated and left is not None and since >= FIRST_S and since + left > EVERY_S
+
+    def _left(self, what: str, now: float) -> float | None:
+        """Seconds, if anything is known of the speed."""
         (since, first), (done, total) = self._begun[what], self._now[what]
+        if total is None or not first < done < total:
+            return None
+        return (total - done) * (now - since) / (done - first)
+
+    def _state(self, what: str, now: float) -> str:
+        done, total = self._now[what]
         if total is None:
             return f"{done:,}"
-        text = f"{done:,} of {total:,}"
-        if first < done < total:
-            text += f", about {_duration((total - done) * (now - since) / (done - first))} left"
-        return text
+        left = self._left(what, now)
+        return f"{done:,} of {total:,}" + ("" if left is None else f", about {_duration(left)} left")
 
 
 def _duration(seconds: float) -> str:

@@ -52,7 +52,7 @@ class Parameters:
     Example:
         >>> fit = Parameters("holdfast.systems.adamatch.estimator:AdaMatchClassifier")
         >>> fit.declared["steps"].default, fit.help("steps")
-        (2000, 'Optimiser steps.')
+        (1000, 'Optimiser steps.')
     """
 
     def __init__(self, where: str) -> None:

@@ -273,3 +273,34 @@ def test_scoring_needs_known_labels(data):
         model.score(data["Xs"], data["ys"] + 5)
     with pytest.raises(InputError, match=r"X: must have shape \(N, C=1, H=8, W=8\)"):
         model.predict(np.zeros((2, 9, 9)))
+
+
+def test_predictions_use_the_statistics_of_the_target(data):
+    both = AdaMatchClassifier(target_statistics=False, **TINY).fit(**data).network_
+    own = AdaMatchClassifier(**TINY).fit(**data).network_
+    for name, weights in both.named_parameters():
+        assert torch.equal(weights, own.get_parameter(name))
+    x = torch.as_tensor(data["Xt"], dtype=torch.float32)[:, None]
+    means = own.conv1(x).mean((0, 2, 3))
+    torch.testing.assert_close(own.norm1.running_mean, means, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(both.norm1.running_mean, means, atol=1e-3)
+
+
+def test_a_small_network_is_trained_by_one_thread(data):
+    torch.set_num_threads(2)
+    seen = set()
+    try:
+        AdaMatchClassifier(**TINY).fit(**data, progress=lambda done, total: seen.add(torch.get_num_threads()))
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "batch", "rate"), [("small", 8, 0.05), ("small", 32, 0.2), ("small", 64, 0.2), ("wrn28-2", 8, 0.03)]
+)
+def test_the_rate_suits_a_small_network_and_a_small_batch(backbone, batch, rate):
+    """At 0.2, 200 steps of 8 images lost what 20 of them had learned."""
+    settings = AdaMatchClassifier(backbone, batch=batch)._settings((3, 16, 16), np.arange(2))
+    assert settings.lr == pytest.approx(rate)
+    assert isinstance(settings.strong, CTAugmentSettings) == (backbone != "small")

@@ -104,7 +104,7 @@ class Concurrent(Upper):
         self.meeting = threading.Barrier(4)
 
     def map(self, question: str, rows: list[Row], header: Row) -> list[str | None]:
-        self.meeting.wait(timeout=60)  # goes on only when four requests are there at once
+        self.meeting.wait(timeout=600)  # goes on only when four requests are there at once
         spend(Usage(prompt_tokens=10))
         return super().map(question, rows, header)
 
@@ -257,7 +257,7 @@ def test_cells_become_texts(value: object) -> None:
 
 
 def test_time_is_counted() -> None:
-    budget = Budget(Limits(timeout_s=1000.0))
     start = time.monotonic()
-    assert budget.spent.seconds <= time.monotonic() - start + 1.0
+    budget = Budget(Limits(timeout_s=1000.0))
+    assert budget.spent.seconds <= time.monotonic() - start
     assert 0 < (budget.remaining_s or 0) <= 1000.0

@@ -56,7 +56,8 @@ def test_ask_shows_program_columns_answer_and_cost(files):
     out = ask(files).stdout
     assert "SELECT COUNT(*) FROM w WHERE QA(\"map@is it a coastal city?\"; `city`) = 'yes'" in out
     assert "* is it a coastal city?" in out
-    assert [line.split()[-1] for line in out.splitlines()[2:5]] == ["yes", "no", "yes"]
+    assert out.startswith("Understood number of rows where city is a coastal city, asked of each city\nProgram")
+    assert [line.split()[-1] for line in out.splitlines()[3:6]] == ["yes", "no", "yes"]
     assert "Answer   2" in out
     assert "1 request, 3 cells asked, 0 from the cache, 0 tokens" in out
 
@@ -259,8 +260,15 @@ def test_eval_scores_by_both_rules(tmp_path):
     predictions.write_text("other\t1\n")
     with pytest.raises(InputError, match="must be about questions"):
         run("eval", predictions, gold)
-    with pytest.raises(InputError, match="readable file"):
+    with pytest.raises(InputError, match="must be a file; received nothing there"):
         run("eval", tmp_path / "none", gold)
+    (tmp_path / "other.npz").write_bytes(b"PK\x03\x04\xff\xfe")
+    predictions.write_text("nu-0\t17\n")
+    for given, rule in ((tmp_path / "other.npz", "must be a file of .* text in UTF-8"), (tmp_path, "must be a file")):
+        with pytest.raises(InputError, match=rule):
+            run("eval", given, gold)
+        with pytest.raises(InputError, match=rule):
+            run("eval", predictions, given)
     (tmp_path / "bad.tagged").write_text("id\tx\n")
     with pytest.raises(InputError, match="no utterance"):
         run("eval", predictions, tmp_path / "bad.tagged")

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.errors import InputError
 from holdfast.language import ModelError, OpenAICompatible, Recorder
 from holdfast.language.budget import Budget, Limits
 from holdfast.language.endpoint import Prices
 from holdfast.language.transport import Patience
 from holdfast.sandbox.patterns import PatternTimeout
-from holdfast.systems.binder import Binder, Executor, FunctionMapper, RegexMapper, Table
+from holdfast.systems.binder import Binder, Executor, FunctionAnswerer, FunctionMapper, RegexMapper, Table
 from holdfast.systems.binder.tool.callrunner import CallFailed
 from holdfast.systems.binder.tool.completions import read_program, read_rows, read_values
 from holdfast.systems.binder.tool.display import show_result
 from holdfast.systems.binder.tool.options import Output
 from holdfast.systems.binder.tool.questions import Choice, read_question
 from holdfast.systems.binder.tool.repair import repaired
-from holdfast.systems.binder.tool.templates import NoTemplate, read_request
+from holdfast.systems.binder.tool.templates import NoTemplate, read_template
 from holdfast.systems.binder.tool.wtq import normalize
 from scripted_server import Server, send
 
-pytestmark = pytest.mark.timeout(60)  # each was minutes, and is milliseconds
-LONG = 20_000
+LONG = 20_000  # each was minutes, and is milliseconds
 BLANKS = [" " * LONG, ("\n" + " " * 300) * 60, " " * LONG + ":" + " " * LONG, "sql" + "\t" * LONG]
 
 
@@ -43,7 +43,7 @@ def test_completions_of_blanks(blanks: str) -> None:
 def test_questions_without_end(question: str) -> None:
     assert not isinstance(read_question(question), Choice)
     with pytest.raises(NoTemplate):
-        read_request("how many " + question[:6000])
+        read_template("how many " + question[:6000], Table.from_dict({"a": ["x"]}))
 
 
 def test_questions_with_options_are_read_as_before() -> None:
@@ -78,7 +78,7 @@ def test_patterns_that_backtrack_are_ended() -> None:
     with Executor(mapper=mapper) as executor:
         with pytest.raises(CallFailed, match=r"takes longer than 0\.1 s on 2 rows.*0 of 2 different rows"):
             executor.run('QA("map@all a?"; a)', table)
-        mapper.seconds = 100.0
+        mapper.seconds = 600.0
         assert executor.run('QA("map@number?"; a)', table).answer == [None, 7]
     with Budget(Limits(timeout_s=0.1)), pytest.raises(PatternTimeout, match="takes longer than 0"):
         mapper.map("all a?", [("a" * 60 + "!",)], ("a",))
@@ -93,6 +93,41 @@ def test_no_cell_answer_or_name_controls_the_terminal(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert not set(out) & set("\x1b\x07\x9b\u202e")
     assert out.count("owned") > 8  # in program, names, cells and answers
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_no_program_is_written_into_a_log(
+    engine: str, kept_engines: None, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The parser warns about statements that it does not know, with their text."""
+    with Executor(engine) as executor:
+        for program in (
+            "SHOW 'x\x1b[2Jowned'",
+            "DROP TABLE 'x\x1b[2Jowned'",
+            "SELECT json_extract(a, '\x1b[[') FROM w",
+        ):
+            with pytest.raises(InputError) as refused:
+                executor.run(program, Table.from_dict({"a": ["x"]}))
+            assert str(refused.value).isprintable()
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_half_a_character_is_a_question_mark_wherever_it_comes_from(engine: str, kept_engines: None) -> None:
+    """Texts with one cannot be written as UTF-8, which is what engines and files keep."""
+    half = "\ud800"
+    mapper = FunctionMapper(lambda question, *cells: cells[0] + half, name=half)
+    answerer = FunctionAnswerer(lambda question, rows, header: [rows[0][0], half], name="half")
+    table = Table.from_dict({f"a{half}": [f"x{half}", "y"], "n": [1, 2]}, title=half)
+    with Executor(engine, mapper=mapper, answerer=answerer) as executor:
+        for program, answer in (
+            (f'QA("map@is it {half}?"; a)', ["x??", "y?"]),
+            (f"SELECT n FROM w WHERE QA(\"map@{half}\"; a; '{half}') = 'x??'", [1]),
+            (f'SELECT n FROM w WHERE a IN QA("ans@{half}"; a)', [1]),
+            (f"SELECT '{half}' || a FROM w WHERE a <> '{half}' AND n = 2", ["?y"]),
+        ):
+            assert executor.run(program, table).answer == answer
 
 
 def says(content: bytes, *more: bytes) -> bytes:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import InputError
 from holdfast.sql.dialect import to_engine
-from holdfast.sql.guard import check
+from holdfast.sql.reading import check
 from holdfast.sql.tokens import ParseError, tokenize
 from holdfast.systems.binder.method.program import BinderProgram
 from holdfast.systems.binder.tool.repair import drop_surplus_parentheses

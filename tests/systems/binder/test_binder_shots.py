@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.language.stemming import stem
 from holdfast.systems.binder.tool.exemplars import load_calls, load_programs
 from holdfast.systems.binder.tool.shots import WEIGHTS, bleu, retrieve, similarity, words
-from holdfast.systems.binder.tool.stemming import stem
 
 # From the examples in the paper's rules.
 PORTER = """caresses caress|ponies poni|ties ti|caress caress|cats cat|feed feed|agreed agre|

@@ -40,6 +40,26 @@ def test_judgements_agree_on_every_pair() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    ("target", "given", "right"),
+    [
+        ("435", 4.35 * 100, False),  # 434.99999999999994, which the official evaluation cuts off
+        ("434", 4.35 * 100, True),
+        ("435", 435.0000001, True),
+        ("435.0000009", 435, True),
+        ("434.9999991", "434", True),
+        ("434.99999", "435", False),
+        ("-3", -2.9999999, False),
+        ("-2", -2.9999999, True),
+        ("-3", -3.0000001, True),
+        ("0", 1.0 - 1e-9, True),
+        ("0.3", 0.1 + 0.2, True),
+    ],
+)
+def test_numbers_within_a_millionth_below_a_whole_one_are_cut_off(target: str, given: object, right: bool) -> None:
+    assert WTQEvaluator().match([target], [given]) is right
+
+
 def test_normalising_twice_changes_nothing_on_real_strings() -> None:
     assert [normalize(text) for text in VECTORS["normalized"]] == VECTORS["normalized"]
     assert normalize("a..") == "a."  # the known exception: one point per pass

@@ -54,6 +54,41 @@ def test_right_wiring_passes(rule: Parametrization, kind: Any, lr: float) -> Non
     assert found.layer is None
 
 
+@pytest.mark.parametrize("adjust", ["original", "match_rms_adamw"])
+def test_muon_passes_whatever_it_does_about_shapes(adjust: str) -> None:
+    class Muon(torch.optim.Muon):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, lr, adjust_lr_fn=adjust)
+
+    def build(width: int) -> nn.Module:
+        """Hidden layers whose inputs and outputs grow by factors of their own."""
+        own = width * width // 64
+        hidden = [nn.Linear(width, own, bias=False), nn.ReLU(), nn.Linear(own, width, bias=False), nn.ReLU()]
+        return nn.Sequential(nn.Linear(64, width), nn.ReLU(), *hidden, nn.Linear(width, 10))
+
+    found = checked(build, MuP(), optimizer=Muon, lr=0.01)
+    assert found.passed, found.verdict
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_embeddings_that_are_multiplied_by_the_width(says: bool) -> None:
+    class Scaled(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.tokens, self.inner, self.out = nn.Embedding(32, width), nn.Linear(width, width), nn.Linear(width, 32)
+            nn.init.normal_(self.tokens.weight, std=0.1)
+            if says:
+                self.tokens.embed_scale = width**0.5  # type: ignore[assignment]
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            h = self.tokens(tokens)
+            return self.out(self.inner(h * h.shape[-1] ** 0.5).relu())
+
+    found = checked(Scaled, MuP(), batch=(TOKENS, TOKENS))
+    assert found.passed is says
+    assert says or (found.layer == "inner" and "model.tokens.embed_scale = width**0.5" in found.verdict), found.verdict
+
+
 def test_transformer_passes_and_its_standard_form_does_not() -> None:
     assert checked(decoder, MuP(), batch=(TOKENS, TOKENS), lr=3e-3).passed
     assert not checked(decoder, SP(), batch=(TOKENS, TOKENS), lr=3e-3).passed
@@ -153,7 +188,7 @@ def test_attention_logits_are_recorded_and_grow_without_scaling() -> None:
 
 
 class Unscaled(MuP):
-    def attention(self, m: float) -> float:
+    def attention(self, m: float, own: float | None = None) -> float:
         return 1.0
 
 

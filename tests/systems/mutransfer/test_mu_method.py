@@ -390,6 +390,73 @@ def test_decay_times_rate_is_the_same_for_all() -> None:
     assert {group["weight_decay"] for group in groups} == {0.01}
 
 
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD])
+def test_what_is_not_given_is_as_the_class_has_it(kind: Any) -> None:
+    model = MLP(64)
+    report = parametrize(model, BASE, build=MLP)
+    usual = kind(model.parameters(), lr=0.1).defaults
+    for group in report.optimizer(kind, model, lr=0.1).param_groups:
+        assert group["weight_decay"] == pytest.approx(usual["weight_decay"] / group["lr_mult"])
+        assert {k: group[k] for k in usual if k not in ("lr", "weight_decay")} == {
+            k: v for k, v in usual.items() if k not in ("lr", "weight_decay")
+        }
+    for group in report.param_groups(model, 0.1, optimizer=kind):
+        assert group["weight_decay"] == usual["weight_decay"] / group["lr_mult"]
+    assert {group["weight_decay"] for group in report.optimizer(kind, model, 0.1, weight_decay=0.0).param_groups} == {0}
+    with pytest.raises(InputError, match="weight_decay: must be left out"):
+        report.optimizer(torch.optim.Rprop, model, 0.1, weight_decay=0.1)
+
+
+def proportions(width: int) -> nn.Module:
+    """Hidden layers whose inputs and outputs grow by factors of their own, both ways."""
+    own = width * width // 32
+    hidden = [nn.Linear(width, own, bias=False), nn.ReLU(), nn.Linear(own, width, bias=False), nn.ReLU()]
+    return nn.Sequential(nn.Linear(8, width), nn.ReLU(), *hidden, nn.Linear(width, 4))
+
+
+@pytest.mark.parametrize("adjust", ["original", "match_rms_adamw"])
+def test_steps_of_muon_follow_the_spectral_condition(adjust: str) -> None:
+    norms = []
+    for width in (32, 128):
+        torch.manual_seed(0)
+        model: Any = proportions(width)
+        report = parametrize(model, 32, build=proportions)
+        optimizer = report.optimizer(torch.optim.Muon, model, lr=0.02, adam={"lr": 0.003}, adjust_lr_fn=adjust)
+        before = [model[i].weight.detach().clone() for i in (2, 4)]
+        functional.cross_entropy(model(torch.randn(256, 8)), torch.randint(4, (256,))).backward()
+        optimizer.step()
+        steps = [model[i].weight.detach() - b for i, b in zip((2, 4), before, strict=True)]
+        norms.append([float(torch.linalg.matrix_norm(s, 2)) / (s.shape[0] / s.shape[1]) ** 0.5 for s in steps])
+    assert np.abs(np.log(np.array(norms[1]) / norms[0])).max() < math.log(1.5), norms  # five iterations are not exact
+
+
+def test_muon_trains_hidden_matrices_and_adam_the_rest() -> None:
+    model = MLP(64)
+    report = parametrize(model, BASE, build=MLP)
+    optimizer: Any = report.optimizer(torch.optim.Muon, model, lr=0.02, adam={"lr": 0.005, "betas": (0.8, 0.9)})
+    muon, adam = optimizer.parts
+    assert type(muon) is torch.optim.Muon
+    assert type(adam) is torch.optim.AdamW
+    assert [n for g in muon.param_groups for n in g["names"]] == ["2.weight", "4.weight"]
+    assert [n for g in adam.param_groups for n in g["names"]] == ["0.weight", "6.weight"]
+    assert {(g["lr"], g["weight_decay"]) for g in muon.param_groups} == {(0.02, 0.1)}
+    assert {(g["lr"], g["weight_decay"], g["betas"]) for g in adam.param_groups} == {(0.005, 0.01, (0.8, 0.9))}
+    set_lr(optimizer, 0.04)
+    assert [g["lr"] for g in optimizer.param_groups] == pytest.approx([0.04, 0.01])
+    model(torch.randn(2, 64)).sum().backward()
+    optimizer.step()
+    for group in optimizer.param_groups:
+        group["lr"] = 0.02
+    with pytest.raises(InputError, match="lost its factor"):
+        optimizer.step()
+    with pytest.raises(InputError, match=r"use report\.optimizer\(Muon"):
+        report.param_groups(model, 0.02, optimizer=torch.optim.Muon)
+    with pytest.raises(InputError, match="must be Adam-like"):
+        parametrize(MLP(64), BASE, build=MLP, rule=UMuP()).optimizer(torch.optim.Muon, model, 0.02)
+    with pytest.raises(InputError, match="adam: must be left out"):
+        report.optimizer(torch.optim.SGD, model, 0.02, adam={})
+
+
 def test_adafactor_moves_tensors_by_a_share_of_their_size() -> None:
     report = MuParametrization.from_builder(MLP, BASE).report(MLP(64))
     rates = {row.info.role: row.scaling.rate("adafactor", row.info) for row in report.rows}

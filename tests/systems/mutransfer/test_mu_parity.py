@@ -41,6 +41,25 @@ class Conv(nn.Module):
         self.fc, self.out = nn.Linear(2 * w * 16, 4 * w), nn.Linear(4 * w, 10)
 
 
+class Convs(nn.Module):
+    """Linear layers and convolutions: of 1 to 3 dimensions, transposed, grouped, depthwise, in an own proportion."""
+
+    def __init__(self, w: int) -> None:
+        super().__init__()
+        self.l1, self.l2, self.out = nn.Linear(3, w), nn.Linear(w, 2 * w), nn.Linear(2 * w, 7)
+        self.a1, self.b1 = nn.Conv1d(3, w, 3), nn.Conv1d(w, 2 * w, 3)
+        self.a2, self.b2, self.c2 = nn.Conv2d(3, w, 3), nn.Conv2d(w, 2 * w, 3), nn.Conv2d(w, 5, 1)
+        self.a3, self.b3 = nn.Conv3d(3, w, 3), nn.Conv3d(w, 2 * w, 3)
+        self.t1, self.t2 = nn.ConvTranspose1d(w, w, 3), nn.ConvTranspose2d(w, 2 * w, 3)
+        self.t3 = nn.ConvTranspose3d(w, w, 3)
+        self.u1, self.u2 = nn.ConvTranspose1d(3, w, 2), nn.ConvTranspose2d(w, 3, 2)
+        self.g1, self.g2 = nn.Conv1d(w, w, 3, groups=4), nn.Conv2d(w, 2 * w, 3, groups=2)
+        self.d1, self.gt = nn.Conv1d(w, w, 3, groups=w), nn.ConvTranspose2d(w, w, 3, groups=4)
+        self.at = nn.MultiheadAttention(w, 2)
+        own = w * w // 8
+        self.lw, self.cw, self.tw = nn.Linear(w, own), nn.Conv2d(w, own, 3), nn.ConvTranspose2d(w, own, 3)
+
+
 class Decoder(nn.Module):
     """One pre-LN block whose logits are divided by the width of a head, as the reference's users write it."""
 
@@ -66,6 +85,7 @@ class Decoder(nn.Module):
 CASES = {
     "mlp": Net,
     "conv": Conv,
+    "convs": Convs,
     "transformer_tied": lambda d: Decoder(d, tied=True),
     "transformer": Decoder,
 }

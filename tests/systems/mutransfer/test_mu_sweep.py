@@ -50,6 +50,24 @@ def broken(width):
 def named():
     return {"x": torch.zeros(3, 8)}
 
+class Lossy(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.net = build(width)
+
+    def forward(self, x, labels):
+        return {"loss": nn.functional.cross_entropy(self.net(x), labels)}
+
+def few():
+    return tuple(part[:20] for part in batch())  # fewer rows than a step takes
+
+def batch_of_names():
+    x, y = few()
+    return {"x": x, "labels": y}
+
+def uneven():
+    return {"x": torch.zeros(3, 8), "labels": torch.zeros(4)}
+
 def batch():
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(256, 8, generator=rng)
@@ -211,7 +229,7 @@ def test_runs_can_be_sent_to_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert jobs == 2
         return (cloudpickle.loads(cloudpickle.dumps(run))() for run in work)
 
-    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep._each", sent)
+    monkeypatch.setattr("holdfast.systems.mutransfer.tool.sweep.in_processes", sent)
     two = swept(2, progress=lambda *each: done.append(each)).frame
     assert one.equals(two)
     assert done == [(i, 24) for i in range(1, 25)]
@@ -240,6 +258,32 @@ def test_own_model_is_an_experiment_of_its_own(models: str, tmp_path: Path) -> N
         other.write_text(wrong)
         with pytest.raises(InputError):
             ExperimentSource("mutransfer", (str(other),)).load()
+
+
+def test_a_batch_may_be_a_dict(models: str, tmp_path: Path) -> None:
+    losses = []
+    for builder, batch in (("build", "few"), ("Lossy", "batch_of_names")):
+        spec = tmp_path / f"{builder}.json"
+        content = {"builder": f"{models}:{builder}", "batch": f"{models}:{batch}", "widths": [8, 16]}
+        spec.write_text(json.dumps({**content, "rates": [0.01, 0.1, 1.0], "steps": 3}))
+        run = Campaign(ExperimentSource("mutransfer", (str(spec),)), "smoke", tmp_path / builder, replicates=1).run()
+        assert not run.failed
+        losses.append(sorted(record.scalars["training loss"] for record in run.finished))
+    assert losses[0] == pytest.approx(losses[1])
+
+
+def test_a_sweep_in_memory_takes_a_dict() -> None:
+    class Lossy(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 2))
+
+        def forward(self, x: torch.Tensor, labels: torch.Tensor) -> Any:
+            return {"loss": nn.functional.cross_entropy(self.net(x), labels)}
+
+    data = {"x": X, "labels": (X[:, 0] > 0).long()}
+    found = transfer_sweep(Lossy, [8, 16], [0.1, 0.2, 0.4], data, steps=3, seeds=2).frame
+    assert found["loss"].tolist() == pytest.approx(swept(1).frame["loss"].tolist())
 
 
 # -------------------------------------------------------------------------------------------------------- command line
@@ -288,7 +332,8 @@ def test_check_passes_and_fails_with_the_layer(models: str, tmp_path: Path) -> N
         (("report", "{}.py:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
         (("check", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
         (("sweep", "{}:broken"), "BUILDER: must not fail; received broken(64), which raised TypeError"),
-        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must return (inputs, targets)"),
+        (("sweep", "{}:Lossy", "--batch", "{}:uneven"), "--batch: as a dict must hold tensors with as many rows"),
+        (("sweep", "{}:build", "--batch", "{}:named"), "--batch: must fit the model and the loss"),
     ],
 )
 def test_mistakes_on_the_command_line(models: str, arguments: tuple[str, ...], message: str) -> None:

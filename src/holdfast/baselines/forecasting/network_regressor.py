@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -100,9 +99,10 @@ class NetworkRegressor(Regressor):
     ) -> Any:
         """The best learner."""
         from holdfast.baselines.forecasting.training import train_network
+        from holdfast.devices import torch_threads
         from holdfast.randomness import derived_seed
 
-        with _torch_threads(threads):
+        with torch_threads(threads):
             trained = train_network(
                 self.net,
                 tensors,
@@ -150,18 +150,6 @@ def latest(when: np.ndarray, horizon: int) -> tuple[Any, np.ndarray | None]:
     if not len(checks) or trains.sum() < len(when) / 2:
         return slice(None), None
     return trains, checks[:: -(-len(checks) // MOST_CHECKED)]
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 __all__ = ["FEWEST", "MOST", "NetworkRegressor", "latest", "steps_within"]

@@ -65,23 +65,35 @@ def _without_remarks() -> Iterator[None]:
         yield
 
 
+def _headers(paths: Iterable[Path]) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Mode and (width, height) of every image; nothing is decoded."""
+    for path in paths:
+        try:
+            with _without_remarks(), _opened(path) as image:
+                mode, size = image.mode, image.size
+        except InputError:
+            raise
+        except DAMAGED as error:
+            raise InputError("image", "must be a readable image", f"{path} ({error})") from None
+        yield mode, size
+
+
 def colour_mode(paths: Iterable[Path]) -> Mode:
     """ "L" if every image is stored in shades of grey, else "RGB". Reads headers only, up to the first colour image.
 
     Raises:
         InputError: an image whose header cannot be read; names the file.
     """
-    for path in paths:
-        try:
-            with _without_remarks(), _opened(path) as image:
-                grey = image.mode in GREY
-        except InputError:
-            raise
-        except DAMAGED as error:
-            raise InputError("image", "must be a readable image", f"{path} ({error})") from None
-        if not grey:
-            return "RGB"
-    return "L"
+    return "L" if all(mode in GREY for mode, _ in _headers(paths)) else "RGB"
+
+
+def image_sizes(paths: Iterable[Path]) -> set[tuple[int, int]]:
+    """Every (width, height) that occurs, as stored. Reads headers only.
+
+    Raises:
+        InputError: an image whose header cannot be read; names the file.
+    """
+    return {size for _, size in _headers(paths)}
 
 
 def decode_image(path: str | Path, size: int, mode: Mode) -> np.ndarray:
@@ -241,4 +253,4 @@ class ImageFiles(Dataset[Any]):
                 progress(done, total)
 
 
-__all__ = ["ImageFiles", "Mode", "Progress", "colour_mode", "decode_image"]
+__all__ = ["ImageFiles", "Mode", "Progress", "colour_mode", "decode_image", "image_sizes"]

@@ -14,7 +14,14 @@ app = verbs.Verbs("Label images of a new domain with the labels of another: fit 
 CLASSIFIER = verbs.Parameters("holdfast.systems.adamatch.estimator:AdaMatchClassifier")
 DEVICE = CLASSIFIER.options("device")
 # What the estimator calls its data, and the options that they come from here.
-DATA = {"Xs": "--source", "ys": "--source", "Xt": "--target", "Xt_labeled": "--labels", "yt_labeled": "--labels"}
+DATA = {
+    "X": "--target-labels",
+    "Xs": "--source",
+    "ys": "--source",
+    "Xt": "--target",
+    "Xt_labeled": "--labels",
+    "yt_labeled": "--labels",
+}
 
 
 @app.verb(named=DATA)
@@ -28,6 +35,13 @@ def fit_(
     ] = None,
     size: Annotated[int, typer.Option(min=4, help="Side in pixels that images of folders are brought to.")] = 32,
     mirror: Annotated[bool, typer.Option(help="A mirrored image is of the same class (photos, not text).")] = False,
+    compare: Annotated[
+        bool, typer.Option(help="Train source only and AdaBN with as many steps, too, and show all three.")
+    ] = False,
+    target_labels: Annotated[
+        Path | None,
+        typer.Option(help="Labelled target images that --compare measures on: class folders, or an npz file."),
+    ] = None,
     resume: verbs.Resume = False,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -38,18 +52,40 @@ def fit_(
 
     Example: `holdfast adamatch fit --source photos/ --target renders/ --out model/ --backbone wrn28-2 --mirror`
     """
+    import numpy as np
+
+    from holdfast.data.readers.image_inputs import open_labelled
+    from holdfast.errors import InputError
     from holdfast.systems.adamatch.estimator import AdaMatchClassifier
+    from holdfast.systems.adamatch.tool.comparison import compared
     from holdfast.systems.adamatch.tool.image_files import training_data, weak_augmentation
 
+    if target_labels is not None and not compare:
+        raise InputError("--target-labels", "must come with --compare", str(target_labels))
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
-        data = training_data(source, target, labels, size, show)
+        data = training_data(source, target, labels, size, show, verbs.say)
+        test = None
+        if target_labels is not None:
+            test = open_labelled(target_labels, "--target-labels", np.unique(data["ys"]))
         model = AdaMatchClassifier(weak=weak_augmentation(data["Xs"].shape[-1], mirror), **settings)
         model.fit(**data, progress=partial(show, "Training"), checkpoint=state)
         model.save(out)
     counts = f"{len(data['Xs'])} labelled and {len(data['Xt'])} other images"
     verbs.say(f"{out}: a model of {len(model.classes_)} classes, learned from {counts}")
-    confident = model.history_["mask_rate"][1][-1]
-    verbs.say(f"In the last step it was confident about {confident:.0%} of the target images.")
+    doubts = list(model.learning_.doubts())
+    for doubt in doubts:
+        verbs.say(doubt)
+    if doubts:
+        verbs.say("Train longer (--steps), on larger images (--size) or with a few labelled target images (--labels).")
+    else:
+        confident, right = model.history_["mask_rate"][1][-1], model.learning_.labelled.share
+        known = f"It is right on {right:.0%} of the labelled images themselves, which says little of the target"
+        verbs.say(f"{known}; in the last step it was confident about {confident:.0%} of the target images.")
+    if compare:
+        with verbs.on_stop(lambda: f"the model is in {out}"), verbs.progresses(quiet) as show:
+            found = compared(model, data, test, show)
+        verbs.show_table(found.heads, found.rows)
+        verbs.say(found.note)
 
 
 @app.verb(named={"X": "images"})

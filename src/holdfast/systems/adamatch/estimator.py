@@ -12,21 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from holdfast.data.augment import Brightness, Compose, Cutout, LearntTransform, RandomAffine, Shift, Transform
+from holdfast.baselines.adabn import adabn
+from holdfast.baselines.erm import ERM, ERMSettings
+from holdfast.data.augment import LearntTransform, Shift, Transform
 from holdfast.data.ctaugment import CTAugmentSettings
+from holdfast.data.domain_arrays import DomainArrays
 from holdfast.data.domain_stream import DomainStream
 from holdfast.data.image_arrays import as_images
-from holdfast.devices import check_device
+from holdfast.devices import check_device, torch_threads
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
-from holdfast.layers.modes import evaluating
-from holdfast.layers.small_convnet import SmallConvNet
-from holdfast.layers.wide_resnet import ARCHITECTURES, wide_resnet
+from holdfast.layers.norm import batch_norms
 from holdfast.losses.alignment import Alignment
+from holdfast.metrics.learning import Learning, some_rows
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.adamatch.method import AdaMatch, AdaMatchSettings, cosine_lr
-from holdfast.training import EMA, Checkpoints, fit
+from holdfast.systems.adamatch.tool.backbones import BACKBONES, make_network, strong_augmentation
+from holdfast.training import EMA, Checkpoints, Learner, Trained, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.validation import (
     check_array,
@@ -36,7 +39,7 @@ from holdfast.validation import (
     check_same_length,
 )
 
-BACKBONES = ("small", *ARCHITECTURES)
+SMALL_LR = 0.2 / 32  # per image of a batch up to 32, for a network that starts from nothing and has a thousand steps
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
@@ -60,15 +63,19 @@ class AdaMatchClassifier(Estimator):
         steps: optimiser steps.
         weak: augmentation that does not change the class. None = a shift by 1/16 of the side. Add `Mirror()` where a
             mirrored image is the same class (not for digits or text).
-        strong: augmentation applied after the weak one. None = `CTAugmentSettings()` for colour images, and for grey
-            ones affine maps, brightness and a cut-out square.
+        strong: augmentation applied after the weak one. None = affine maps, brightness and a cut-out square; for
+            "small" gentler ones, and a quarter of the images with light and dark exchanged; for colour images and
+            other backbones `CTAugmentSettings()`.
         target_prior: class frequencies of the target, if known: K numbers in the order of `classes_`, or class ->
             number. Without it the target is taken to have those of the source, which hurts where it has not.
-        settings: everything else of the method. None = the paper's, with averages that suit the number of steps.
+        settings: everything else of the method. None = the paper's, with averages that suit the number of steps, and
+            for "small" a learning rate that suits short runs, 0.2 (less for a batch below 32).
         ema: decay of the average of the weights; shorter in short runs.
         precision: "32-true", "bf16-mixed" or "16-mixed" (CUDA only), of training; predictions are made in float32.
         device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", ...
         seed: of initialisation, order and augmentation.
+        target_statistics: predictions are made with batch-norm statistics of Xt (AdaBN). False = the paper's, those of
+            source and target batches together.
 
     Attributes:
         classes_: (K,) the labels, in ascending order.
@@ -77,6 +84,8 @@ class AdaMatchClassifier(Estimator):
         image_shape_: (C, H, W) of the training images.
         history_: name -> (steps, values) of loss, source, target, mask_rate (share of target images that are confident
             enough to be learnt from) and threshold.
+        learning_: whether it is better than guessing on the labelled images themselves, and whether it gives more than
+            one class to the target: `list(model.learning_.doubts())` is empty if so.
 
     Images are `(N, C, H, W)`, or `(N, H, W)` for grey: floating-point in [0, 1] or uint8.
 
@@ -111,8 +120,8 @@ class AdaMatchClassifier(Estimator):
         backbone: str | nn.Module = "small",
         num_classes: int | None = None,
         uratio: int = 3,
-        batch: int = 64,
-        steps: int = 2000,
+        batch: int = 32,
+        steps: int = 1000,
         weak: Transform | None = None,
         strong: Transform | LearntTransform | None = None,
         target_prior: Sequence[float] | Mapping[Any, float] | None = None,
@@ -121,12 +130,14 @@ class AdaMatchClassifier(Estimator):
         precision: str = "32-true",
         device: str = "auto",
         seed: int = 0,
+        target_statistics: bool = True,
     ) -> None:
         self.backbone, self.num_classes = backbone, num_classes
         self.uratio, self.batch, self.steps = uratio, batch, steps
         self.weak, self.strong = weak, strong
         self.target_prior, self.settings, self.ema = target_prior, settings, ema
         self.precision, self.device, self.seed = precision, device, seed
+        self.target_statistics = target_statistics
 
     # ---------------------------------------------------------------------------------------------------------- fitting
     def fit(
@@ -154,42 +165,98 @@ class AdaMatchClassifier(Estimator):
             InputError: an argument breaks a rule; it is named, and nothing has been learned.
             Diverged: the loss became NaN or infinite; names the step.
         """
-        self._check_settings()
-        sizes: dict[str, int] = {}
-        source, target = as_images(Xs, "Xs", sizes), as_images(Xt, "Xt", sizes)
-        labels, classes = self._labels(ys)
-        check_same_length(Xs=source, ys=labels)
-        if len(target) < self.uratio * self.batch:
-            rule = f"must have at least uratio * batch = {self.uratio * self.batch} images; use more or a smaller batch"
-            raise InputError("Xt", rule, len(target))
-        labelled = self._labelled(Xt_labeled, yt_labeled, classes, sizes)
-        shape = (source.shape[1], source.shape[2], source.shape[3])
-        settings = self._settings(shape, classes)
-        network = self._network(shape, len(classes))
-
-        learner = AdaMatch(network, len(classes), settings)
-        stream = DomainStream(
-            (source, torch.from_numpy(labels)), target, labelled, batch=self.batch, ratio=self.uratio, seed=self.seed
-        )
-        trained = fit(
-            learner,
-            stream,
-            steps=self.steps,
-            seed=self.seed,
-            schedule=cosine_lr,
-            ema=EMA(self.ema),
-            precision=self.precision,
-            device=self._device(),
-            checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, self.steps // 10)),
-            on_step=progress,
-            log_every=max(1, self.steps // 100),
-        )
+        given = self._given(Xs, ys, Xt, Xt_labeled, yt_labeled)
+        settings = self._settings(given.shape, given.classes)
+        learner = AdaMatch(self._network(given.shape, len(given.classes)), len(given.classes), settings)
+        trained = self._train(learner, given, progress, checkpoint)
         self._forget()
-        self.classes_, self.image_shape_, self.history_ = classes, shape, trained.history
+        self.classes_, self.image_shape_, self.history_ = given.classes, given.shape, trained.history
         averaged: Any = trained.averaged
         self.network_ = averaged.net
         self.aligner_ = averaged.criterion.aligner
+        rows = some_rows(len(given.source))
+        if self.target_statistics:  # each kind of images by its own statistics
+            self.network_ = self._adapted(averaged.net, given.source)
+        on_source = self.predict_proba(given.source[rows]).argmax(1)
+        if self.target_statistics:
+            self.network_ = self._adapted(averaged.net, given.target)
+        on_target = self.predict_proba(given.target[some_rows(len(given.target))]).argmax(1)
+        prior = None if self.target_prior is None else np.asarray(self._prior(self.classes_))
+        self.learning_ = Learning.of(self.classes_, given.labels[rows], on_source, on_target, prior)
         return self
+
+    def baselines(
+        self,
+        Xs: Any,
+        ys: Any,
+        Xt: Any,
+        Xt_labeled: Any = None,
+        yt_labeled: Any = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Self]:
+        """What can be had without the method, to compare with: to be called with the data of `fit`, after it.
+
+        Returns:
+            Fitted classifiers. "source only": the same network, augmentation, learning rate and number of steps on the
+            labelled images alone. "AdaBN": that, with batch-norm statistics of Xt; only if the network has batch norm.
+        """
+        self.check_fitted()
+        given = self._given(Xs, ys, Xt, Xt_labeled, yt_labeled)
+        s = self._settings(given.shape, given.classes)
+        alone = ERMSettings(s.lr, s.momentum, s.weight_decay, s.weak, s.strong)
+        learner = ERM(self._network(given.shape, len(given.classes)), len(given.classes), alone)
+        averaged: Any = self._train(learner, given, progress, None).averaged
+        nets = {"source only": averaged.net}
+        if batch_norms(averaged.net):
+            nets["AdaBN"] = self._adapted(averaged.net, given.target)
+        found = {name: copy.copy(self) for name in nets}
+        for name, model in found.items():
+            model.network_ = nets[name]
+        return found
+
+    def _train(
+        self,
+        learner: Learner,
+        given: DomainArrays,
+        progress: Callable[[int, int], None] | None,
+        checkpoint: str | Path | None,
+    ) -> Trained:
+        stream = DomainStream(
+            (given.source, torch.from_numpy(given.labels)),
+            given.target,
+            given.labelled,
+            batch=self.batch,
+            ratio=self.uratio,
+            seed=self.seed,
+        )
+        # Threads that wait for each other make steps of a small network ten times slower on a machine with other work.
+        with torch_threads(1 if self.backbone == "small" else torch.get_num_threads()):
+            return fit(
+                learner,
+                stream,
+                steps=self.steps,
+                seed=self.seed,
+                schedule=cosine_lr,
+                ema=EMA(self.ema),
+                precision=self.precision,
+                device=self._device(),
+                checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, self.steps // 10)),
+                on_step=progress,
+                log_every=max(1, self.steps // 100),
+            )
+
+    def _given(self, Xs: Any, ys: Any, Xt: Any, Xt_labeled: Any, yt_labeled: Any) -> DomainArrays:
+        self._check_settings()
+        few = (Xt_labeled, yt_labeled)
+        return DomainArrays.of((Xs, ys), Xt, few, num_classes=self.num_classes, batch=self.batch, uratio=self.uratio)
+
+    def _adapted(self, net: nn.Module, target: Tensor) -> nn.Module:
+        """The network with batch-norm statistics of the target; itself where there is nothing to adapt."""
+        if len(target) < 2 or not batch_norms(net):
+            return net
+        place = self._device()
+        return adabn(net.to(place), target.to(place))
 
     def _check_settings(self) -> None:
         if not isinstance(self.backbone, nn.Module):
@@ -206,42 +273,17 @@ class AdaMatchClassifier(Estimator):
         if self.settings is not None and not isinstance(self.settings, AdaMatchSettings):
             raise InputError("settings", "must be AdaMatchSettings or None", self.settings)
 
-    def _labels(self, ys: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Class indices of ys, and the classes."""
-        labels, found = encode_labels(ys, name="ys")
-        if self.num_classes is None:
-            return labels, found
-        k = check_integer(self.num_classes, "num_classes", low=2)
-        if found.dtype.kind == "U":
-            if k != len(found):
-                raise InputError(
-                    "num_classes", f"must be the number of different names in ys ({len(found)}) or None", k
-                )
-            return labels, found
-        return encode_labels(ys, name="ys", classes=np.arange(k))
-
-    def _labelled(self, x: Any, y: Any, classes: np.ndarray, sizes: dict[str, int]) -> tuple[Tensor, Tensor] | None:
-        if (x is None) != (y is None):
-            name = "Xt_labeled" if x is None else "yt_labeled"
-            raise InputError(name, "must be given together with the other of Xt_labeled and yt_labeled", None)
-        if x is None:
-            return None
-        labels, _ = encode_labels(y, name="yt_labeled", classes=classes)
-        x = as_images(x, "Xt_labeled", sizes)
-        check_same_length(Xt_labeled=x, yt_labeled=labels)
-        return x, torch.from_numpy(labels)
-
     def _settings(self, shape: tuple[int, int, int], classes: np.ndarray) -> AdaMatchSettings:
         """The method's settings with those of the classifier filled in."""
         channels, side = shape[0], min(shape[1:])
         # Averages that remember longer than the run would mostly hold the uniform marginal they start from.
         short = Alignment(ema=EMA(0.999).over(self.steps), window=min(128, max(1, self.steps // 8)))
+        small = self.backbone == "small"
         given = self.settings or AdaMatchSettings(
             align=short,
             weak=Shift(min(side - 1, max(1, side // 16))),
-            strong=CTAugmentSettings()
-            if channels == 3
-            else Compose((RandomAffine(), Brightness(), Cutout(-(-side // 4) + 1, 0.5))),
+            strong=CTAugmentSettings() if channels == 3 and not small else strong_augmentation(side, small),
+            lr=SMALL_LR * min(self.batch, 32) if small else AdaMatchSettings.lr,
         )
         align = given.align
         if self.target_prior is not None:
@@ -265,16 +307,8 @@ class AdaMatchClassifier(Estimator):
         return tuple((p / p.sum()).tolist())
 
     def _network(self, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-        """A fresh network on the CPU: with its own initialisation, or a copy of the given module."""
-        # As in the reference for runs of 10,000 steps and more; in shorter ones the running statistics would otherwise
-        # still hold much of their start.
-        momentum = min(0.1, max(0.001, 10 / self.steps))
         with seeded(derived_seed(self.seed, "init")):
-            if isinstance(self.backbone, nn.Module):
-                return _checked(copy.deepcopy(self.backbone).cpu(), shape, num_classes)
-            if self.backbone == "small":
-                return SmallConvNet(shape[0], num_classes, bn_momentum=momentum)
-            return wide_resnet(self.backbone, in_channels=shape[0], num_classes=num_classes, bn_momentum=momentum)
+            return make_network(self.backbone, shape, num_classes, self.steps)
 
     def _build(self) -> Mapping[str, Any]:
         align = self._settings(self.image_shape_, self.classes_).align
@@ -314,19 +348,6 @@ class AdaMatchClassifier(Estimator):
         Xs = (rng.random((12, 1, 8, 8)) + ys[:, None, None, None]) / 2
         data = {"Xs": Xs, "ys": ys, "Xt": rng.random((12, 1, 8, 8))}
         return Example(data, rng.random((4, 1, 8, 8)), {"steps": 3, "batch": 4, "uratio": 2, "device": "cpu"})
-
-
-def _checked(net: nn.Module, shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """A module of the user's, once it is known to map images to logits."""
-    try:
-        with torch.no_grad(), evaluating(net):
-            logits = net(torch.zeros(2, *shape))
-    except (RuntimeError, ValueError, TypeError) as e:
-        raise InputError("backbone", f"must take images (N, {', '.join(map(str, shape))})", str(e)) from e
-    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
-        received = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise InputError("backbone", f"must give logits (N, {num_classes})", received)
-    return net
 
 
 __all__ = ["BACKBONES", "AdaMatchClassifier"]

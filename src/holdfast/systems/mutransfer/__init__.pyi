@@ -10,10 +10,10 @@ from .method.rules import Parametrization as Parametrization
 from .method.rules import Scaling as Scaling
 from .method.rules import Spectral as Spectral
 from .method.rules import UMuP as UMuP
-from .tool.attention import Attention as Attention
 from .tool.coordcheck import CoordCheck as CoordCheck
 from .tool.coordcheck import coord_check as coord_check
 from .tool.optimizers import set_lr as set_lr
+from .tool.parametrization import Attention as Attention
 from .tool.parametrization import MuParametrization as MuParametrization
 from .tool.parametrization import load_weights as load_weights
 from .tool.parametrization import mu_attention_scale as mu_attention_scale

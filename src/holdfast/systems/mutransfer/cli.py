@@ -91,7 +91,7 @@ def sweep(
     widths: Annotated[str, typer.Option(help="At least two, the first is the base.")] = "64,128,256",
     rates: Annotated[str, typer.Option(help="Base rates: FROM:TO in powers of two, or a list.")] = "-13:-4",
     batch: Annotated[
-        str | None, typer.Option(help="Likewise, () -> (inputs, targets) to train on; default: random data.")
+        str | None, typer.Option(help="Likewise, () -> (inputs, targets) or a dict; default: random data.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of Adam in each run.")] = 100,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per step.")] = 32,

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from holdfast.data.characters import next_token_windows, shipped_text
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.own_batches import inputs_and_targets, random_batch
+from holdfast.data.own_batches import random_batch, rows_to_train_on
 from holdfast.data.readers.tokens import read_tokens
 from holdfast.experiment import Problem
 from holdfast.own_model import built, called, own_function
 from holdfast.systems.mutransfer.net import MLP, Transformer
+from holdfast.training.batch_loss import Batch
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Task(Problem):
         """The model at a width, freshly initialised."""
 
     @abstractmethod
-    def data(self) -> tuple[Tensor, Tensor]:
-        """All inputs and targets; integer targets are classes, (N, T) of them for sequences."""
+    def data(self) -> Batch:
+        """All inputs and targets; integer targets are classes, (N, T) of them for sequences. Or a dict of arguments."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class OwnModel(Task):
 
     Attributes:
         builder: "module:function" or "file.py:function", width -> nn.Module.
-        examples: likewise, () -> (inputs, targets) to train on.
+        examples: likewise, () -> (inputs, targets) or a dict of the model's arguments, to train on.
         folder: where the modules are found.
     """
 
@@ -149,11 +150,11 @@ class OwnModel(Task):
     def build(self, width: int) -> nn.Module:
         return built(own_function(self.builder, self.folder), width, argument="builder")
 
-    def data(self) -> tuple[Tensor, Tensor]:
+    def data(self) -> Batch:
         if not self.examples:
             return random_batch(self.build(self.widths[0] if self.widths else 64), 512)
         given = called(own_function(self.examples, self.folder, "batch"), argument="batch")
-        return inputs_and_targets(given, self.examples)
+        return rows_to_train_on(given, self.examples)
 
     def describe(self) -> str:
         return f"{self.builder} on {self.examples or 'random data'}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from holdfast.data.augment import Compose, Mirror, Shift
 from holdfast.data.readers.image_inputs import ImageInput, check_known, open_images
+from holdfast.data.readers.images import image_sizes
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from holdfast.verbs.bars import ShowEach
 
 
-def training_data(source: Path, target: Path, labels: Path | None, size: int, show: ShowEach) -> dict[str, Any]:
+def training_data(
+    source: Path, target: Path, labels: Path | None, size: int, show: ShowEach, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """The arguments of the classifier's fit: all images in grey if all of them are, else all in colour.
 
     Args:
@@ -27,6 +31,7 @@ def training_data(source: Path, target: Path, labels: Path | None, size: int, sh
         labels: a few labelled ones of the target's kind, if there are.
         size: side in pixels that images of files are brought to.
         show: called with (what, done, total) while they are read.
+        tell: called with a sentence if their sizes are changed.
 
     Raises:
         InputError: names `--source`, `--target` or `--labels`.
@@ -36,13 +41,26 @@ def training_data(source: Path, target: Path, labels: Path | None, size: int, sh
     few = None if labels is None else open_images(labels, "--labels", labelled=True)
     if few is not None and known.labels is not None:
         check_known(few, sorted(set(known.labels.tolist())))
-    channels = 3 if any(images.is_colour() for images in (known, new, few) if images is not None) else 1
+    every = [images for images in (known, new, few) if images is not None]
+    channels = 3 if any(images.is_colour() for images in every) else 1
+    if sentence := _resizing(every, size):
+        tell(sentence)
 
     def read(images: ImageInput) -> np.ndarray:
         return images.read(size, channels, progress=partial(show, f"Reading {images.name}"))
 
     data: dict[str, Any] = {"Xs": read(known), "ys": known.labels, "Xt": read(new)}
     return data if few is None else {**data, "Xt_labeled": read(few), "yt_labeled": few.labels}
+
+
+def _resizing(given: Iterable[ImageInput], size: int) -> str | None:
+    """What happens to images of files whose sides are not `size`, as a sentence; None if there are none."""
+    sizes = sorted(image_sizes(file for images in given for file in images.files), key=math.prod)
+    if not sizes or sizes == [(size, size)]:
+        return None
+    found = " to ".join("x".join(map(str, sizes[i])) for i in ((0, -1) if len(sizes) > 1 else (0,)))
+    cut = "" if all(width == height for width, height in sizes) else "cut to their middle square and "
+    return f"Images of {found} pixels are {cut}brought to {size}x{size} (--size)."
 
 
 def weak_augmentation(size: int, mirror: bool) -> Compose | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.errors import HoldfastError, InputError
@@ -21,7 +21,7 @@ from holdfast.systems.binder.tool.prompts import ProgramPrompt
 from holdfast.systems.binder.tool.repair import repaired
 from holdfast.systems.binder.tool.result import Result
 from holdfast.systems.binder.tool.shots import retrieve
-from holdfast.systems.binder.tool.templates import template_program
+from holdfast.systems.binder.tool.templates import read_template
 from holdfast.validation import check_choice, check_integer, check_number, check_positive
 
 Selection = Callable[[str, Sequence[str], Sequence[ProgramExample], int], list[ProgramExample]]
@@ -73,6 +73,7 @@ class Answer:
         scores: of the answers, best first.
         cost: of everything: programs and calls.
         notes: what the reader should know: failures, limits reached.
+        understood: without a language model, what the question was taken to ask.
     """
 
     question: str
@@ -83,12 +84,14 @@ class Answer:
     scores: dict[Values, float] = field(repr=False)
     cost: Usage
     notes: tuple[str, ...] = ()
+    understood: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values; the table is left out, generated columns are in it."""
         return {
             **self.result.to_json(),
             "question": self.question,
+            "understood": self.understood,
             "answer": self.answer,
             "program": self.program,
             "samples": [vars(s) | {"answer": None if s.answer is None else list(s.answer)} for s in self.samples],
@@ -100,6 +103,7 @@ class Answer:
     def _repr_html_(self) -> str:
         """For notebooks: question, answer, program, table with its generated columns marked, votes, costs."""
         said = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        taken = f"<p><b>Understood:</b> {html.escape(self.understood)}</p>" if self.understood else ""
         votes = ""
         if len(self.samples) > 1:
             rows = "".join(
@@ -107,7 +111,7 @@ class Answer:
                 for answer, score in self.scores.items()
             )
             votes = f"<table><thead><tr><th>answer</th><th>votes</th></tr></thead><tbody>{rows}</tbody></table>"
-        return f"<p><b>Question:</b> {html.escape(self.question)}</p>{self.result._repr_html_()}{votes}{said}"
+        return f"<p><b>Question:</b> {html.escape(self.question)}</p>{taken}{self.result._repr_html_()}{votes}{said}"
 
 
 class Binder:
@@ -191,15 +195,16 @@ class Binder:
         if len(table) == 0:
             raise InputError("table", "must have at least one row", f"{len(table.columns)} columns, 0 rows")
         table = table if self.lm is None else table.normalized()
-        no_notes: list[str] = []
         with Budget(self.limits) as budget:
+            understood, notes = "", list[str]()
             if self.lm is None:
-                samples, notes = [Sample(template_program(question, table, column))], no_notes
+                template = read_template(question, table, column)
+                samples, understood = [Sample(template.program)], template.understood
             else:
                 samples, notes = self._sampled(self.lm, question, table, budget)
             run = _Runs(self.executor, table, budget)
             done = run.all(samples, progress)
-            return self._decided(question, done, run, [*notes, *run.notes])
+            return replace(self._decided(question, done, run, [*notes, *run.notes]), understood=understood)
 
     def _sampled(
         self, lm: LanguageModel, question: str, table: SQLTable, budget: Budget

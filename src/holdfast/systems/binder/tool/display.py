@@ -33,6 +33,8 @@ def show_answer(answer: Answer, output: Output) -> None:
     if output.as_json:
         verbs.show_json(answer.to_json())
         return
+    if answer.understood:
+        verbs.show(f"Understood {clean_line(answer.understood)}")
     votes = []
     if len(answer.samples) > 1:
         best = [f"{', '.join(map(str, values))}: {score:g}" for values, score in list(answer.scores.items())[:3]]

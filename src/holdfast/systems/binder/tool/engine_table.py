@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.errors import InputError
 from holdfast.sql.dialect import identifier, to_engine
 from holdfast.sql.errors import EngineError, EngineTimeout
-from holdfast.sql.guard import check
+from holdfast.sql.reading import check
 from holdfast.sql.table import ROW_ID
 from holdfast.sql.tokens import tokenize, unwrap
 from holdfast.systems.binder.method.execution import Bound, Value, replaced
@@ -95,7 +95,7 @@ class EngineTable:
         sql = self._engine_sql(replaced(self.program, bound, *span))
         probe = f"SELECT {ROW_ID} FROM w{f' AS {identifier(alias)}' if alias else ''} WHERE ({sql})"
         try:
-            check(probe, self.session.engine)
+            self._check(probe)
             self.session.check(probe, self.budget.query_s)
         except EngineTimeout:
             raise
@@ -116,8 +116,7 @@ class EngineTable:
         """The cells that belong to the answer of the last query."""
         start = time.monotonic()
         ran, columns, rows = self._query(sql)
-        tree = check(ran, self.session.engine)
-        kept = self._kept(columns, sum(1 for part in tree.expressions if part.is_star))
+        kept = self._kept(columns, self._check(ran))
         answer: list[Value] = [row[i] for row in rows for i in kept]
         step = Step("sql", self.program.text, ran, rows=len(rows), output=tuple(answer[:20]))
         self.trace.append(replace(step, seconds=time.monotonic() - start))
@@ -125,9 +124,12 @@ class EngineTable:
 
     def _query(self, sql: str) -> tuple[str, list[str], list[list[Any]]]:
         sql = self._engine_sql(sql)
-        check(sql, self.session.engine)
+        self._check(sql)
         columns, rows = self.session.query(sql, self.budget.query_s, self.budget.limits.result_rows)
         return sql, columns, rows
+
+    def _check(self, sql: str) -> int:
+        return check(sql, self.session.engine, self.budget.query_s, self.budget.limits.memory_mb)
 
     def _engine_sql(self, sql: str) -> str:
         tokens = unwrap(sql, tokenize(sql))

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from holdfast.errors import HoldfastError
 from holdfast.language.budget import Budget, BudgetExceeded, Limits, Usage, current_budget
 from holdfast.language.cache import AnswerCache
+from holdfast.sql.columntypes import whole
 from holdfast.sql.dialect import to_engine
 from holdfast.sql.errors import EngineError, EngineTimeout, UnknownColumn
-from holdfast.sql.guard import check
+from holdfast.sql.reading import check
 from holdfast.sql.session import Session
 from holdfast.systems.binder.method.execution import execute
 from holdfast.systems.binder.method.program import BinderProgram
@@ -97,8 +98,8 @@ class Executor:
 
     def _run(self, program: str | BinderProgram, table: SQLTable, budget: Budget, start: float) -> Result:
         before = budget.spent
-        parsed = BinderProgram.parse(program) if isinstance(program, str) else program
-        self._refuse_early(parsed, table)
+        parsed = BinderProgram.parse(whole(program)) if isinstance(program, str) else program
+        self._refuse_early(parsed, table, budget)
         self.session.load(table, budget.limits.memory_mb)
         calls = CallRunner(self.mapper, self.answerer, self.cache, budget, self.chunk_rows, self.progress)
         asked = EngineTable(self.session, parsed, table, calls, budget)
@@ -115,11 +116,12 @@ class Executor:
         sql = asked.trace[-1].sql if done.sql else ""
         return Result(done.answer, columns, asked.trace, cost, parsed.text, sql, table)
 
-    def _refuse_early(self, program: BinderProgram, table: SQLTable) -> None:
+    def _refuse_early(self, program: BinderProgram, table: SQLTable, budget: Budget) -> None:
         """An unsafe or broken program is refused before any call costs money."""
         names = [*table.columns, *(f"call_{i}" for i in range(1, len(program.calls) + 1))]
         if not program.is_call:
-            check(to_engine(program.skeleton, names, self.engine), self.engine)
+            sql = to_engine(program.skeleton, names, self.engine)
+            check(sql, self.engine, budget.query_s, budget.limits.memory_mb)
 
     def _explained(self, error: EngineError, table: SQLTable, budget: Budget) -> HoldfastError:
         """The error in terms of the table and the limits."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.errors import HoldfastError, InputError
 from holdfast.sql.columntypes import MISSING, Cell, typed
 from holdfast.sql.dialect import identifier, text_literal, to_engine
-from holdfast.sql.guard import check
+from holdfast.sql.reading import check
 from holdfast.sql.table import ROW_ID, SQLTable
 from holdfast.systems.binder.method.execution import Value
 from holdfast.systems.binder.method.program import Call
@@ -115,7 +115,7 @@ class GeneratedColumns:
         rows = len(self.table)
         if where:
             count = f"SELECT COUNT(*) FROM w{where}"
-            check(count, self.session.engine)
+            self._check(count)
             rows = self.session.query(count, self.budget.query_s, 1)[1][0][0]
         same = SAME[self.session.engine]
         join = "FROM {ask} AS a WHERE " + " AND ".join(
@@ -147,7 +147,7 @@ class GeneratedColumns:
             else:
                 sql = with_row_id(argument.sql)
             sql = to_engine(sql, [*self.table.columns, *self.names], self.session.engine)
-            check(sql, self.session.engine)
+            self._check(sql)
             names = self.session.check(sql, self.budget.query_s)
             if not names or names[0].casefold() != ROW_ID or len(names) < 2:
                 raise InputError("program", "must give row_id and a column in the SELECT of a map@ call", sql)
@@ -269,10 +269,13 @@ class GeneratedColumns:
         if ours:
             self._run(f"CREATE TABLE {identifier(name)} AS {sql}")
         else:
-            check(sql, self.session.engine)
+            self._check(sql)
             self.session.stage(name, sql, self.budget.query_s)
         self._tables.append(name)
         return name
+
+    def _check(self, sql: str) -> None:
+        check(sql, self.session.engine, self.budget.query_s, self.budget.limits.memory_mb)
 
     def _columns_of(self, name: str) -> list[str]:
         """Names as stored, where equal ones were told apart by the engine."""

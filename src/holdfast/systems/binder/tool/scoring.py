@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 from holdfast.systems.binder.tool.wtq import BinderScorer, WTQEvaluator
 
 
@@ -44,10 +45,7 @@ def unescaped(text: str) -> str:
 
 def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """Rows of a tab-separated file whose first line has the names; `needed` must be among them."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise InputError(str(path), "must be a readable file of WikiTableQuestions", error.strerror or "") from error
+    lines = _lines(path, "WikiTableQuestions")
     header = lines[0].split("\t")
     if missing := [name for name in needed if name not in header]:
         raise InputError(str(path), f"must have columns {', '.join(needed)}", f"no {missing[0]}")
@@ -56,18 +54,24 @@ def read_tsv(path: Path, needed: tuple[str, ...]) -> Iterator[dict[str, str]]:
             yield dict(zip(header, line.split("\t"), strict=False))
 
 
+def _lines(path: Path, what: str) -> list[str]:
+    check_regular(path)
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise InputError(str(path), f"must be a readable file of {what}", error.strerror or "") from error
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"must be a file of {what}: text in UTF-8", error.reason) from error
+
+
 def read_predictions(path: Path) -> dict[str, list[str]]:
     """Question id -> values, from lines of tab-separated fields: id, then every value.
 
     Raises:
         InputError: the file cannot be read, or has an id twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), "must be a readable file of predictions", str(error)) from error
     found: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(path, "predictions"), start=1):
         if not line.strip():
             continue
         name, *values = line.split("\t")

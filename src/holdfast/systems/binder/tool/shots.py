@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from holdfast.systems.binder.tool.stemming import stem
+from holdfast.language.stemming import stem
 from holdfast.validation import check_integer
 
 WEIGHTS = (0.25, 0.3, 0.3, 0.15)

@@ -61,7 +61,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Number:
-    """A number: an int where it is whole within 1e-6, else a float."""
+    """A number: an int where it is whole within 1e-6, cut off as by `int` (434.9999999 is 434); else a float."""
 
     amount: int | float
     normalized: str
@@ -115,7 +115,7 @@ def _number(text: str) -> int | float | None:
         return None
     if not math.isfinite(amount):
         return None
-    return round(amount) if abs(amount - round(amount)) < TOLERANCE else amount
+    return int(amount) if abs(amount - round(amount)) < TOLERANCE else amount
 
 
 def _date(text: str) -> tuple[int, int, int] | None:

@@ -37,7 +37,7 @@ from holdfast.systems.mutransfer.tool.coordcheck import coord_check
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.systems.mutransfer.tool.report import MuReport
 from holdfast.training import Diverged, fit
-from holdfast.training.batch_loss import default_loss, mean_loss
+from holdfast.training.batch_loss import Batch, default_loss, first_of, mean_loss, rows_of, to_device
 from holdfast.training.learner import Learner
 
 WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -72,13 +72,13 @@ class Sweep(Scale):
 class Trainee(Learner):
     """A parametrized model and Adam."""
 
-    def __init__(self, model: nn.Module, report: MuReport, lr: float) -> None:
+    def __init__(self, model: nn.Module, report: MuReport, lr: float, pairs: bool = True) -> None:
         super().__init__()
         self.model = model
-        self._report, self._lr = report, lr
+        self._report, self._lr, self._pairs = report, lr, pairs
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        return default_loss(self.model, (batch["x"], batch["y"])), {}
+        return default_loss(self.model, (batch["x"], batch["y"]) if self._pairs else batch), {}
 
     def optimizers(self) -> list[Optimizer]:
         return [self._report.optimizer(torch.optim.Adam, self.model, self._lr)]
@@ -90,24 +90,25 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
     if isinstance(problem, DigitsCoordinates):
         yield from _coordinates(run, arm, scale, problem)
         return
-    x, y = problem.data()
+    data = problem.data()
     mu = MuParametrization.from_builder(problem.build, scale.base, rule=arm.rule)
     with seeded(run.seed("init")):
         model = problem.build(int(run.point["width"]))
         report = mu.apply(model)
     model = model.to(run.device)
-    at_first = _loss_on((x, y), model)
+    at_first = _loss_on(data, model)
+    pairs, rows = isinstance(data, tuple), min(problem.batch or scale.batch, len(first_of(data)))
     try:
         trained = fit(
-            Trainee(model, report, run.point["rate"] * 2**arm.octaves),
-            Batches({"x": x, "y": y}, problem.batch or scale.batch, run.seed("batches")),
+            Trainee(model, report, run.point["rate"] * 2**arm.octaves, pairs),
+            Batches(dict(zip("xy", data, strict=True)) if pairs else data, rows, run.seed("batches")),
             steps=scale.steps,
             seed=run.seed("augment"),
             device=run.device,
             log_every=max(1, scale.steps // 20),
             on_step=run.step,
         )
-        loss = _loss_on((x, y), cast(Trainee, trained.learner).model)
+        loss = _loss_on(data, cast(Trainee, trained.learner).model)
         steps, values = trained.history["loss"]
         yield Curve("loss of the batch", steps, values)
     except Diverged:
@@ -116,13 +117,13 @@ def trial(run: Run[Recipe, Task, Sweep]) -> Iterator[Measurement]:
     yield Scalar("training loss", min(loss if math.isfinite(loss) else math.inf, 10 * at_first))
 
 
-def _loss_on(data: tuple[Tensor, Tensor], model: nn.Module, targets: int = 8192) -> float:
+def _loss_on(data: Batch, model: nn.Module, targets: int = 8192) -> float:
     """Mean loss over the training data, or evenly spaced rows of it with about so many targets."""
-    x, y = data
-    every = max(1, round(len(x) / max(1, targets // y[0].numel())))
+    y = data[1] if isinstance(data, tuple) else data.get("labels", first_of(data))
+    every = max(1, round(len(y) / max(1, targets // y[0].numel())))
     device = next(model.parameters()).device
     with evaluating(model):
-        return mean_loss(model, x[::every].to(device), y[::every].to(device), piece=256)
+        return mean_loss(model, to_device(rows_of(data, slice(None, None, every)), device), piece=256)
 
 
 def _coordinates(run: Run, arm: Recipe, scale: Sweep, problem: DigitsCoordinates) -> Iterator[Measurement]:

@@ -8,15 +8,16 @@ dimensions and where they lie decide the role: matrix-like (two: "hidden"), vect
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
+from typing import cast, get_args
 
 from torch import nn
 
 from holdfast.errors import InputError
+from holdfast.layers.embedding_scales import TABLES
+from holdfast.systems.mutransfer.method.bare import LAYOUTS, Role, of_axes, of_bare
 
-Role = Literal["input", "hidden", "output", "vector", "fixed"]
 NORMS = (
     nn.LayerNorm,
     nn.RMSNorm,
@@ -25,9 +26,6 @@ NORMS = (
 )
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-TABLES = (nn.Embedding, nn.EmbeddingBag)
-# A raw parameter with one infinite dimension, its last, is a table of vectors unless somebody says otherwise.
-VECTORS = ("pos", "emb", "cls", "token", "query", "queries", "latent", "register", "prompt", "bias")
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
 
@@ -39,8 +37,11 @@ class Owner:
         module: name of the module in the model ("" for the model itself); kind: name of its class.
         parameter: what the module calls the tensor ("weight").
         fan_out, fan_in: the axes with the outputs and the inputs of the layer; None where the tensor has none.
-        law: exponent e of the usual initialisation of such a tensor, std ~ fan_in^-e.
-        weight: for a bias, the full name of the weight whose fan-in sets its initialisation.
+        law: exponent e of the usual initialisation of such a tensor: of a weight, its axis 1 to the power -e, which is
+            the fan-in of all of PyTorch's initialisers (of transposed convolutions, too, whose inputs are axis 0).
+        weight: for a bias, the full name of the weight whose axis 1 sets its initialisation.
+        transposed: of stacked matrices, whether they are (inputs, outputs); None where the module does not say.
+        table: whether the module is a table of embeddings.
     """
 
     module: str
@@ -50,6 +51,8 @@ class Owner:
     fan_in: int | None
     law: float
     weight: str = ""
+    transposed: bool | None = None
+    table: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class ParameterInfo:
             (bias or gain) or "fixed".
         m_in, m_out: fan-in and fan-out over the base model's; 1 where finite.
         fan_in, fan_out: of the tensor here; 1 where it has none.
-        m_weight: for a bias, m_in of its weight.
+        m_weight: what a bias's usual initialisation depends on: how much axis 1 of its weight grew.
         m_model: the largest m of the model.
         law: exponent by which its std usually falls in the model as it comes, std ~ m_init^-law.
         owners: modules that hold it; several where it is tied.
@@ -123,22 +126,24 @@ def plain(name: str) -> str:
 
 
 def describe(
-    model: nn.Module, base: Shapes, delta: Shapes, roles: Mapping[str, Role] | None = None
+    model: nn.Module, base: Shapes, delta: Shapes, roles: Mapping[str, str] | None = None
 ) -> dict[str, ParameterInfo]:
     """Role and multipliers of every parameter of a model, by name.
 
     Args:
         model: at the width it will be trained at; on any device, "meta" too.
         base, delta: sizes of the same model at the base width and at another one that differs in every width.
-        roles: pattern of names -> role, where the structure does not tell ("*.router.weight": "hidden").
+        roles: pattern of names -> role, where the structure does not tell ("*.router.weight": "hidden"), or which axes
+            are which ("*.experts.w1": "batch in out"), from which the role follows.
 
     Raises:
         InputError: the three have other parameters or numbers of axes, nothing differs between base and delta, an axis
             is finite by them and yet differs here, a tensor has three infinite axes, or its role cannot be told.
     """
     roles = dict(roles or {})
-    if wrong := [role for role in roles.values() if role not in get_args(Role)]:
-        raise InputError("roles", f"must be of {list(get_args(Role))}", wrong[0])
+    known = [*get_args(Role), *LAYOUTS]
+    if wrong := [role for role in roles.values() if role not in known]:
+        raise InputError("roles", f"must be of {known}", wrong[0])
     shapes = shapes_of(model)
     _same_names("base", base, shapes)
     _same_names("delta", delta, shapes)
@@ -146,18 +151,23 @@ def describe(
         raise InputError("delta", "must differ from base in every width", f"{len(base)} tensors of the same sizes")
     infinite = {name: _infinite(name, shapes[name], base[name], delta[name]) for name in shapes}
     holders = owners(model)
+    names = {f"{owner.module}.{owner.parameter}".lstrip("."): name for name in holders for owner in holders[name]}
     _used(roles, shapes)
     ratios = {name: _ratios(shapes[name], base[name]) for name in shapes}
     largest = max((r for name in shapes for r, inf in zip(ratios[name], infinite[name], strict=True) if inf), default=1)
     found = {}
     for name, shape in shapes.items():
         owner = holders[name][0]
-        role = _role(name, infinite[name], owner, roles)
+        said = next((role for pattern, role in roles.items() if fnmatchcase(name, pattern)), "")
+        alike = len({round(r, 9) for r, inf in zip(ratios[name], infinite[name], strict=True) if inf}) < 2
+        role, owner = _role(name, infinite[name], shape, alike, owner, said)
         m_in, fan_in = _of_axis(owner.fan_in, ratios[name], shape)
         m_out, fan_out = _of_axis(owner.fan_out, ratios[name], shape)
-        m_weight = 1.0
-        if owner.weight in shapes:  # a bias is initialised by the fan-in of its weight
-            m_weight = _of_axis(holders[owner.weight][0].fan_in, ratios[owner.weight], shapes[owner.weight])[0]
+        weight = names.get(owner.weight)
+        if weight is not None:
+            m_weight = ratios[weight][1]
+        else:
+            m_weight = m_out if role == "vector" and not owner.kind else 1.0
         found[name] = ParameterInfo(
             name,
             shape,
@@ -170,8 +180,8 @@ def describe(
             fan_out,
             m_weight,
             largest,
-            0.0 if role == "input" else owner.law,
-            tuple(holders[name]),
+            owner.law if len(shape) < 2 or infinite[name][1] else 0.0,
+            (owner, *holders[name][1:]),
         )
     return found
 
@@ -203,7 +213,7 @@ def _owner(path: str, module: nn.Module, parameter: str) -> Owner:
     if isinstance(module, NORMS):
         return of(0, None, 0.0)
     if isinstance(module, TABLES):
-        return of(1, 0, 0.0)
+        return replace(of(1, 0, 0.0), table=True)
     if kind == "Conv1D" and hasattr(module, "nf"):  # transformers' linear layer with (inputs, outputs) weights
         return of(1, 0, 0.0) if parameter == "weight" else of(0, None, 0.0)
     if isinstance(module, TRANSPOSED):
@@ -213,30 +223,29 @@ def _owner(path: str, module: nn.Module, parameter: str) -> Owner:
     if isinstance(module, nn.Bilinear):
         return of(0, 1, 0.5)
     # A bare tensor, or a layer of somebody's own making.
-    tensor = module._parameters[parameter]
-    axes = 0 if tensor is None else tensor.dim()
-    return Owner(path, "", parameter, 0 if axes else None, 1 if axes > 1 else None, 0.0)
+    stored = getattr(module, "is_transposed", None)
+    return Owner(path, "", parameter, None, None, 0.0, transposed=stored if isinstance(stored, bool) else None)
 
 
-def _role(name: str, infinite: tuple[bool, ...], owner: Owner, roles: Mapping[str, Role]) -> Role:
-    for pattern, role in roles.items():
-        if fnmatchcase(name, pattern):
-            return role
-    ninf = sum(infinite)
-    if ninf > 2:
-        raise InputError(name, "must have at most two dimensions that grow with the width", f"{ninf} that do")
-    if ninf == 0:
-        return "fixed"
-    if ninf == 2:
-        return "hidden"
-    if len(infinite) == 1 or owner.fan_in is None:
-        return "vector"
-    if owner.kind:
-        return "output" if infinite[owner.fan_in] else "input"
-    if infinite[0] or len(infinite) > 2 or any(word in name.lower() for word in VECTORS):
-        return "input"
-    rule = "may be a table of vectors or the weight of a readout: say which, roles={name: 'input'} or {name: 'output'}"
-    raise InputError(name, rule, "a bare parameter whose last dimension grows with the width")
+def _role(
+    name: str, infinite: tuple[bool, ...], shape: tuple[int, ...], alike: bool, owner: Owner, said: str
+) -> tuple[Role, Owner]:
+    """The role, and the owner with the axes of a bare tensor filled in."""
+    if said in LAYOUTS:
+        role, out_axis, in_axis = of_axes(name, infinite, said)
+        return role, replace(owner, fan_out=out_axis, fan_in=in_axis)
+    if not said and sum(infinite) > 2:
+        raise InputError(name, "must have at most two dimensions that grow with the width", f"{sum(infinite)} that do")
+    if not owner.kind:
+        role, fan_out, fan_in = of_bare(name, infinite, shape, alike, owner.transposed, bool(said))
+        owner = replace(owner, fan_out=fan_out, fan_in=fan_in)
+    elif sum(infinite) != 1:
+        role = "hidden" if any(infinite) else "fixed"
+    elif len(infinite) == 1 or owner.fan_in is None:
+        role = "vector"
+    else:
+        role = "output" if infinite[owner.fan_in] else "input"
+    return cast(Role, said) if said else role, owner
 
 
 def _infinite(name: str, shape: tuple[int, ...], base: tuple[int, ...], delta: tuple[int, ...]) -> tuple[bool, ...]:
@@ -259,7 +268,7 @@ def _same_names(which: str, given: Shapes, here: Shapes) -> None:
             raise InputError(which, "must have the parameters of the model", f"{name!r}, which the model has not")
 
 
-def _used(patterns: Mapping[str, Role], names: Shapes) -> None:
+def _used(patterns: Mapping[str, str], names: Shapes) -> None:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise InputError("roles", "must match a parameter", pattern)
@@ -279,12 +288,9 @@ def layers_with(infos: Mapping[str, ParameterInfo], role: Role) -> Iterator[tupl
     A weight tied between a table and a readout has the role of the table; the layer that is not a table reads it out.
     """
     for info in infos.values():
+        tied = info.role == "input" and info.owners[0].table
         for i, owner in enumerate(info.owners):
-            tied = i > 0 or len(info.owners) > 1
-            table = owner.kind in ("Embedding", "EmbeddingBag")
-            plays: Role = info.role
-            if tied and not table and info.role == "input" and info.owners[0].kind in ("Embedding", "EmbeddingBag"):
-                plays = "output"
+            plays: Role = "output" if tied and i > 0 and not owner.table else info.role
             if plays == role and owner.kind:
                 yield owner.module, info
 

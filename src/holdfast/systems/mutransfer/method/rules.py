@@ -11,6 +11,11 @@ optimisers whose step does not depend on the gradient's size, or is proportional
 | output weight                 | 1        | 1/m_in     | m_in       | 1      |
 | finite tensor                 | 1        | 1          | 1          | 1      |
 
+Muon moves a hidden matrix by an orthogonal one, of spectral norm 1 whatever the gradient's size. What it adds to the
+layer's output keeps its size if ||dW|| ~ sqrt(fan_out / fan_in) (the spectral condition, arXiv 2310.17813: inputs have
+the norm sqrt(fan_in), outputs are to have sqrt(fan_out), and dW's largest direction is the inputs'), so its rate is
+multiplied by sqrt(m_out/m_in). All other tensors are left to Adam.
+
 Every rule here is a function from a tensor's `ParameterInfo` to its `Scaling`, and all are 1 at the base width.
 """
 
@@ -18,14 +23,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from holdfast.errors import InputError
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo
 
-Family = Literal["adam", "sgd", "adafactor"]
+Family = Literal["adam", "sgd", "adafactor", "muon"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Scaling:
         std: standard deviation itself, in place of `init`.
         multiplier: on the input of the layer that holds the tensor (biases are not multiplied).
         adam, sgd: learning rate over the base rate.
+        muon: likewise, for an optimiser whose steps are orthogonal matrices; None = the rule is not defined for it.
     """
 
     init: float | None = 1.0
@@ -44,6 +50,7 @@ class Scaling:
     multiplier: float = 1.0
     adam: float = 1.0
     sgd: float | None = 1.0
+    muon: float | None = 1.0
 
     def rate(self, family: Family, info: ParameterInfo) -> float:
         """Factor on the learning rate for a kind of optimiser.
@@ -53,10 +60,11 @@ class Scaling:
         Raises:
             InputError: the rule is not defined for such optimisers.
         """
-        if family == "sgd":
-            if self.sgd is None:
-                raise InputError("optimizer", "must be Adam-like for this parametrization", "an SGD-like one")
-            return self.sgd
+        if family in ("sgd", "muon"):
+            found = self.sgd if family == "sgd" else self.muon
+            if found is None:
+                raise InputError("optimizer", "must be Adam-like for this parametrization", f"one like {family}")
+            return found
         if family == "adafactor" and len(info.shape) > 1:
             size = self.init if self.init is not None else info.m_init**-info.law
             return self.adam / size if size else self.adam
@@ -74,8 +82,16 @@ class Parametrization(ABC):
         """Multiplier of a readout that is tied to a table of embeddings, m times wider than in the base model."""
         return 1.0
 
-    def attention(self, m: float) -> float:
-        """Factor on attention logits that the model divides by the square root of a head width m times the base's."""
+    def attention(self, m: float, own: float | None = None) -> float:
+        """Factor on attention logits of heads m times as wide as the base's.
+
+        Args:
+            own: what the model itself multiplies q.k with, over what the base model does; None = m^-1/2, the usual.
+        """
+        return 1.0
+
+    def embedding(self, own: float) -> float:
+        """Factor on vectors of a table that the model itself multiplies with `own` times what the base model does."""
         return 1.0
 
     def branch(self, name: str) -> float:
@@ -96,7 +112,7 @@ class GlobalRate(Parametrization):
     """The standard parametrization with every learning rate divided by m: the usual rule of thumb."""
 
     def scaling(self, info: ParameterInfo) -> Scaling:
-        return Scaling(init=None, adam=1 / info.m_model, sgd=1 / info.m_model)
+        return Scaling(init=None, adam=1 / info.m_model, sgd=1 / info.m_model, muon=1 / info.m_model)
 
 
 class Maximal(Parametrization):
@@ -105,8 +121,12 @@ class Maximal(Parametrization):
     def readout(self, info: ParameterInfo, m: float) -> float:
         return 1 / m
 
-    def attention(self, m: float) -> float:
-        return m**-0.5
+    def attention(self, m: float, own: float | None = None) -> float:
+        usual = m**-0.5
+        return usual if own is None or math.isclose(own, usual, rel_tol=1e-6) else 1 / (m * own)
+
+    def embedding(self, own: float) -> float:
+        return 1 / own
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,8 @@ class MuP(Maximal):
     Args:
         compat: "mup" does what the reference package does where it departs from the paper: initialisation of hidden
             weights is taken as it comes (right only where its std falls as fan_in^-1/2), the readout's bias and a tied
-            table of embeddings are scaled by sqrt(m) as the readout's weight is.
+            table of embeddings are scaled by sqrt(m) as the readout's weight is, biases of linear layers and
+            convolutions by sqrt(m_in); axis 1 counts as fan-in everywhere, and a convolution is no readout.
     """
 
     compat: Literal["", "mup"] = ""
@@ -127,9 +148,13 @@ class MuP(Maximal):
 
     def scaling(self, info: ParameterInfo) -> Scaling:
         m_in, m_out = info.m_in, info.m_out
+        if self.compat and info.role == "hidden" and len(info.shape) > 1:
+            m_out, m_in = (info.shape[axis] / info.base[axis] for axis in (0, 1))
         match info.role:
             case "hidden":
-                return Scaling(init=m_in**-0.5, adam=1 / m_in, sgd=m_out / m_in)
+                return Scaling(init=m_in**-0.5, adam=1 / m_in, sgd=m_out / m_in, muon=(m_out / m_in) ** 0.5)
+            case "output" if self.compat and len(info.shape) > 2:
+                return Scaling(sgd=info.width_mult)
             case "output":
                 # A bare tensor has no layer whose input could be multiplied; the same function of it is learned with
                 # a smaller weight and smaller steps.
@@ -163,7 +188,8 @@ class Spectral(Maximal):
         m_in, m_out = info.m_in, info.m_out
         match info.role:
             case "hidden":
-                return Scaling(init=m_in**-0.5 * min(1.0, (m_out / m_in) ** 0.5), adam=1 / m_in, sgd=m_out / m_in)
+                norm = (m_out / m_in) ** 0.5
+                return Scaling(init=m_in**-0.5 * min(1.0, norm), adam=1 / m_in, sgd=m_out / m_in, muon=norm)
             case "output":
                 return Scaling(init=1 / m_in, adam=1 / m_in, sgd=1 / m_in)
             case "input" | "vector":
@@ -185,11 +211,11 @@ class UMuP(Maximal):
         fan_in = math.prod(info.shape) / info.fan_out if info.shape else 1.0
         match info.role:
             case "hidden":
-                return Scaling(std=1.0, multiplier=fan_in**-0.5, adam=fan_in**-0.5, sgd=None)
+                return Scaling(std=1.0, multiplier=fan_in**-0.5, adam=fan_in**-0.5, sgd=None, muon=None)
             case "output":
                 return Scaling(std=1.0, multiplier=1 / fan_in, sgd=None)
             case "input":
-                table = not info.owners[0].kind or info.owners[0].kind.startswith("Embedding")
+                table = not info.owners[0].kind or info.owners[0].table
                 return Scaling(std=1.0, multiplier=1.0 if table else fan_in**-0.5, adam=info.fan_out**-0.5, sgd=None)
             case "vector":
                 return Scaling(adam=info.fan_out**-0.5, sgd=None)
@@ -234,13 +260,17 @@ class DepthScaled(Parametrization):
         found = self.width.scaling(info)
         if not any(self._inside(owner.module) for owner in info.owners):
             return found
-        return Scaling(found.init, found.std, found.multiplier, found.adam * self.factor, found.sgd)
+        muon = None if found.muon is None else found.muon * self.factor  # its steps have one size, too
+        return replace(found, adam=found.adam * self.factor, muon=muon)
 
     def readout(self, info: ParameterInfo, m: float) -> float:
         return self.width.readout(info, m)
 
-    def attention(self, m: float) -> float:
-        return self.width.attention(m)
+    def attention(self, m: float, own: float | None = None) -> float:
+        return self.width.attention(m, own)
+
+    def embedding(self, own: float) -> float:
+        return self.width.embedding(own)
 
     def branch(self, name: str) -> float:
         return self.factor if any(fnmatchcase(name, pattern) for pattern in self.branches) else 1.0

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast.data.own_batches import inputs_and_targets, random_batch
+from holdfast.data.own_batches import random_batch, rows_to_train_on
 from holdfast.errors import InputError
 from holdfast.own_model import built, called, own_function, without_arguments
 from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization, Spectral, UMuP
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
 from holdfast.systems.mutransfer.tool.report import MuReport
+from holdfast.training.batch_loss import default_loss, fitting, rows_of
+from holdfast.verbs.swept import rates_of, widths_of
 
 RULES: dict[str, type[Parametrization]] = {"mup": MuP, "umup": UMuP, "spectral": Spectral, "sp": SP}
 
@@ -48,9 +50,10 @@ def model_content(builder: str, batch: str | None, widths: str, rates: str, **bu
         InputError: an unknown function, or one that fails or gives something else; widths or rates that are none.
     """
     sizes, build = widths_of(widths), builder_named(builder)
+    narrow = built(build, sizes[0])  # a mistake shows now, not in every run
     if batch:
-        inputs_and_targets(called(batch_named(batch), argument="batch"), "batch")
-    built(build, sizes[0])  # a mistake shows now, not in every run
+        data = rows_to_train_on(called(batch_named(batch), argument="batch"), "batch")
+        fitting(default_loss, narrow, rows_of(data, slice(2)))
     model = {"builder": builder, "batch": batch or "", "folder": str(Path.cwd())}
     return {**model, "widths": sizes, "rates": rates_of(rates), **budget}
 
@@ -84,43 +87,6 @@ def parametrization(build: Callable[..., Any], base: int, delta: int | None, rul
     return MuParametrization.from_builder(build, base, delta, rule=RULES[rule]())
 
 
-def widths_of(text: str) -> list[int]:
-    """Widths in ascending order from "64,128,256".
-
-    Raises:
-        InputError: something else.
-    """
-    return _numbers(text, "widths", int)
-
-
-def rates_of(text: str) -> list[float]:
-    """Rates in ascending order from "0.001,0.01", or the powers of two from "-12:-4".
-
-    Raises:
-        InputError: something else.
-    """
-    first, colon, last = text.partition(":")
-    if not colon:
-        return _numbers(text, "rates", float)
-    try:
-        lo, hi = int(first), int(last)
-    except ValueError as e:
-        raise InputError("rates", "must be FROM:TO in powers of two, such as -12:-4", text) from e
-    if not -60 <= lo < hi <= 20:
-        raise InputError("rates", "must rise, between -60 and 20", text)
-    return [2.0**k for k in range(lo, hi + 1)]
-
-
-def _numbers(text: str, name: str, kind: Callable[[str], Any]) -> list[Any]:
-    try:
-        found = sorted({kind(part) for part in text.split(",")})
-    except ValueError as e:
-        raise InputError(name, "must be numbers separated by commas", text) from e
-    if not found[0] > 0:
-        raise InputError(name, "must be positive", found[0])
-    return found
-
-
 __all__ = [
     "RULES",
     "batch_named",
@@ -128,7 +94,5 @@ __all__ = [
     "check_arguments",
     "model_content",
     "parametrization",
-    "rates_of",
     "report_on",
-    "widths_of",
 ]

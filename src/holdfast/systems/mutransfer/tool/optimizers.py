@@ -1,15 +1,18 @@
-"""Optimisers under a parametrization: which kind one is, and learning rates that keep their ratios."""
+"""Optimisers under a parametrization: which kind one is, and its groups."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from holdfast.errors import InputError
+from holdfast.systems.mutransfer.method.dimensions import ParameterInfo
 from holdfast.systems.mutransfer.method.rules import Family
+from holdfast.training.relative_rates import set_lr
 
 # By the size of a step: proportional to the gradient's, independent of it, or a share of the tensor's own.
 FAMILIES: dict[str, Family] = {
@@ -35,6 +38,7 @@ NAMES: dict[str, Family] = {
     "sgd": "sgd",
     "sgd-like": "sgd",
     "adafactor": "adafactor",
+    "muon": "muon",
 }
 
 
@@ -52,55 +56,45 @@ def family_of(optimizer: str | type[Optimizer]) -> Family:
         if optimizer.lower() not in NAMES:
             raise InputError("optimizer", f"must be one of {', '.join(NAMES)}", optimizer)
         return NAMES[optimizer.lower()]
+    if issubclass(optimizer, torch.optim.Muon):
+        return "muon"
     for parent in optimizer.__mro__:
         if parent.__name__ in FAMILIES:
             return FAMILIES[parent.__name__]
-    rule = "is of no known kind: say whether its step is like='adam', 'sgd' or 'adafactor'"
+    rule = "is of no known kind: say whether its step is like='adam', 'sgd', 'adafactor' or 'muon'"
     raise InputError("optimizer", rule, optimizer.__name__)
 
 
-def set_lr(optimizer: Optimizer, base_lr: float) -> None:
-    """Give every group the base rate times its own factor, as a schedule of one's own has to.
+def grouped(
+    tensors: Iterable[tuple[str, torch.nn.Parameter, float]],
+    lr: float,
+    weight_decay: float | None,
+    decoupled_wd: bool = False,
+    relative: float = 1.0,
+) -> list[dict[str, Any]]:
+    """One group of (name, tensor, factor of its rate) per factor; decay is divided by it unless it is decoupled.
 
-    Raises:
-        InputError: the optimiser has no factors, or the rate is negative or not finite.
+    Args:
+        lr: the base rate; weight_decay: at the base width, None = the optimiser knows none.
+        relative: these tensors' base rate over `lr`.
     """
-    if not 0 <= base_lr < math.inf:
-        raise InputError("base_lr", "must be finite and at least 0", base_lr)
-    for group in optimizer.param_groups:
-        if "lr_mult" not in group:
-            raise InputError(
-                "optimizer", "must be made from the groups of a parametrization", "a group without lr_mult"
-            )
-    for group in optimizer.param_groups:
-        rate = base_lr * group["lr_mult"]
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+    groups: dict[float, dict[str, Any]] = {}
+    for name, parameter, own in tensors:
+        factor = own * relative
+        group = groups.setdefault(factor, {"params": [], "names": [], "lr": lr * factor, "lr_mult": factor})
+        group["params"].append(parameter)
+        group["names"].append(name)
+        group["name"] = f"lr x {factor:g}"
+        if weight_decay is not None:
+            group["weight_decay"] = weight_decay if decoupled_wd else weight_decay / own
+    return list(groups.values())
 
 
-class Guard:
-    """Before every step: are the groups' rates still in their ratios?
-
-    Schedules that multiply (LambdaLR, cosine to 0, StepLR) keep them. What sets one absolute rate for all (OneCycleLR
-    and CyclicLR with one maximum, cosine to a minimum above 0, a loop of one's own) undoes the parametrization without
-    any other sign.
-    """
-
-    def __call__(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        groups = [g for g in optimizer.param_groups if "lr_mult" in g and not isinstance(g["lr"], torch.Tensor)]
-        if len(groups) < 2:
-            return
-        rates = [group["lr"] / group["lr_mult"] for group in groups]
-        highest = max(rates)
-        for group, rate in zip(groups, rates, strict=True):
-            if abs(rate - highest) > 1e-6 * highest:
-                rule = (
-                    f"has lost its factor {group['lr_mult']:g}: something set absolute rates; use set_lr or a schedule "
-                    "that multiplies"
-                )
-                raise InputError(f"learning rate of {group['names'][0]!r}", rule, group["lr"])
+def own_adjustment(kind: str, info: ParameterInfo) -> float:
+    """What Muon itself multiplies its step with for the shape of a matrix, over what it does in the base model."""
+    matched = kind == "match_rms_adamw"
+    here, base = (max(size) if matched else max(1.0, size[0] / size[1]) for size in (info.shape, info.base))
+    return math.sqrt(here / base)
 
 
-__all__ = ["Guard", "family_of", "set_lr"]
+__all__ = ["family_of", "grouped", "own_adjustment", "set_lr"]

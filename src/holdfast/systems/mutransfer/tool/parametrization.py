@@ -18,8 +18,9 @@ Differences from the reference package (microsoft/mup), each undone by `MuP(comp
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,16 @@ from torch import nn
 
 from holdfast.errors import InputError
 from holdfast.files import write_json
+from holdfast.layers.attention_keys import Attention, found_in
+from holdfast.layers.embedding_scales import embedding_scales
+from holdfast.layers.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.own_model import built
-from holdfast.systems.mutransfer.method.dimensions import Role, Shapes, describe, layers_with, plain, shapes_of
+from holdfast.systems.mutransfer.method.dimensions import Shapes, describe, layers_with, plain, shapes_of
 from holdfast.systems.mutransfer.method.initialisation import init_factor, spreads
 from holdfast.systems.mutransfer.method.rules import MuP, Parametrization
 from holdfast.systems.mutransfer.tool import huggingface
-from holdfast.systems.mutransfer.tool.attention import Attention, found_in
-from holdfast.systems.mutransfer.tool.multipliers import has_multiplier, scale_input, scale_keys, scale_output
 from holdfast.systems.mutransfer.tool.report import MuReport, Row
+from holdfast.training.weights import load_weights
 
 MARK = "_holdfast_parametrized"
 FORMAT = "holdfast base shapes 1"
@@ -43,12 +46,13 @@ FORMAT = "holdfast base shapes 1"
 
 @dataclass(frozen=True)
 class Reference:
-    """What is remembered of the base and the delta model: sizes, spreads of weights, widths of heads."""
+    """What is remembered of the base and the delta model: sizes, spreads of weights, widths of heads, own factors."""
 
     base: Shapes
     delta: Shapes
     spreads: Mapping[str, float] = field(default_factory=dict)
     heads: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)  # on logits, by keys; on vectors, by table
 
 
 class MuParametrization:
@@ -60,7 +64,8 @@ class MuParametrization:
             initialisation is measured.
         rule: `MuP()`, `UMuP()`, `Spectral()`, `DepthScaled(...)`, `SP()`, ...
         roles: pattern of parameter names -> "input", "hidden", "output", "vector" or "fixed", where the structure
-            does not tell. A low-rank bottleneck inside the model is "hidden": `{"*.lora_A.weight": "hidden"}`.
+            does not tell. A low-rank bottleneck inside the model is "hidden": `{"*.lora_A.weight": "hidden"}`. Or the
+            order of a bare tensor's axes, "out in", "in out", "batch out in" or "batch in out" (stacked experts).
         attention: how attention is recognised; None = the model divides its logits by the width of a head itself
             (see `mu_attention_scale`).
 
@@ -85,16 +90,16 @@ class MuParametrization:
         delta: nn.Module | Shapes,
         *,
         rule: Parametrization | None = None,
-        roles: Mapping[str, Role] | None = None,
+        roles: Mapping[str, str] | None = None,
         attention: Attention | None = Attention(),  # noqa: B008  (frozen)
     ) -> None:
         self.rule, self.roles, self.attention = rule or MuP(), dict(roles or {}), attention
-        self.reference = Reference(
-            _shapes(base),
-            _shapes(delta),
-            spreads(base) if isinstance(base, nn.Module) else {},
-            {k.name: k.head_width for k in found_in(base, attention)[0]} if isinstance(base, nn.Module) else {},
-        )
+        self.reference = Reference(_shapes(base), _shapes(delta))
+        if isinstance(base, nn.Module):
+            keys = found_in(base, attention)[0]
+            scales = {**{k.name: k.scale for k in keys}, **embedding_scales(base)}
+            heads = {k.name: k.head_width for k in keys}
+            self.reference = replace(self.reference, spreads=spreads(base), heads=heads, scales=scales)
 
     @classmethod
     def from_builder(
@@ -137,6 +142,9 @@ class MuParametrization:
         rows = []
         for name, info in infos.items():
             scaling = self.rule.scaling(info)
+            own = huggingface.known_std(model, name, info.m_model)
+            if own is not None and info.m_init != 1:
+                info = replace(info, law=-math.log(own) / math.log(info.m_init))
             factor = init_factor(info, self.rule, parameters[name], self.reference.spreads.get(name, 0.0))
             rows.append(Row(info, factor, scaling))
         return MuReport(tuple(rows), self.rule, tuple(found_in(model, self.attention)[1]))
@@ -162,7 +170,11 @@ class MuParametrization:
         for keys in found_in(model, self.attention)[0]:
             base = self.reference.heads.get(keys.name)
             if base:
-                scale_keys(modules[keys.name], self.rule.attention(keys.head_width / base), keys.part)
+                own = keys.scale / self.reference.scales.get(keys.name, base**-0.5)
+                scale_keys(modules[keys.name], self.rule.attention(keys.head_width / base, own), keys.part)
+        for name, scale in embedding_scales(model).items():
+            if name in self.reference.scales:
+                scale_output(modules[name], self.rule.embedding(scale / self.reference.scales[name]))
         for name, module in modules.items():
             scale_output(module, self.rule.branch(plain(name)))
         setattr(model, MARK, True)
@@ -186,7 +198,9 @@ class MuParametrization:
         for name, info in layers_with(report.infos, "output"):
             if info.role != "output":  # tied to a table of embeddings
                 factor = self.rule.readout(info, info.width_mult)
-                scale_input(by_plain_name[name], factor * huggingface.own_readout_scale(modules[""], info.width_mult))
+                if factor != 1.0:  # a rule that leaves readouts alone leaves the model's own factor alone, too
+                    factor *= huggingface.own_readout_scale(modules[""], info.width_mult)
+                scale_input(by_plain_name[name], factor)
 
     def param_groups(self, model: nn.Module, lr: float, **options: Any) -> list[dict[str, Any]]:
         """Groups for any torch optimiser: see `MuReport.param_groups`."""
@@ -197,7 +211,7 @@ class MuParametrization:
         r = self.reference
         shapes = {name: {"base": list(r.base[name]), "delta": list(r.delta[name])} for name in r.base}
         content = {"format": FORMAT, "shapes": shapes, "spreads": dict(r.spreads), "heads": dict(r.heads)}
-        write_json(Path(path), {**content, "roles": self.roles})
+        write_json(Path(path), {**content, "scales": dict(r.scales), "roles": self.roles})
 
     @classmethod
     def load(
@@ -223,6 +237,7 @@ class MuParametrization:
                 delta,
                 {str(k): float(v) for k, v in content["spreads"].items()},
                 {str(k): int(v) for k, v in content["heads"].items()},
+                {str(k): float(v) for k, v in content.get("scales", {}).items()},
             )
             roles = dict(content["roles"])
         except FileNotFoundError as e:
@@ -273,24 +288,6 @@ def parametrize(
     return MuParametrization(base, delta, **options).apply(model, rescale)
 
 
-def load_weights(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Load a checkpoint into a model, if it is of the same width.
-
-    Raises:
-        InputError: a tensor is missing, too many or of another size; nothing is loaded then.
-    """
-    here = model.state_dict()
-    for name, tensor in here.items():
-        if name not in state:
-            raise InputError("state", "must hold every tensor of the model", f"none named {name!r}")
-        if tensor.shape != state[name].shape:
-            rule = f"{name} must be of the model's width, {tuple(tensor.shape)}; weights do not transfer across width"
-            raise InputError("state", rule, tuple(state[name].shape))
-    if extra := sorted(set(state) - set(here)):
-        raise InputError("state", "must hold tensors of the model only", extra[0])
-    model.load_state_dict(dict(state))
-
-
 def mu_attention_scale(d_head: int, base_d_head: int) -> float:
     """What a model of one's own multiplies q.k with: sqrt(d0)/d, which at the base width is the usual 1/sqrt(d0).
 
@@ -310,4 +307,4 @@ def _shapes(of: nn.Module | Shapes) -> dict[str, tuple[int, ...]]:
     return {name: tuple(sizes) for name, sizes in of.items()}
 
 
-__all__ = ["MuParametrization", "load_weights", "mu_attention_scale", "parametrize"]
+__all__ = ["Attention", "MuParametrization", "load_weights", "mu_attention_scale", "parametrize"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,10 @@ from torch.optim import Optimizer
 from holdfast.errors import InputError
 from holdfast.systems.mutransfer.method.dimensions import ParameterInfo, plain
 from holdfast.systems.mutransfer.method.rules import Parametrization, Scaling
-from holdfast.systems.mutransfer.tool.optimizers import Guard, family_of
+from holdfast.systems.mutransfer.tool.optimizers import family_of, grouped, own_adjustment
+from holdfast.training.class_defaults import class_defaults
+from holdfast.training.joined_optimizer import JoinedOptimizer
+from holdfast.training.relative_rates import Guard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +92,7 @@ class MuReport:
         lr: float,
         *,
         optimizer: str | type[Optimizer] = "adam",
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
         decoupled_wd: bool = False,
     ) -> list[dict[str, Any]]:
         """Groups for an optimiser, one per factor of the learning rate.
@@ -98,10 +102,10 @@ class MuReport:
         Args:
             model: the parametrized model.
             lr: the base rate: what you found at the base width.
-            optimizer: the optimiser's class, or "adam" (also AdamW and everything whose step does not depend on the
-                gradient's size), "sgd" or "adafactor".
+            optimizer: the optimiser's class, or "adam" (also everything whose step does not depend on the gradient's
+                size), "adamw", "sgd" or "adafactor".
             weight_decay: for PyTorch's optimisers, which multiply it by the learning rate: it is divided by the
-                factor, so that all tensors decay alike.
+                factor, so that all tensors decay alike. None = what the optimiser's class decays by.
             decoupled_wd: the optimiser does not multiply weight decay by the learning rate; it is left alone.
 
         Returns:
@@ -111,24 +115,22 @@ class MuReport:
             InputError: a tensor of the model is not in the report, or the optimiser is of no known kind.
         """
         family = family_of(optimizer)
+        if family == "muon":
+            rule = "takes hidden matrices alone: use report.optimizer(Muon, ...), which gives the others to AdamW"
+            raise InputError("optimizer", rule, getattr(optimizer, "__name__", optimizer))
+        decay = _decay(optimizer, weight_decay)
+        tensors = ((name, p, row.scaling.rate(family, row.info)) for name, p, row in self._trained(model, lr))
+        return grouped(tensors, lr, decay, decoupled_wd)
+
+    def _trained(self, model: nn.Module, lr: float) -> list[tuple[str, nn.Parameter, Row]]:
+        """Name, tensor and row of everything that is trained."""
         if not lr > 0:
             raise InputError("lr", "must be positive", lr)
         rows = {row.info.name: row for row in self.rows}
-        groups: dict[float, dict[str, Any]] = {}
-        for full_name, parameter in model.named_parameters():
-            name = plain(full_name)
-            if name not in rows:
-                raise InputError("model", "must have the parameters of the parametrized one", f"unknown {name!r}")
-            if not parameter.requires_grad:
-                continue
-            factor = rows[name].scaling.rate(family, rows[name].info)
-            group = groups.setdefault(factor, {"params": [], "names": [], "lr": lr * factor, "lr_mult": factor})
-            group["params"].append(parameter)
-            group["names"].append(name)
-        for factor, group in groups.items():
-            group["name"] = f"lr x {factor:g}"
-            group["weight_decay"] = weight_decay if decoupled_wd else weight_decay / factor
-        return list(groups.values())
+        found = [(plain(name), parameter) for name, parameter in model.named_parameters()]
+        if unknown := [name for name, _ in found if name not in rows]:
+            raise InputError("model", "must have the parameters of the parametrized one", f"unknown {unknown[0]!r}")
+        return [(name, parameter, rows[name]) for name, parameter in found if parameter.requires_grad]
 
     def optimizer(
         self,
@@ -136,28 +138,65 @@ class MuReport:
         model: nn.Module,
         lr: float,
         *,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
         decoupled_wd: bool = False,
         like: str | None = None,
+        adam: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Optimizer:
         """An optimiser of a class whose groups are those of `param_groups`, watched for schedulers that set rates.
 
         Args:
-            kind: `torch.optim.SGD`, `AdamW`, `Adafactor` or any other class that takes groups.
-            like: "adam", "sgd" or "adafactor", for a class that is not PyTorch's.
-            options: of the class: momentum, betas, eps, ...
+            kind: `torch.optim.SGD`, `AdamW`, `Adafactor` or any other class that takes groups. `Muon` gets the hidden
+                matrices (those with two axes), AdamW all other tensors, in one optimiser.
+            weight_decay: None = what the class decays by; every tensor decays, by lr * weight_decay of the base width.
+            like: "adam", "sgd", "adafactor" or "muon" (steps are orthogonal times sqrt(max(1, rows / columns)), as in
+                Keller Jordan's code), for a class that is not PyTorch's.
+            adam: beside Muon, options of AdamW: its `lr` (a base rate, None = the same), betas, weight_decay, ...
+            options: of the class: momentum, betas, eps, ...; what is not given is as the class has it.
 
         Raises:
             InputError: see `param_groups`. Its `step` raises it too, once something has given all groups one rate.
         """
-        groups = self.param_groups(
-            model, lr, optimizer=like or kind, weight_decay=weight_decay, decoupled_wd=decoupled_wd
-        )
         made: Any = kind
-        optimizer: Optimizer = made(groups, lr=lr, **options)
+        family, decay = family_of(like or kind), _decay(kind, weight_decay, **options)
+        trained, optimizer = self._trained(model, lr), None
+        if family == "muon":
+            # Its own factor for a matrix's shape is taken back: rates are relative to the base model's matrix.
+            matrices = [t for t in trained if t[2].info.role == "hidden" and len(t[2].info.shape) == 2]
+            own = class_defaults(kind, **options).get("adjust_lr_fn") or "original"
+            steps = [(n, p, r.scaling.rate("muon", r.info) / own_adjustment(own, r.info)) for n, p, r in matrices]
+            names, given = {name for name, _, _ in matrices}, dict(adam or {})
+            relative = given.pop("lr", lr) / lr
+            rest = [(n, p, r.scaling.adam) for n, p, r in trained if n not in names]
+            adam_decay = _decay(torch.optim.AdamW, given.pop("weight_decay", weight_decay))
+            parts = [made(grouped(steps, lr, decay, decoupled_wd), lr=lr, **options)] if steps else []
+            if rest:
+                parts.append(torch.optim.AdamW(grouped(rest, lr, adam_decay, relative=relative), **given))
+            optimizer = JoinedOptimizer(parts)
+        elif adam is not None:
+            raise InputError("adam", "must be left out where Adam is not beside Muon", kind.__name__)
+        else:
+            tensors = ((n, p, row.scaling.rate(family, row.info)) for n, p, row in trained)
+            optimizer = made(grouped(tensors, lr, decay, decoupled_wd), lr=lr, **options)
         optimizer.register_step_pre_hook(Guard())
         return optimizer
+
+
+def _decay(optimizer: str | type[Optimizer], given: float | None, **options: Any) -> float | None:
+    """The weight decay at the base width: what is given, or what the class has.
+
+    Raises:
+        InputError: one is given to a class that knows none.
+    """
+    if isinstance(optimizer, str):
+        if given is not None or optimizer.lower() != "adamw":
+            return given or 0.0
+        optimizer = torch.optim.AdamW
+    usual: float | None = class_defaults(optimizer, **options).get("weight_decay")
+    if usual is None and given:
+        raise InputError("weight_decay", "must be left out: the optimiser knows none", optimizer.__name__)
+    return usual if given is None else given
 
 
 __all__ = ["MuReport", "Row"]

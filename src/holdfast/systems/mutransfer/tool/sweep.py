@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from holdfast.data.own_batches import inputs_and_targets
+from holdfast.data.own_batches import rows_to_train_on
 from holdfast.errors import InputError
 from holdfast.experiment.claims.optima import Parabola
 from holdfast.experiment.claims.scales import Log2
@@ -20,7 +20,8 @@ from holdfast.own_model import built
 from holdfast.randomness import seeded
 from holdfast.systems.mutransfer.method.rules import SP, MuP, Parametrization
 from holdfast.systems.mutransfer.tool.parametrization import MuParametrization
-from holdfast.training.batch_loss import default_loss, mean_loss
+from holdfast.training.batch_loss import Batch, default_loss, first_of, mean_loss, rows_of
+from holdfast.training.processes import in_processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,7 @@ def transfer_sweep(
     build: Callable[[int], nn.Module],
     widths: Sequence[int],
     lrs: Sequence[float],
-    data: tuple[Tensor, Tensor] | None = None,
+    data: Batch | None = None,
     *,
     train: Train | None = None,
     rules: Mapping[str, Parametrization] | None = None,
@@ -117,7 +118,7 @@ def transfer_sweep(
     Args:
         build: width -> model; widths: the smallest is the base.
         lrs: base rates, an even logarithmic grid of at least three.
-        data: (inputs, targets) that `steps` batches are drawn from; or give `train`.
+        data: (inputs, targets), or a dict of a model's arguments, that `steps` batches are drawn from; or give `train`.
         train: (model, optimiser, seed) -> final loss, in place of the built-in loop.
         rules: name -> parametrization; None = {"SP": SP(), "muP": MuP()}.
         optimizer, steps, batch, seeds: of the runs.
@@ -148,7 +149,7 @@ def transfer_sweep(
         raise InputError("data or train", "must be given, one of the two")
     if jobs < 1:
         raise InputError("jobs", "must be at least 1", jobs)
-    train = train or _loop(*inputs_and_targets(data, "data"), steps, batch)
+    train = train or _loop(rows_to_train_on(data, "data"), steps, batch)
     rules = rules or {"SP": SP(), "muP": MuP()}
     cells = list(itertools.product(rules, widths, lrs, range(seeds)))
     setups = {
@@ -156,7 +157,7 @@ def transfer_sweep(
     }
     work = (partial(_run, build, setups[arm], width, lr, seed, optimizer, train) for arm, width, lr, seed in cells)
     losses = []
-    for loss in _each(work, min(jobs, len(cells))):
+    for loss in in_processes(work, min(jobs, len(cells))):
         losses.append(loss)
         if progress is not None:
             progress(len(losses), len(cells))
@@ -182,37 +183,18 @@ def _run(
         return train(model, report.optimizer(optimizer, model, lr), seed)
 
 
-def _each(work: Iterable[Callable[[], float]], jobs: int) -> Iterator[float]:
-    """The results in order, as they come; in other processes if there are to be several at a time.
-
-    Builders are often closures of a notebook, which only joblib's default processes can be sent.
-    """
-    if jobs == 1:
-        yield from (run() for run in work)
-        return
-    from joblib import Parallel, delayed
-
-    yield from Parallel(n_jobs=jobs, return_as="generator")(delayed(_alone)(run) for run in work)
-
-
-def _alone(run: Callable[[], float]) -> float:
-    """In a process among others, each on its own core."""
-    torch.set_num_threads(1)
-    return run()
-
-
-def _loop(x: Tensor, y: Tensor, steps: int, batch: int) -> Train:
+def _loop(data: Batch, steps: int, batch: int) -> Train:
     """Plain training on batches that depend on the seed alone; the loss is that of the data (4,096 rows) at the end."""
 
     def train(model: nn.Module, optimizer: Optimizer, seed: int) -> float:
-        rng = torch.Generator().manual_seed(seed)
+        rng, count = torch.Generator().manual_seed(seed), len(first_of(data))
         for _ in range(steps):
-            rows = torch.randint(len(x), (min(batch, len(x)),), generator=rng)
-            loss = default_loss(model, (x[rows], y[rows]))
+            rows = torch.randint(count, (min(batch, count),), generator=rng)
+            loss = default_loss(model, rows_of(data, rows))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        return mean_loss(model, x[:4096], y[:4096])
+        return mean_loss(model, rows_of(data, slice(4096)))
 
     return train
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from holdfast.errors import InputError
+from holdfast.files import check_regular
 from holdfast.sql.table import SQLTable
 
 HERE = Path(__file__).parent
@@ -92,6 +93,8 @@ def load_calls(kind: Literal["map", "ans"]) -> tuple[CallExample, ...]:
 
 def _lines(name: str) -> Iterator[tuple[Mapping[str, Any], str]]:
     path = HERE / f"{name}.jsonl" if name in ("questions", "statements", "calls") else Path(name)
+    if path.exists():
+        check_regular(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

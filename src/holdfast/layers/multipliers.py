@@ -93,21 +93,11 @@ def has_multiplier(module: nn.Module) -> bool:
     return any(isinstance(hook, HOOKS) for hook in hooks)
 
 
-def remove_all(model: nn.Module) -> None:
-    """Take every multiplier off a model again."""
-    for module in model.modules():
-        for hooks in (module._forward_pre_hooks, module._forward_hooks):
-            for key in [key for key, hook in hooks.items() if isinstance(hook, HOOKS)]:
-                del hooks[key]
-                module._forward_pre_hooks_with_kwargs.pop(key, None)
-
-
 __all__ = [
     "ScaleInput",
     "ScaleKeys",
     "ScaleOutput",
     "has_multiplier",
-    "remove_all",
     "scale_input",
     "scale_keys",
     "scale_output",

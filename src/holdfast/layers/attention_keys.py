@@ -1,7 +1,8 @@
 """Finding attention: which module makes the keys, and how wide its heads are.
 
 Under muP logits are q.k/d, not q.k/sqrt(d), where the width d of a head grows (definition 4.1). A model divides by
-sqrt(d) somewhere inside its source; multiplying its keys by sqrt(d0/d), d0 the base model's, gives the rest.
+sqrt(d) somewhere inside its source, or by a constant, or not at all (T5); multiplying its keys gives the rest of d0/d,
+d0 the base model's. Where keys are normalised after their projection, what the norm gives is multiplied.
 """
 
 from __future__ import annotations
@@ -14,15 +15,26 @@ from torch import nn
 from holdfast.errors import InputError
 
 HEAD_WIDTHS = ("head_dim", "attention_head_size", "key_value_proj_dim", "d_head", "head_size", "dim_head", "d_kv")
+SCALES = ("scaling", "softmax_scale")  # what a module multiplies q.k with, where it says so
+NORMS = ("k_norm", "k_layernorm", "key_layernorm", "norm_k")
+SHARED_NORMS = ("qk_norm",)  # one norm for queries and keys: no factor fits
+UNDIVIDED = ("t5", "mt5", "umt5", "longt5", "switch_transformers", "pop2piano", "udop", "gpt_neo")
 HEADS = ("num_heads", "n_heads", "n_head", "num_attention_heads", "heads", "nhead", "nheads")
 
 
 @dataclass(frozen=True)
 class Keys:
-    """A module that makes keys. `part` is where they lie in its output, as shares of its last axis."""
+    """A module that makes keys.
+
+    Attributes:
+        head_width: of the keys of one head.
+        scale: what the model multiplies q.k with.
+        part: where the keys lie in the module's output, as shares of its last axis.
+    """
 
     name: str
     head_width: int
+    scale: float
     part: tuple[float, float] = (0.0, 1.0)
 
 
@@ -35,11 +47,14 @@ class Attention:
         fused: last parts of the names of layers that make queries, keys and values, in this order, in one go.
         heads: number of heads, where the module that holds the layer does not tell (by attributes such as `num_heads`
             or `head_dim`).
+        divides: False for a model that multiplies q.k with the same number at every width; such models of the
+            transformers library, and modules with a `scaling`, are known.
     """
 
     keys: tuple[str, ...] = ("k", "key", "keys", "k_proj", "key_proj", "to_k", "wk", "w_k", "W_k", "Wk", "k_lin")
     fused: tuple[str, ...] = ("qkv", "c_attn", "in_proj", "query_key_value", "to_qkv", "Wqkv", "qkv_proj")
     heads: int | None = None
+    divides: bool = True
 
     def __post_init__(self) -> None:
         if self.heads is not None and (not isinstance(self.heads, int) or self.heads < 1):
@@ -51,7 +66,7 @@ class Attention:
         for name, module in modules.items():
             parent, _, last = name.rpartition(".")
             if isinstance(module, nn.MultiheadAttention):
-                yield Keys(name, module.head_dim)
+                yield Keys(name, module.head_dim, module.head_dim**-0.5)
                 continue
             size = getattr(module, "out_features", getattr(module, "nf", None))
             if size is None or (last not in self.keys and last not in self.fused):
@@ -60,8 +75,22 @@ class Attention:
             if fused and size % 3:
                 yield name
                 continue
-            width = self._head_width(modules[parent], size // 3 if fused else size)
-            yield name if width is None else Keys(name, width, (1 / 3, 2 / 3) if fused else (0.0, 1.0))
+            holder = modules[parent]
+            width = self._head_width(holder, size // 3 if fused else size)
+            if width is None or any(isinstance(getattr(holder, norm, None), nn.Module) for norm in SHARED_NORMS):
+                yield name
+                continue
+            norms = [n for n in NORMS if type(getattr(holder, n, None)) not in (type(None), nn.Identity)]
+            where = f"{parent}.{norms[0]}".lstrip(".") if norms else name
+            whole = bool(norms) or not fused
+            yield Keys(where, width, self._scale(model, holder, width), (0.0, 1.0) if whole else (1 / 3, 2 / 3))
+
+    def _scale(self, model: nn.Module, holder: nn.Module, width: int) -> float:
+        said = next((s for name in SCALES if isinstance(s := getattr(holder, name, None), float) and s > 0), None)
+        if said is not None:
+            return said
+        family = getattr(getattr(model, "config", None), "model_type", "")
+        return width**-0.5 if self.divides and family not in UNDIVIDED else 1.0
 
     def _head_width(self, holder: nn.Module, size: int) -> int | None:
         if self.heads is not None:
