@@ -152,6 +152,8 @@ class Campaign:
             return f.provoke(scene), ""
         except Lost as loss:
             return "", f"try {number}: {loss}"
+        except Exception as error:  # what was left cannot even be read as it should be; the other tries go on
+            return "", f"try {number}: {type(error).__name__}: {error}"
         finally:
             work.remove()
 

@@ -13,6 +13,8 @@ import psutil
 from tests.faults.campaign import Scene, fault
 from tests.faults.workspace import Workspace, check
 
+from holdfast.ledger.packing import unpack
+
 RUN_S = 3.0  # about what an undisturbed run takes
 
 AGAIN = "the rerun completes with the same numbers"
@@ -168,7 +170,7 @@ def plan(work: Workspace) -> dict[str, Any]:
 def ledger(work: Workspace) -> list[Any]:
     """Records and verdicts of the ledger without times and memory."""
     content = json.loads((work.package / "ledger" / "small.json").read_text())
-    records = [{**r, "cost": {"guesses": r["cost"]["guesses"]}} for r in content["records"]]
+    records = [{**r, "cost": {"guesses": r["cost"]["guesses"]}} for r in unpack(content)]
     return [records, content["verdicts"]]
 
 
