@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import tempfile
 import threading
 import time
@@ -152,7 +153,7 @@ class Campaign:
             return f.provoke(scene), ""
         except Lost as loss:
             return "", f"try {number}: {loss}"
-        except Exception as error:  # what was left cannot even be read as it should be; the other tries go on
+        except (OSError, LookupError, TypeError, ValueError, AttributeError, sqlite3.Error) as error:  # cannot be read
             return "", f"try {number}: {type(error).__name__}: {error}"
         finally:
             work.remove()
