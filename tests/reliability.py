@@ -50,9 +50,10 @@ class Campaign:
     machine: str
     seconds: float
     rows: tuple[Row, ...]
+    since: str = ""  # date of the first of several campaigns, where faults that were not tried again are kept
 
 
-def finished(rows: Sequence[Row], seconds: float) -> Campaign:
+def finished(rows: Sequence[Row], seconds: float, since: str = "") -> Campaign:
     """The record of a campaign that has just ended. Of the machine only what matters: cores and operating system."""
     return Campaign(
         commit=provenance.commit(ROOT),
@@ -60,6 +61,7 @@ def finished(rows: Sequence[Row], seconds: float) -> Campaign:
         machine=f"{os.cpu_count()} cores, {platform.system()}",
         seconds=round(seconds),
         rows=tuple(rows),
+        since=since,
     )
 
 
@@ -93,7 +95,8 @@ def table(campaign: Campaign) -> str:
     tried = f"{sum(row.tried for row in campaign.rows):,}"
     changed = " with uncommitted changes" if campaign.commit.endswith("-dirty") else ""
     where = f"{campaign.machine}, commit `{campaign.commit[:12]}`{changed}"
-    return f"{text}\n\n{tried} tries in {campaign.seconds / 60:.0f} minutes on {campaign.date} ({where})."
+    when = f"from {campaign.since} to {campaign.date}, the last" if campaign.since else f"on {campaign.date}"
+    return f"{text}\n\n{tried} tries in {campaign.seconds / 60:.0f} minutes {when} ({where})."
 
 
 def _cell(text: str) -> str:

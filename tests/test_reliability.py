@@ -63,5 +63,5 @@ def test_the_record_says_where_and_when_and_nothing_else() -> None:
     made = reliability.finished(FOUND.rows, 89.6)
     assert made.seconds == 90
     assert made.rows == FOUND.rows
-    assert set(dataclasses.asdict(made)) == {"commit", "date", "machine", "seconds", "rows"}
+    assert set(dataclasses.asdict(made)) == {"commit", "date", "machine", "seconds", "rows", "since"}
     assert made.machine.split(", ")[1] in ("Linux", "Darwin", "Windows")

@@ -84,12 +84,14 @@ def main() -> int:
 def record(rows: list[Row], seconds: float) -> None:
     """Keep what was found, and what an earlier campaign found of the faults that were not tried this time."""
     kept: dict[str, Row] = {}
+    since = ""
     if (reliability.RECORDS / "faults.json").is_file() and len(rows) < len(FAULTS):
         before = reliability.read("faults")
         kept, seconds = {row.fault: row for row in before.rows}, seconds + before.seconds
+        since = before.since or before.date
     kept |= {row.fault: row for row in rows}
     ordered = [kept[f.what] for f in FAULTS.values() if f.what in kept]
-    print(reliability.write("faults", reliability.finished(ordered, seconds)))
+    print(reliability.write("faults", reliability.finished(ordered, seconds, since)))
     page = reliability.ROOT / "docs" / "reliability.md"
     write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
 

@@ -87,12 +87,14 @@ def told(console: Console, fuzz: Fuzz, tally: Tally) -> int:
 def record(rows: list[Row], seconds: float) -> None:
     """Keep what was found, and what an earlier campaign found of what was not tried this time."""
     kept: dict[str, Row] = {}
+    since = ""
     if (reliability.RECORDS / "fuzz.json").is_file() and len(rows) < len(FUZZES):
         before = reliability.read("fuzz")
         kept, seconds = {row.fault: row for row in before.rows}, seconds + before.seconds
+        since = before.since or before.date
     kept |= {row.fault: row for row in rows}
     ordered = [kept[fuzz.fault] for fuzz in FUZZES if fuzz.fault in kept]
-    print(reliability.write("fuzz", reliability.finished(ordered, seconds)))
+    print(reliability.write("fuzz", reliability.finished(ordered, seconds, since)))
     page = reliability.ROOT / "docs" / "reliability.md"
     write_text(page, reliability.refreshed(page.read_text(encoding="utf-8")))
 
