@@ -87,7 +87,7 @@ def ledger_of_another_commit(scene: Scene) -> str:
     scene.work.commit("ledger")
     file = scene.work.package / "experiment.py"
     text = file.read_text()
-    changed = text.replace("margin=1.0", "margin=0.5") if scene.number else f"{text}\n# changed\n"
+    changed = text.replace("margin=1.0", "margin=0.5") if scene.number else f"{text}\nCHANGED = 1\n"
     file.write_text(changed)
     scene.work.commit("another")
     done = scene.work.command("verdicts", "faulty", "--check")
