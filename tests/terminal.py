@@ -15,6 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+DONE = b"\x01"
+# Leads the session, says when the command is done and waits for a line: a terminal whose leader has gone is hung up,
+# and what was written last can be lost. Ctrl-C reaches the command, and the leader waits for its end.
+LEADER = 'trap : INT; "$@"; code=$?; printf "\\001" >/dev/tty; read -r _ </dev/tty; exit $code'
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"  # the cursor
 
 
@@ -40,7 +44,7 @@ class OnTerminal:
     @property
     def text(self) -> str:
         """All that has appeared there so far."""
-        return self._seen.decode("utf-8", "replace")
+        return self._seen.partition(DONE)[0].decode("utf-8", "replace")
 
     def press(self, keys: str) -> None:
         """Type, Ctrl-C being "\\x03"."""
@@ -58,25 +62,15 @@ class OnTerminal:
     def ends(self, within_s: float = 60.0) -> int:
         """The exit code, once the process is done and all it wrote is in `text`."""
         self._read_until(lambda: False, within_s)
+        self.press("\n")
         return self.process.wait(timeout=30)
 
     def _read_until(self, enough: Callable[[], bool], within_s: float) -> None:
         """Until it is enough, or nothing more can come."""
         end = time.monotonic() + within_s
-        while not enough() and time.monotonic() < end:
-            over = self.process.poll() is not None  # asked first: what it wrote last is there by now
-            if not self._read(0.1) and over:
-                return
-
-    def _read(self, wait_s: float) -> bool:
-        if not select.select([self._ours], [], [], wait_s)[0]:
-            return False
-        try:
-            piece = os.read(self._ours, 65536)
-        except OSError:  # nobody holds the other end any more
-            return False
-        self._seen += piece
-        return bool(piece)
+        while not enough() and DONE not in self._seen and time.monotonic() < end:
+            if select.select([self._ours], [], [], 0.1)[0]:
+                self._seen += os.read(self._ours, 65536)
 
 
 @contextmanager
@@ -94,14 +88,14 @@ def on_terminal(
     used: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": theirs, **streams}
     environment = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
-        command, cwd=cwd, env={"TERM": "xterm", **environment}, text=True, start_new_session=True,
-        preexec_fn=control, **used,
+        ["/bin/sh", "-c", LEADER, "sh", *command], cwd=cwd, env={"TERM": "xterm", **environment}, text=True,
+        start_new_session=True, preexec_fn=control, **used,
     )  # fmt: skip
     os.close(theirs)
     try:
         yield OnTerminal(process, ours)
     finally:
         if process.poll() is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         os.close(ours)
