@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,15 @@ def test_the_column_has_to_be_clear():
         template_program("what is the total item of items that are fruit?", ITEMS)
     with pytest.raises(InputError, match="column of text"):
         template_program("how many are fruit?", Table.from_dict({"price": [1, 2]}))
+
+
+def test_a_meaning_is_asked_of_the_texts_before_the_dates():
+    columns = {"item": ["apple", "nail"], "price": [1, 2], "bought": pd.to_datetime(["2026-02-01", "2026-02-03"])}
+    bought = Table.from_pandas(pd.DataFrame(columns))
+    assert bought.types == ("text", "int", "date")
+    program = template_program("what is the total price of fruits?", bought)
+    assert "`item`" in program
+    assert "bought" not in program
 
 
 @given(st.text(max_size=60))

@@ -279,7 +279,7 @@ class _Reader:
         return about or "", found
 
     def _about(self) -> str | None:
-        """The column that the words of the meaning name, or those of the rows; else the only one of text."""
+        """The column that words of the meaning name, or those of the rows; else the only one of text, or of dates."""
         for words in (" ".join(self.asked.meanings), self.asked.noun):
             said = {singular(word) for word in words.split()} | {singular(words)}
             named = [name for name in self.texts if singular(name.lower()) in said]
@@ -288,7 +288,9 @@ class _Reader:
         if not self.texts:
             columns = f"{list(self.table.columns)}"
             raise InputError("table", "must have a column of text whose meaning can be asked for", columns)
-        return self.texts[0] if len(self.texts) == 1 else None
+        kinds = dict(zip(self.table.columns, self.table.types, strict=True))
+        likely = [name for name in self.texts if kinds[name] == "text"] or self.texts
+        return likely[0] if len(likely) == 1 else None
 
     def _cells(self, phrase: str, about: str | None) -> tuple[str, list[str]]:
         """The column that has a phrase as a cell, and all of its ways to write it; nothing where none has."""
