@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from holdfast.catalogue import System
 
 FALSE_ALARMS = 0.01  # chance that unchanged code is said to differ, over all that is compared statistically
-FIXED = 1e-3  # relative difference that processors may make of a number that does not vary over replicates
+FIXED = 1e-4  # relative difference that processors may make of a number that does not vary over replicates
 Cell = tuple[str, str, tuple[tuple[str, Any], ...]]  # names of an arm and a problem, and the swept point
 
 
@@ -155,7 +155,7 @@ def _too_far(
     Rounding that differs between processors moves a trained number by up to as much as another seed does, and not by
     more. So each difference is divided by the standard deviation over replicates of its arm on its problem, times
     sqrt(2), and compared with Student's t at 1 % over all that is compared (Bonferroni). Numbers that do not vary over
-    replicates must agree to 3 digits: forecasts that feed on themselves let rounding grow, and a ridge regression's
+    replicates must agree to 4 digits: forecasts that feed on themselves let rounding grow, and a ridge regression's
     error on a real series moved by 6e-5 from one processor to another with the same code.
     """
     from scipy.stats import t
