@@ -1,0 +1,50 @@
+"""Networks for both players: a perceptron for numbers, a bag of embeddings for texts."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Perceptron(nn.Sequential):
+    """(n, F) numbers to (n, hidden) features through one hidden layer; `dim` is their number.
+
+    Example:
+        >>> Perceptron(5, 8)(torch.zeros(2, 5)).shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(features, hidden), nn.ReLU())
+        self.dim = hidden
+
+
+class BagOfEmbeddings(nn.Module):
+    """(n, T) ids of words to (n, hidden) features: the mean of the words' embeddings, then one hidden layer.
+
+    Args:
+        words: size of the vocabulary, with 0 for no word; rows of zeros alone have the mean 0.
+        embedding: length of an embedding.
+        hidden: number of features, `dim`.
+
+    Example:
+        >>> BagOfEmbeddings(10, 4, 8)(torch.tensor([[1, 2, 0], [0, 0, 0]])).shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(self, words: int, embedding: int, hidden: int) -> None:
+        super().__init__()
+        self.embedding = nn.EmbeddingBag(words, embedding, mode="mean", padding_idx=0)
+        self.layers = nn.Sequential(nn.Linear(embedding, hidden), nn.ReLU())
+        self.dim = hidden
+
+    def forward(self, ids: Tensor) -> Tensor:
+        features: Tensor = self.layers(self.embedding(ids))
+        return features
+
+
+def classifier(backbone: nn.Module, num_classes: int) -> nn.Module:
+    """The backbone with a linear head: (n, num_classes) logits."""
+    return nn.Sequential(backbone, nn.Linear(int(backbone.dim), num_classes))  # type: ignore[arg-type]
+
+
+__all__ = ["BagOfEmbeddings", "Perceptron", "classifier"]
