@@ -1,4 +1,4 @@
-"""The reference's functions, run on given numbers: losses, gradients, balls, the filter, the comparison, the sequence."""
+"""The reference's functions, run on given numbers: losses, gradients, balls, filter, comparison, sequence."""
 
 from __future__ import annotations
 
