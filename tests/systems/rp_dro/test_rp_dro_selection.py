@@ -28,19 +28,18 @@ def plain_score(errors, adversaries):
 
 
 def test_decisions_are_those_of_recomputing_everything_every_time():
-    selector, listed, best, best_at, redone = MinMaxSelector(), [[0.0] * 20], None, None, 0
+    selector, listed, best, best_at, stored, redone = MinMaxSelector(), [[0.0] * 20], None, None, 0.0, 0
     for i in range(30):
         # Each a little worse on average than the one before, but more even.
         log_r, u = ratios(i), torch.rand(20, generator=rng(100 + i), dtype=torch.float64)
         errors = 0.4 + 0.005 * i + 0.6 * (u - 0.5) / (1 + 0.3 * i)
         assert selector.add_adversary(log_r)
         listed.append(log_r.tolist())
-        old = None if best is None else plain_score(best, listed[:-1])
         better = best is None or plain_score(errors.tolist(), listed) < plain_score(best, listed)
-        redone += best is not None and better != (plain_score(errors.tolist(), listed) < old)
+        redone += best is not None and better != (plain_score(errors.tolist(), listed) < stored)
         assert selector.update(errors) is better
         if better:
-            best, best_at = errors.tolist(), i
+            best, best_at, stored = errors.tolist(), i, plain_score(errors.tolist(), listed)
         assert selector.best_ == best_at
         assert selector.best_score_ == pytest.approx(plain_score(best, listed), rel=1e-12)
     assert redone  # a stored score would have decided otherwise at least once

@@ -1,11 +1,13 @@
 """Does an adversary that learns likelihood ratios help the groups that a shortcut fails, without knowing them?
 
-    holdfast run rp_dro --scale demo     a minute or two on 2 cores
+    holdfast run rp_dro --scale demo     about two minutes on one core
     holdfast run rp_dro --scale small    last measured: see ledger/rp_dro/small.json
 
 Every arm has the same network, start, order of batches and number of steps; learning rates fall linearly to 0, AdamW,
 gradients clipped at 10. All arms, baselines included, are tuned on pilots by their worst-group accuracy on the
 validation set: there groups are used, by all alike. Only "group DRO" is told the groups in training (an upper bound).
+
+A replicate of all arms takes about 35 s of one core (9 of them on sentences); times 24: 840 s.
 """
 
 from __future__ import annotations
@@ -143,7 +145,7 @@ class Method(Protocol):
 class ERM:
     """Empirical risk minimisation."""
 
-    lr: float = 3e-3
+    lr: float = 1e-2
     weight_decay: float = 0.0
 
     def train(self, task: Task) -> tuple[nn.Module, Trained]:
@@ -155,7 +157,7 @@ class ERM:
 class ClassBalanced:
     """Every class counts the same."""
 
-    lr: float = 3e-3
+    lr: float = 1e-2
     weight_decay: float = 0.0
 
     def train(self, task: Task) -> tuple[nn.Module, Trained]:
@@ -171,7 +173,7 @@ class Worst:
 
     rule: Callable[[Tensor, float], Tensor]
     amount: float
-    lr: float = 3e-3
+    lr: float = 1e-2
 
     def train(self, task: Task) -> tuple[nn.Module, Trained]:
         learner = ReweightedERM(task.model(), WorstCase(self.rule, self.amount), self.lr)
@@ -182,9 +184,9 @@ class Worst:
 class JTT:
     """Just train twice: what a short first training gets wrong counts `factor` times in the second."""
 
-    factor: float = 20.0
+    factor: float = 50.0
     first: float = 0.2
-    lr: float = 3e-3
+    lr: float = 1e-3
 
     def train(self, task: Task) -> tuple[nn.Module, Trained]:
         train, steps = task.data.train, task.run.scale.steps
@@ -201,7 +203,7 @@ class GroupDRO:
     """Told the groups: drawn equally often, weights by their losses."""
 
     eta: float = 0.1
-    lr: float = 3e-3
+    lr: float = 1e-3
 
     def train(self, task: Task) -> tuple[nn.Module, Trained]:
         rng, g = task.run.rng("groups"), task.data.train.g.numpy()
@@ -223,7 +225,7 @@ class Game:
         kind: the learner.
     """
 
-    tau: float = 0.1
+    tau: float = 0.03
     adversary_lr: float = 3e-4
     lr: float = 3e-3
     normalise: Normalise = BATCH_NORMALISED
@@ -295,45 +297,50 @@ def _measured(net: nn.Module, data: Grouped, chosen: str, cases: bool) -> Iterat
 
 
 # -------------------------------------------------------------------------------------------------- what is declared
-RATES = (3e-3, 1e-3)
-DECAYED: Mapping[str, Sequence[Any]] = {"lr": RATES, "weight_decay": (0.0, 0.1, 1.0)}
-PLAYED: Mapping[str, Sequence[Any]] = {"tau": (0.1, 0.03, 0.3), "adversary_lr": (3e-4, 1e-4, 1e-3), "lr": RATES}
+PATCH, PREFIX = "patch on digits", "prefix on sentences"
+PHOTOS = ("waterbirds", "celeba")
+RATES = (1e-2, 3e-3, 1e-3, 3e-2)
+PLAYED: Mapping[str, Sequence[Any]] = {"tau": (0.03, 0.1, 0.01), "adversary_lr": (3e-4, 1e-4), "lr": (3e-3, 1e-2)}
+# The declared values, tried first by every arm, are the best that pilots 0 and 1 showed, baselines' included.
 
 
 def _worst(rule: Callable[[Tensor, float], Tensor], amounts: Sequence[float], about: str) -> Arm:
-    return Arm(Worst(rule, amounts[0]), space={"amount": amounts, "lr": RATES}, about=about)
+    return Arm(Worst(rule, amounts[0]), space={"amount": amounts, "lr": RATES}, problems=(PATCH,), about=about)
 
 
-def _game(about: str, **changes: Any) -> Arm:
-    return Arm(Game(**changes), space=PLAYED, may_collapse=True, about=about)
+def _game(about: str, problems: tuple[str, ...] | None = (PATCH,), **changes: Any) -> Arm:
+    return Arm(Game(**changes), space=PLAYED, problems=problems, may_collapse=True, about=about)
 
 
 def _as_tuned(about: str, reseed: int = 0, **changes: Any) -> Arm:
-    return Arm(Game(**changes), tuned_as="RP-DRO", reseed=reseed, may_collapse=True, about=about)
+    more: dict[str, Any] = {"tuned_as": "RP-DRO", "problems": (PATCH,), "may_collapse": True}
+    return Arm(Game(**changes), reseed=reseed, about=about, **more)
 
 
 ARMS = {
-    "ERM": Arm(ERM(), space=DECAYED, about="the mean loss"),
-    "class-balanced": Arm(ClassBalanced(), space=DECAYED, about="every class counts the same"),
-    "CVaR": _worst(cvar_weights, (0.2, 0.1, 0.5), "mean over the worst share of each batch"),
-    "KL ball": _worst(kl_ball_weights, (0.5, 0.2, 1.0), "worst weights of each batch within a KL divergence"),
-    "chi2 ball": _worst(chi2_ball_weights, (0.5, 0.2, 1.0), "worst weights of each batch within a chi2 divergence"),
+    "ERM": Arm(ERM(), space={"lr": RATES}, about="the mean loss"),
+    "class-balanced": Arm(ClassBalanced(), space={"lr": RATES}, problems=(PATCH,), about="every class counts the same"),
+    "CVaR": _worst(cvar_weights, (0.1, 0.2, 0.05), "mean over the worst share of each batch"),
+    "KL ball": _worst(kl_ball_weights, (1.0, 0.5, 2.0), "worst weights of each batch within a KL divergence"),
+    "chi2 ball": _worst(chi2_ball_weights, (1.0, 0.5, 2.0), "worst weights of each batch within a chi2 divergence"),
     "JTT": Arm(
-        JTT(),
-        space={"factor": (20.0, 5.0, 50.0), "first": (0.2, 0.1), "lr": RATES},
-        about="errors of a first run count more",
+        JTT(), space={"factor": (50.0, 20.0, 100.0), "lr": (1e-3, 3e-3)}, about="errors of a first run count more"
     ),
-    "RP-DRO": _game("the paper's method"),
+    "RP-DRO": _game("the paper's method", problems=None),
     "RP-DRO, self-normalised": _game("ratios exp(s), kept near mean 1 by a penalty", normalise=SelfNormalised()),
     "RP-DRO, alternating": _game("the adversary steps first, then the model", kind=Alternating),
     "RP-DRO, random head": _game("the adversary's head starts at random", init="random"),
-    "group DRO": Arm(GroupDRO(), space={"eta": (0.1, 0.01, 0.3), "lr": RATES}, about="told the groups in training"),
+    "group DRO": Arm(
+        GroupDRO(),
+        space={"eta": (0.1, 0.01), "lr": (1e-3, 3e-3)},
+        problems=(PATCH, *PHOTOS),
+        about="told the groups in training",
+    ),
     "RP-DRO, shuffled": _as_tuned("broken: ratios go to other examples of the batch", kind=Shuffled),
     "RP-DRO, other seeds": _as_tuned("control: the same, other start and batches", reseed=1),
 }
 STRONGEST = "JTT"  # of CVaR, KL ball and JTT on pilots 0 and 1
 SHORT = ("ERM", "JTT", "RP-DRO", "group DRO")
-PATCH, PREFIX = "patch on digits", "prefix on sentences"
 HEADLINE: dict[str, Any] = {"metric": "worst-group accuracy", "on": PATCH}
 
 
@@ -358,7 +365,7 @@ CLAIMS = (
         here=Place(metric="worst-group accuracy, minmax"),
         there=Place(metric="worst-group accuracy"),
         on=PATCH,
-        text="the checkpoint that minmax selection chooses is better than the last one",
+        text="the checkpoint that minmax selection chooses is at least as good as the last one",
     ),
     ShareOfGap("RP-DRO", floor="ERM", ceiling="group DRO", at_least=1 / 3, **HEADLINE),
     Better("RP-DRO", than="class-balanced", **HEADLINE),
@@ -394,12 +401,10 @@ experiment = Experiment(
         "smoke": Steps(steps=4, batch=16, replicates=1, arms=("ERM", "RP-DRO"), problems=(PATCH,)),
         "demo": Steps(arms=("ERM", "JTT", "RP-DRO", "RP-DRO, shuffled"), problems=(PATCH,)),
         "small": Steps(problems=(PATCH, PREFIX)),
-        "full": Steps(
-            steps=30_000, batch=128, arms=SHORT, problems=("waterbirds", "celeba"), slow=True, status="not yet run"
-        ),
+        "full": Steps(steps=30_000, batch=128, arms=SHORT, problems=PHOTOS, slow=True, status="not yet run"),
     },
     claims=CLAIMS,
     trial=trial,
-    tuning=Tuning("validation worst-group accuracy", problem=PATCH, configurations=6, pilots=2),
+    tuning=Tuning("validation worst-group accuracy", problem=PATCH, configurations=4, pilots=2),
     benefit="worst-group accuracy",
 )
