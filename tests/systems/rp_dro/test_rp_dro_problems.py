@@ -23,26 +23,35 @@ def digits():
 
 def test_patches_agree_with_labels_in_training_and_not_in_the_test(digits):
     for part, size in ((digits.train, 1500), (digits.validation, 600), (digits.test, 780)):
-        assert part.x.shape == (size, 1, 14, 14) and len(part.y) == len(part.g) == size
+        assert part.x.shape == (size, 1, 14, 14)
+        assert len(part.y) == len(part.g) == size
         left, right = part.x[:, 0, :3, :3].amin((1, 2)) == 1, part.x[:, 0, :3, -3:].amin((1, 2)) == 1
-        assert torch.equal(part.g, 2 * part.y + left.long()) and bool((left ^ right).all())
+        assert torch.equal(part.g, 2 * part.y + left.long())
+        assert bool((left ^ right).all())
     agreement = (digits.train.g % 2 == digits.train.y).float().mean()
     assert 0.93 < float(agreement) < 0.97
     counts = torch.bincount(digits.test.g)
-    assert counts.sum() == 780 and int(counts[:2].diff().abs()) <= 1 and int(counts[2:].diff().abs()) <= 1
+    assert counts.sum() == 780
+    assert int(counts[:2].diff().abs()) <= 1
+    assert int(counts[2:].diff().abs()) <= 1
 
 
 def test_a_replicate_redraws_all_but_the_test(digits):
     other = load(BiasedMNIST(), 1)
-    assert torch.equal(other.test.x, digits.test.x) and other.test_id == digits.test_id
+    assert torch.equal(other.test.x, digits.test.x)
+    assert other.test_id == digits.test_id
     assert not torch.equal(other.train.x, digits.train.x)
     again = load(BiasedMNIST())
-    assert torch.equal(again.train.x, digits.train.x) and torch.equal(again.validation.g, digits.validation.g)
+    assert torch.equal(again.train.x, digits.train.x)
+    assert torch.equal(again.validation.g, digits.validation.g)
 
 
 def test_no_image_is_in_two_parts(digits):
-    inner = [{bytes(row) for row in part.x[:, 0, 3:].numpy()} for part in (digits.train, digits.validation, digits.test)]
-    assert not (inner[0] & inner[1]) and not (inner[0] | inner[1]) & inner[2]
+    inner = [
+        {bytes(row) for row in part.x[:, 0, 3:].numpy()} for part in (digits.train, digits.validation, digits.test)
+    ]
+    assert not (inner[0] & inner[1])
+    assert not (inner[0] | inner[1]) & inner[2]
 
 
 def test_full_agreement_has_two_groups_only():
@@ -100,10 +109,13 @@ def sst(tmp_path, monkeypatch):
 def test_sentences_as_published(sst):
     data = load(sst)
     assert [len(p.y) for p in (data.train, data.validation, data.test)] == [20, 9, 9]
-    assert data.train.y.sum() == 10 and int(data.train.x.max()) < 30
+    assert data.train.y.sum() == 10
+    assert int(data.train.x.max()) < 30
     assert int((data.train.x > 0).sum(1).min()) >= 8  # no short row to train on
-    assert data.train.x.dtype == torch.int64 and sst.backbone(data)(data.train.x).shape == (20, 64)
-    assert sst.available() and sst.fingerprint()
+    assert data.train.x.dtype == torch.int64
+    assert sst.backbone(data)(data.train.x).shape == (20, 64)
+    assert sst.available()
+    assert sst.fingerprint()
     assert not BiasedSST(folder="elsewhere").available()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from holdfast.data.batches import Batches
 from holdfast.devices import check_device, torch_threads
+from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
 from holdfast.randomness import derived_seed, seeded
@@ -128,6 +129,9 @@ class RPDROClassifier(Estimator):
         place = self._device()
         validation = None
         if X_val is not None or y_val is not None:
+            for name, given in (("X_val", X_val), ("y_val", y_val)):
+                if given is None:
+                    raise InputError(name, "must be given too where the other one of X_val and y_val is", None)
             validation = self._validation(inputs, classes, X_val, y_val, max(1, rows // batch))
         learner = RPDRO(*self._players(inputs, len(classes)), **self._game(), validation=validation)
         # Threads that wait for each other make steps of a small network slower on a machine with other work.
