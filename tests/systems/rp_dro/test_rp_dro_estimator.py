@@ -92,9 +92,7 @@ def test_validation_rows_choose_a_checkpoint_by_minmax():
 
 def test_texts():
     texts = ["a good film", "so , a bad film", "good", "bad , so bad"] * 8
-    model = RPDROClassifier(steps=30, batch=8, hidden=8, lr=1e-2, device="cpu").fit(
-        texts, ["pos", "neg", "pos", "neg"] * 8
-    )
+    model = RPDROClassifier(steps=30, batch=8, hidden=8, lr=1e-2, device="cpu").fit(texts, ["pos", "neg"] * 16)
     assert model.reads_text
     assert model.predict(["good", "bad"]).tolist() == ["pos", "neg"]
     assert model.predict_proba([""]).shape == (1, 2)

@@ -47,9 +47,8 @@ def test_a_replicate_redraws_all_but_the_test(digits):
 
 
 def test_no_image_is_in_two_parts(digits):
-    inner = [
-        {bytes(row) for row in part.x[:, 0, 3:].numpy()} for part in (digits.train, digits.validation, digits.test)
-    ]
+    parts = (digits.train, digits.validation, digits.test)
+    inner = [{bytes(row) for row in part.x[:, 0, 3:].numpy()} for part in parts]
     assert not (inner[0] & inner[1])
     assert not (inner[0] | inner[1]) & inner[2]
 

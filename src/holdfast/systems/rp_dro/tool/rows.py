@@ -86,7 +86,7 @@ def read_rows(
     mapped = {role: column for role, column in given.items() if column is not None}
     roles = [Role(name, required=name in mapped) for name in mapped]
     roles.append(Role("feature", kind="any", required=False, rest=True, missing=True))
-    records = read_records(path, roles, mapped, reading)
+    records = read_records(path, roles, mapped, reading, option="--label, --group, --text")
     frame = records.frame("feature")
     if text is not None:
         X: Any = records["text"].tolist()
