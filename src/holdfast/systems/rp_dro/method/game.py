@@ -190,10 +190,14 @@ class RatioAdversary(nn.Module):
         scores = self.head(self.backbone(x))
         if not self.joint:
             return scores.squeeze(1)
-        if y.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
-            wrong = int(y.max()) if int(y.max()) >= self.num_classes else int(y.min())
-            raise InputError("y", f"must lie in [0, {self.num_classes}), the outputs of the adversary", wrong)
-        return scores.gather(1, y.unsqueeze(1)).squeeze(1)
+        try:
+            return scores.gather(1, y.unsqueeze(1)).squeeze(1)
+        except RuntimeError as error:
+            if y.shape == scores.shape[:1] and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+                outside = int(y.max()) if int(y.max()) >= self.num_classes else int(y.min())
+                rule = f"must lie in [0, {self.num_classes}), the outputs of the adversary"
+                raise InputError("y", rule, outside) from error
+            raise
 
 
 # -------------------------------------------------------------------------------------------------------- the learner
@@ -265,10 +269,11 @@ class RPDRO(Learner):
         losses = gather_rows(self.case_loss(self.model(x), y))
         raw = gather_rows(self.adversary(x, y))
         adversary_loss, _, info = adversary_objective(losses.detach(), raw, self.tau, self.normalise)
-        plain = losses.mean()
-        reweighted = (self.weights(info.pop("ratios"), rng) * losses).mean()
-        parts = {**info, "mean loss": plain.detach()}
-        return self.alpha * reweighted + (1 - self.alpha) * plain, adversary_loss, parts
+        weights = self.weights(info.pop("ratios"), rng)
+        if self.alpha < 1:
+            weights = self.alpha * weights + (1 - self.alpha)
+        parts = {**info, "mean loss": losses.detach().mean()}
+        return (weights * losses).mean(), adversary_loss, parts
 
     def weights(self, ratios: Tensor, rng: torch.Generator) -> Tensor:
         """What the model's losses are weighted with, of the ratios (n,) without gradient; variants may differ here."""
