@@ -203,7 +203,8 @@ class RPDROClassifier(Estimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(1)]
 
     def score(self, X: Any, y: Any) -> float:
         """Share of rows whose predicted class is y, in [0, 1]."""

@@ -99,7 +99,7 @@ def draw(summary: pd.DataFrame, weights: np.ndarray, most: int = 12) -> Figure:
     from matplotlib.figure import Figure
 
     shown = summary[summary["what"] != "all rows"].head(most)[::-1]
-    figure = Figure(figsize=(8, 2.2 + 0.32 * max(len(shown), 4)), layout="constrained")
+    figure = Figure(figsize=(8, 1.8 + 0.22 * max(len(shown), 4)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     left.hist(np.log10(np.maximum(weights, 1e-6)), bins=40, color="#0072B2")
     left.axvline(0, color="0.3", linewidth=1)
@@ -112,7 +112,7 @@ def draw(summary: pd.DataFrame, weights: np.ndarray, most: int = 12) -> Figure:
     right.barh(range(len(shown)), shown["change"], color=colours)
     right.set_yticks(range(len(shown)), names, fontsize=8)
     right.axvline(0, color="0.3", linewidth=1)
-    right.set(xlabel="log2 of a share's ratio, or change of a mean in sd", title="under the weights, per label")
+    right.set(xlabel="log2 ratio of shares, or sd of a mean", title="under the weights, per label")
     right.title.set_fontsize(10)
     return figure
 
