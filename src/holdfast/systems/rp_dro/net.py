@@ -9,6 +9,7 @@ class Perceptron(nn.Sequential):
     """(n, F) numbers to (n, hidden) features through one hidden layer; `dim` is their number.
 
     Example:
+        >>> import torch
         >>> Perceptron(5, 8)(torch.zeros(2, 5)).shape
         torch.Size([2, 8])
     """
@@ -27,6 +28,7 @@ class BagOfEmbeddings(nn.Module):
         hidden: number of features, `dim`.
 
     Example:
+        >>> import torch
         >>> BagOfEmbeddings(10, 4, 8)(torch.tensor([[1, 2, 0], [0, 0, 0]])).shape
         torch.Size([2, 8])
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from holdfast.data.digits import Mnist5k, mnist5k, resize
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
+from holdfast.data.photo_tables import PhotoTable, read_celeba, read_waterbirds
 from holdfast.data.readers.images import ImageFiles
 from holdfast.data.splits import content_rng, fixed_test, stratified, training_rows
 from holdfast.data.vocabulary import Vocabulary
@@ -262,29 +263,6 @@ def _as_part(texts: BiasedTexts, vocabulary: Vocabulary, rows: Tensor | None) ->
 
 
 # ---------------------------------------------------------------------------------------------------------- photographs
-@dataclass(frozen=True, eq=False)
-class PhotoTable:
-    """A published table of photographs: files, label and shortcut (N,) in {0, 1}, split (N,) 0 train, 1 dev, 2 test."""
-
-    files: tuple[Path, ...]
-    label: np.ndarray
-    shortcut: np.ndarray
-    split: np.ndarray
-
-    @classmethod
-    def of(cls, path: Path, rows: Iterable[tuple[Path, int, int, int]]) -> PhotoTable:
-        """From (file, label, shortcut, split); the path is for messages."""
-        table = list(rows)
-        if not table:
-            raise InputError(str(path), "must have at least one row", "none")
-        files, *numbers = zip(*table, strict=True)
-        label, shortcut, split = (np.array(column, np.int64) for column in numbers)
-        for name, column, high in (("label", label, 1), ("shortcut", shortcut, 1), ("split", split, 2)):
-            if column.min() < 0 or column.max() > high:
-                raise InputError(f"{path}: {name}", f"must be in 0 .. {high}", f"{column.min()} .. {column.max()}")
-        return cls(tuple(files), label, shortcut, split)
-
-
 class Photographs(FileProblem, Shortcut):
     """Photographs of a table, decoded at a size and kept in memory (Waterbirds at 64x64: 0.6 GB; CelebA: 10 GB).
 
@@ -336,10 +314,7 @@ class Waterbirds(Photographs):
         return (data_folder(self.folder) / "metadata.csv",)
 
     def table(self) -> PhotoTable:
-        path, names = self.paths[0], ("img_filename", "y", "place", "split")
-        rows = _columns(path, csv.DictReader(path.open(encoding="utf-8", newline="")), names)
-        return PhotoTable.of(path, ((path.parent / f, _whole(path, y), _whole(path, a), _whole(path, s))
-                                    for f, y, a, s in rows))  # fmt: skip
+        return read_waterbirds(self.paths[0])
 
     def describe(self) -> str:
         return f"Waterbirds, {self.size}x{self.size}: bird of land or water, background the shortcut"
@@ -370,36 +345,10 @@ class CelebA(Photographs):
         return tuple(data_folder(self.folder) / f"list_{name}.txt" for name in ("attr_celeba", "eval_partition"))
 
     def table(self) -> PhotoTable:
-        attributes, partition = self.paths
-        lines = attributes.read_text(encoding="utf-8").splitlines()
-        if len(lines) < 2:
-            raise InputError(
-                str(attributes), "must have a line with the number of images, and one with names", len(lines)
-            )
-        names = lines[1].split()
-        rows = (dict(zip(["file", *names], line.split(), strict=False)) for line in lines[2:])
-        splits = dict(line.split() for line in partition.read_text(encoding="utf-8").splitlines() if line.strip())
-        found = _columns(attributes, rows, ("file", self.label, self.shortcut))
-        folder = attributes.parent / "img_align_celeba"
-        return PhotoTable.of(attributes, ((folder / f, _whole(attributes, y) == 1, _whole(attributes, a) == 1,
-                                           _whole(partition, splits.get(f))) for f, y, a in found))  # fmt: skip
+        return read_celeba(*self.paths, label=self.label, shortcut=self.shortcut)
 
     def describe(self) -> str:
         return f"CelebA, {self.size}x{self.size}: {self.label}, with {self.shortcut} as the shortcut"
-
-
-def _columns(path: Path, rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> Iterable[tuple[str, ...]]:
-    for number, row in enumerate(rows, start=1):
-        if lacking := [name for name in names if row.get(name) is None]:
-            raise InputError(f"{path}, row {number}", f"must have a value for {', '.join(names)}", f"no {lacking[0]}")
-        yield tuple(row[name] for name in names)
-
-
-def _whole(path: Path, text: str | None) -> int:
-    try:
-        return int(text or "")
-    except ValueError:
-        raise InputError(str(path), "must hold whole numbers", repr(text)) from None
 
 
 __all__ = [
@@ -410,7 +359,6 @@ __all__ = [
     "CelebA",
     "Grouped",
     "Part",
-    "PhotoTable",
     "Shortcut",
     "Waterbirds",
     "biased_text",
