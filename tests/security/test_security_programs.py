@@ -22,7 +22,7 @@ NESTED = (("union(", ")"), ("hugeint(", ")"), ("CASE WHEN 1 THEN ", " END"), ("a
 def test_programs_that_keep_the_parser_busy(attack: Any) -> None:
     counted = attack(
         "SQL that keeps the parser busy",
-        "programs nested 30 to 100,000 deep, which take exponential time or all memory to read; a parser that stands still",
+        "programs nested 30 to 100,000 deep, which take exponential time or all memory; a parser that stands still",
         "read, or refused in one line; reading is done by a process of its own, under the query's clock and memory "
         "limit, and one that does not answer is ended",
     )
