@@ -345,7 +345,8 @@ class CelebA(Photographs):
         return tuple(data_folder(self.folder) / f"list_{name}.txt" for name in ("attr_celeba", "eval_partition"))
 
     def table(self) -> PhotoTable:
-        return read_celeba(*self.paths, label=self.label, shortcut=self.shortcut)
+        attributes, partition = self.paths
+        return read_celeba(attributes, partition, self.label, self.shortcut)
 
     def describe(self) -> str:
         return f"CelebA, {self.size}x{self.size}: {self.label}, with {self.shortcut} as the shortcut"
