@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from holdfast.errors import InputError
 from holdfast.systems.rp_dro.cli import app
 
-SHORT = ("--steps", "150", "--lr", "0.01", "--adversary-lr", "0.003", "--hidden", "16", "--quiet", "--device", "cpu")
+SHORT = ("--steps", "110", "--lr", "0.01", "--adversary-lr", "0.003", "--hidden", "16", "--quiet", "--device", "cpu")
 
 
 def table(path, rows=300, **broken):
@@ -110,7 +110,7 @@ def test_predict_measures_groups_and_needs_neither(fitted, tmp_path):
 
 def test_text_with_validation_rows(tmp_path):
     data = table(tmp_path / "data.csv")
-    out = ("-o", tmp_path / "m", "--weights", tmp_path / "w.parquet", "--figure", tmp_path / "w.pdf")
+    out = ("-o", tmp_path / "m", "--weights", tmp_path / "w.parquet", "--figure", tmp_path / "w.png")
     text = ("--label", "bought", "--text", "note", "--validation", data, "--group", "region")
     found = run("fit", data, *text, *out, *SHORT)
     assert 'word "so"' in found.output
