@@ -196,7 +196,6 @@ class MinMaxValidation(nn.Module):
         self.steps, self.best_step = 0, 0
         self.best_weights: dict[str, Tensor] = {}
 
-    @torch.no_grad()
     def after_step(self, model: nn.Module, adversary: nn.Module) -> None:
         """Count a step; look where it is time."""
         self.steps += 1
