@@ -211,6 +211,7 @@ def test_losses_of_the_learner_are_those_of_the_function_and_alpha_mixes():
         assert float(found[0]) == pytest.approx(float(mixed), rel=1e-6)
         assert float(found[1]) == pytest.approx(float(expected[1]), rel=1e-6)
         assert float(found[2]["mean loss"]) == pytest.approx(float(losses.mean()), rel=1e-6)
+        assert not any(value.requires_grad for value in found[2].values())  # recorded numbers keep no graph
     total, _ = RPDRO(model, adversary, 0.2).loss(b, rng())
     assert float(total) == pytest.approx(float(expected[0] + expected[1]), rel=1e-6)
 
