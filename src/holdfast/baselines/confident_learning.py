@@ -1,8 +1,7 @@
 """Confident learning: which given labels are probably wrong, from out-of-sample probabilities alone.
 
 Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021, arXiv
-1911.00068: the confident joint (equation 1), its calibration to the class counts (equation 3), and pruning by noise rate
-(section 3.3). Written from the paper.
+1911.00068: the confident joint, its calibration to the class counts, and pruning by noise rate. Written from the paper.
 
 What the paper leaves open is settled so that results are those of the authors' package by its default rule: every class
 has a confident case that is right; calibrated counts are rounded so that every class keeps its total; at least one case

@@ -11,13 +11,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from holdfast.baselines.own_classifiers import balanced_logistic
 from holdfast.data.location import data_folder
+from holdfast.data.synthetic.safety_mix import FIRST, SOURCES, Mix, Pool, safety_mix
 from holdfast.errors import InputError
+from holdfast.estimator.cross_fitting import cross_fit_proba
 from holdfast.experiment import DataSource, Problem
-from holdfast.systems.trolls.method.cleaning import cross_fit_proba
-from holdfast.systems.trolls.method.safety_mix import FIRST, SOURCES, Mix, Pool, safety_mix
 
 OK, NOT_OK = "__ok__", "__notok__"
+
+
 # ---------------------------------------------------------------------------------------------- the problems of trials
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -93,13 +96,6 @@ def rbf_map(X: np.ndarray, components: int, gamma: float) -> Any:
     return fitted.transform
 
 
-def balanced_logistic(C: float) -> Any:
-    """Logistic regression in which both classes count the same."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=C, class_weight="balanced", max_iter=500)
-
-
 @functools.cache
 def _digits(gamma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Pool]:
     """Pixels (1797, 64), odd or even, rows of the pool, rows of the test, and the pool."""
@@ -162,11 +158,11 @@ def read_safety_mix(path: str | Path) -> Mix:
     rows: list[Mapping[str, Any]] = []
     number = 0
     try:
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):  # noqa: B007  said in the error
             if line.strip():
                 row = json.loads(line)
-                said, right = ((OK, NOT_OK).index(row[name][0]) for name in ("labels", "gold_labels"))
-                rows.append({**row, "said": said, "right": right, "user": int(row["user_id"]), "text": str(row["text"])})
+                one, other = ((OK, NOT_OK).index(row[name][0]) for name in ("labels", "gold_labels"))
+                rows.append({**row, "said": one, "right": other, "user": int(row["user_id"]), "text": str(row["text"])})
         if not rows:
             raise ValueError("no rows")
         text, said, right, user, kind, source = (
@@ -228,10 +224,12 @@ class TextMix(Problem):
 
 __all__ = [
     "DigitsMix",
+    "Mix",
+    "Pool",
     "Task",
     "TextMix",
-    "balanced_logistic",
     "rbf_map",
     "read_safety_mix",
     "read_single_turn_safety",
+    "safety_mix",
 ]

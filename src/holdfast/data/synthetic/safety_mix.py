@@ -1,22 +1,23 @@
-"""Stage 0, SafetyMix: feedback of helpers and of one kind of troll about the examples of a pool.
+"""SafetyMix: feedback of helpers and of one kind of troll about the examples of a pool.
 
-The generator draws in the order of the reference code (ParlAI, parlai/tasks/safety_mix/build.py, MIT), so that seed 42
-gives its rows. Differences: `lazy_rate`, which the reference computes and ignores (1 is what it does); every example
-is a copy of its own (in the reference, repeats that one user draws are one object, and an even number of them turns a
-label back); with an odd n no row is lost; a user has at least one example.
+Ju et al., "Finding the helpers and ignoring the trolls", arXiv 2208.03295. The generator draws in the order of the
+reference code (ParlAI, parlai/tasks/safety_mix/build.py, MIT), so that seed 42 gives its rows. Differences:
+`lazy_rate`, which the reference computes and ignores (1 is what it does); every example is a copy of its own (in the
+reference, repeats that one user draws are one object, and an even number of them turns a label back); with an odd n no
+row is lost; a user has at least one example.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from holdfast.errors import InputError
-from holdfast.systems.trolls.method.cleaning import hash_flips
 from holdfast.validation import check_choice, check_fraction, check_integer, check_number
 
 TROLLS = ("troll", "master_troll", "lazy_troll", "safe_troll", "unsafe_troll", "gaslight_troll")
@@ -62,6 +63,16 @@ class Mix:
     def mislabelled(self) -> np.ndarray:
         """(N,) bool, where the user is wrong."""
         return self.label != self.gold
+
+
+def hash_flips(keys: Iterable[str], rate: float) -> np.ndarray:
+    """Whose label a troll turns: md5(key)[0] < 256 rate. Repeats of one text are all turned or none.
+
+    Example:
+        >>> hash_flips(["sample utterance number 0", "sample utterance number 5"], 0.8).tolist()
+        [True, False]
+    """
+    return np.array([hashlib.md5(key.encode()).digest()[0] < 256 * rate for key in keys], bool)
 
 
 def safety_mix(
@@ -115,10 +126,10 @@ def safety_mix(
     label = [1 - g if w else g for g, w in zip(gold, wrong, strict=True)]
     by_trolls = draw.of(troll, trolls)
     label += draw.labels(troll, by_trolls, noise, lazy_rate, salt)
-    user, items, gold, source = (a + b for a, b in zip((user, items, gold, source), by_trolls, strict=True))
+    user, items, gold, source = user + by_trolls[0], items + by_trolls[1], gold + by_trolls[2], source + by_trolls[3]
     types += [troll] * trolls
-    integers = (np.array(values, np.int64) for values in (label, gold, user))
-    return Mix(items, *integers, np.array(types), np.array(source))
+    said, right, who = (np.array(values, np.int64) for values in (label, gold, user))
+    return Mix(items, said, right, who, np.array(types), np.array(source))
 
 
 Feedback = tuple[list[int], list[Any], list[int], list[str]]  # user, item, right label, source, of each example
@@ -161,7 +172,7 @@ class _Draws:
         drawn: list[tuple[Any, int]] = []
         sources: list[str] = []
         while len(drawn) < count:
-            size = min(int(self.rng.choice(self.sizes)), count - len(drawn))  # type: ignore[arg-type]
+            size = min(int(self.rng.choice(self.sizes)), count - len(drawn))
             if pool == "both":
                 for _ in range(size):
                     sources.append(SOURCES[0] if self.rng.random() > 0.5 else SOURCES[1])
@@ -191,4 +202,4 @@ class _Draws:
         return [s if h else g for s, h, g in zip(said, hit, gold, strict=True)]
 
 
-__all__ = ["FIRST", "SOURCES", "TROLLS", "Mix", "Pool", "safety_mix"]
+__all__ = ["FIRST", "SOURCES", "TROLLS", "Mix", "Pool", "hash_flips", "safety_mix"]

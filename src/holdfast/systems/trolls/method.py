@@ -1,9 +1,24 @@
-"""Stages 1 to 3: probabilities by folds, trust, rules that clean labels, the validation set, streams, and measures."""
+"""Finding the helpers and ignoring the trolls: who gave a label tells whether to believe it. arXiv 2208.03295.
+
+Ju, Xu, Boureau and Weston (2022). Example i has input x_i, label y_i in {0, 1} and user u_i. In the paper's order:
+stage 0 is SafetyMix, a generator of feedback (`data.synthetic.safety_mix`). Stage 1 gives every example a probability
+p_i by a classifier that was not trained on it (`hash_folds`, `cross_fit_proba`). Stage 2 cleans the training set by a
+rule over y, p and u (`Purr` and others). Stage 3 trains on what is left and cleans the validation set by that model
+and the same rule (`clean_validation`). Stage 4 is the user's own training.
+
+Differences from the paper and its code (which holds the generator and the folds, not the rules):
+
+- "alpha = 0 reverts to per-example" (paper, deployment test) contradicts the printed formula; ours is the formula:
+  alpha = 1 judges an example by itself alone, alpha = 0 by the user's other examples alone.
+- An example whose user has no other has no g_i; ours takes the mean f of all examples.
+- Disagreement is f < 1/2: at p = 1/2 nobody is contradicted, whatever the label.
+- Folds by hash are taken of numbers as well, by the bytes of a row: equal rows lie in one fold.
+- Weighting users (`SoftUserWeight`) and per-user sums for streams (`UserTrust`) are additions.
+"""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,74 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from holdfast.errors import InputError
-
-
-# ------------------------------------------------------------------------------------------ stage 1: probabilities
-def hash_folds(keys: Any, k: int = 3) -> np.ndarray:
-    """The fold of each example, sha256(key)[0] mod k: the same text or row of numbers is always in the same fold.
-
-    Folds by position would let a model score a text that it was trained on, and trolls' texts recur.
-
-    Args:
-        keys: N texts, or (N, ...) numbers.
-        k: number of folds.
-
-    Returns:
-        (N,) int64 in [0, k).
-
-    Example:
-        >>> hash_folds(["sample utterance number 0", "sample utterance number 1", "sample utterance number 0"]).tolist()
-        [1, 0, 1]
-    """
-    return np.array([hashlib.sha256(key).digest()[0] % k for key in _as_bytes(keys)], np.int64)
-
-
-def hash_flips(keys: Iterable[str], rate: float) -> np.ndarray:
-    """Whose label a troll turns: md5(key)[0] < 256 rate. Repeats of one text are all turned or none.
-
-    Example:
-        >>> hash_flips(["sample utterance number 0", "sample utterance number 5"], 0.8).tolist()
-        [True, False]
-    """
-    return np.array([hashlib.md5(key.encode()).digest()[0] < 256 * rate for key in keys], bool)
-
-
-def _as_bytes(keys: Any) -> list[bytes]:
-    if len(keys) and isinstance(keys[0], str):
-        return [key.encode("utf-8", "surrogatepass") for key in keys]
-    rows = np.asarray(keys, np.float64).reshape(len(keys), -1) + 0.0  # -0 is 0
-    return [row.tobytes() for row in rows]
-
-
-def cross_fit_proba(estimator: Any, X: Any, y: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """p_i = P(y = 1 | x_i) by the model that was trained on all folds but that of i.
-
-    Args:
-        estimator: a classifier as scikit-learn's, copies of which are fitted; it should balance the classes.
-        X: N texts (a list), or an array (N, ...).
-        y: (N,) labels 0 or 1.
-        folds: (N,) fold of each example.
-
-    Returns:
-        (N,) float64 in [0, 1].
-
-    Raises:
-        InputError: what is left for a fold's model has one class only.
-    """
-    p = np.zeros(len(y))
-    for fold in np.unique(folds):
-        mine = folds == fold
-        if len(np.unique(y[~mine])) < 2:
-            rule = f"must leave both labels to the model of fold {fold}; give more examples, or another number of folds"
-            raise InputError("k", rule, f"{int((~mine).sum())} examples, labels {np.unique(y[~mine]).tolist()}")
-        model = copy.deepcopy(estimator).fit(taken(X, ~mine), y[~mine])
-        p[mine] = model.predict_proba(taken(X, mine))[:, 1]
-    return p
-
-
-def taken(X: Any, keep: np.ndarray) -> Any:
-    """The rows of X where `keep` is true: a list of texts stays a list."""
-    return X[keep] if isinstance(X, np.ndarray) else [x for x, kept in zip(X, keep, strict=True) if kept]
+from holdfast.estimator.cross_fitting import cross_fit_proba, hash_folds, taken
 
 
 # ------------------------------------------------------------------------------------------------ stage 2: the rules
@@ -338,7 +286,6 @@ __all__ = [
     "clean_validation",
     "cross_fit_proba",
     "disagreement",
-    "hash_flips",
     "hash_folds",
     "taken",
     "troll_precision_recall",
