@@ -59,7 +59,9 @@ class Lengths:
     """Stands in for the sentence encoder: a text is how often it has each letter."""
 
     def encode(self, texts):
-        counts = np.array([[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts], np.float32)
+        counts = np.array(
+            [[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts], np.float32
+        )
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
