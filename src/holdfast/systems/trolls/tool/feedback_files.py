@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+NAMED = 12  # users whose names are in the figure
+
+
 @dataclass(frozen=True, eq=False)
 class Feedback:
     """A user's file.
@@ -115,10 +118,17 @@ def users_figure(report: pd.DataFrame) -> Figure:
             axes.scatter(rows["examples"], rows["mean_trust"], marker=marker, c=colour, label=shown, alpha=0.8)
     axes.axhline(0.5, color="0.6", linewidth=1, linestyle=":")
     axes.set(xlabel="examples of the user", ylabel="mean trust", ylim=(-0.02, 1.02))
-    if report["examples"].max() > 20 * max(1, report["examples"].min()):
-        axes.set_xscale("log")
-    for row in report[report["dropped"]].head(5).itertuples():
-        axes.annotate(str(row.user)[:20], (row.examples, row.mean_trust), (5, 5), textcoords="offset points", size=8)
+    most = int(report["examples"].max())
+    if most > 20 * report["examples"].min():
+        axes.set(xscale="log")
+    else:
+        axes.set(xlim=(0, 1.2 * most))
+    named: list[tuple[float, float]] = []
+    for row in report[report["dropped"]].itertuples():
+        place = (row.examples, row.mean_trust)
+        if len(named) < NAMED and all(abs(x - place[0]) > most / 5 or abs(y - place[1]) > 0.04 for x, y in named):
+            axes.annotate(str(row.user)[:20], place, (6, -3), textcoords="offset points", size=8)
+            named.append(place)
     axes.legend(loc="best")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
