@@ -1,4 +1,4 @@
-"""Cleaning against one fit, and against cleanlab on the same probabilities: same work, same run, medians of repetitions.
+"""Cleaning against one fit, and against cleanlab on the same probabilities: same work, same run, medians.
 
     python benchmarks/trolls.py [--rows 2000] [--examples 200000] [--repeats 7]
 

@@ -82,9 +82,8 @@ def test_numbers_instead_of_texts(kind, feedback, tmp_path):
     np.save(tmp_path / "f.npy", table()[["a", "b"]].to_numpy())
     features = "a, b" if kind == "columns" else tmp_path / "f.npy"
     figure = tmp_path / "users.svg"
-    run(
-        feedback, "--features", features, *COLUMNS[2:], "-o", tmp_path / "clean.parquet", "--figure", figure, "--positive", "bad"
-    )  # fmt: skip
+    options = [*COLUMNS[2:], "-o", tmp_path / "clean.parquet", "--figure", figure, "--positive", "bad"]
+    run(feedback, "--features", features, *options)
     kept = pd.read_parquet(tmp_path / "clean.parquet")
     assert set(kept["who"]) == {f"user {i}" for i in range(10)} - {"user 0", "user 7"}
     assert kept["id"].iloc[0] == "001"

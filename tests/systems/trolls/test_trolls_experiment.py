@@ -154,10 +154,9 @@ def test_the_full_problem_runs_on_a_tiny_file(tmp_path, monkeypatch):
 
 def test_rows_of_the_published_generator_are_read(tmp_path):
     path = tmp_path / "troll_train.jsonl"
-    rows = [
-        {"text": "hi", "labels": ["__ok__"], "gold_labels": ["__ok__"], "user_id": 0, "user_type": "helper", "source": "standard"},
-        {"text": "oi", "labels": ["__ok__"], "gold_labels": ["__notok__"], "user_id": 3, "user_type": "troll", "source": "standard"},
-    ]  # fmt: skip
+    helper = {"text": "hi", "labels": ["__ok__"], "gold_labels": ["__ok__"], "user_id": 0, "user_type": "helper"}
+    troll = {**helper, "text": "oi", "gold_labels": ["__notok__"], "user_id": 3, "user_type": "troll"}
+    rows = [{**row, "source": "standard"} for row in (helper, troll)]
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
     mix = read_safety_mix(path)
     assert mix.items == ["hi", "oi"]

@@ -165,10 +165,10 @@ def test_labels_that_contradict_each_other_are_told():
 
 def test_a_threshold_that_removes_everything_is_refused():
     X, y, users, _ = numbers()
-    with pytest.raises(InputError, match="tau: removes everything.*highest score"):
+    with pytest.raises(InputError, match=r"tau: removes everything.*highest score"):
         TrollFilter(tau=1.0).fit(X, y, users)
     noise = np.random.default_rng(0).normal(size=X.shape)
-    with pytest.raises(InputError, match="theta: removes everything.*least disagreement"):
+    with pytest.raises(InputError, match=r"theta: removes everything.*least disagreement"):
         TrollFilter("user", theta=0.0).fit(noise, y, users)
 
 

@@ -152,8 +152,8 @@ def test_the_validation_set_is_cleaned_by_a_model_of_what_is_kept():
     val = clean_validation(LogisticRegression(), X, cleaned, X, y, users, ExampleRemoval())
     assert val.keep[50:].mean() > 0.9
     assert val.keep[:50].mean() < 0.1
+    one = Cleaned.keeping(y == 1, y, np.ones(80))
     with pytest.raises(InputError, match="both labels"):
-        one = Cleaned.keeping(y == 1, y, np.ones(80))
         clean_validation(LogisticRegression(), X, one, X, y, users, KeepAll())
 
 
