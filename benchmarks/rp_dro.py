@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.baselines.reweighted import ReweightedERM
+from holdfast.layers.perceptron import Perceptron, classifier
 from holdfast.systems.rp_dro import RPDRO, RatioAdversary
-from holdfast.systems.rp_dro.net import Perceptron, classifier
 
 CLIP = 10.0
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import multiprocessing
 
+from holdfast.layers.perceptron import Perceptron, classifier
 from holdfast.systems.rp_dro import RPDRO, RatioAdversary
-from holdfast.systems.rp_dro.net import Perceptron, classifier
 from holdfast.training.distributed import average_gradients
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast.baselines.grouped import Task
 from holdfast.experiment import PerUnit, Scalar
-from holdfast.metrics.groups import worst_group_accuracy
-from holdfast.systems.rp_dro.experiment import ARMS, PATCH, Game, Task, WorstGroup, experiment
+from holdfast.metrics.groups import WorstGroup, worst_group_accuracy
+from holdfast.systems.rp_dro.experiment import ARMS, PATCH, Game, experiment
 from holdfast.testing.runs import run_of
 
 

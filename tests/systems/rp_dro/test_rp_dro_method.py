@@ -12,6 +12,7 @@ from torch import nn
 
 from holdfast.data.batches import Batches
 from holdfast.errors import InputError
+from holdfast.layers.perceptron import Perceptron, classifier
 from holdfast.systems.rp_dro import (
     RPDRO,
     BatchNormalised,
@@ -22,7 +23,6 @@ from holdfast.systems.rp_dro import (
 )
 from holdfast.systems.rp_dro.experiment import Alternating, Shuffled
 from holdfast.systems.rp_dro.method.selection import MinMaxValidation
-from holdfast.systems.rp_dro.net import Perceptron, classifier
 from holdfast.training import Checkpoints, fit
 
 SCORES = st.lists(st.floats(-20, 20), min_size=2, max_size=16)

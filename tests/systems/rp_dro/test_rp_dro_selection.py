@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from holdfast.errors import InputError
+from holdfast.layers.perceptron import Perceptron, classifier
 from holdfast.systems.rp_dro import MinMaxSelector, MinMaxValidation, RatioAdversary, batch_log_ratios, compare_models
 from holdfast.systems.rp_dro.method.selection import ratio_kl, reverse_kl, zero_one_errors
-from holdfast.systems.rp_dro.net import Perceptron, classifier
 
 
 def rng(seed=0):

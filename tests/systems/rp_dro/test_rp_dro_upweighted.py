@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.systems.rp_dro.tool.rows import read_rows
+from holdfast.data.readers.labelled_rows import read_rows
 from holdfast.systems.rp_dro.tool.upweighted import draw, upweighted
 
 

@@ -48,8 +48,8 @@ def fit_(
 
     Example: `holdfast rp_dro fit data.csv --label y --group g -o model/`
     """
+    from holdfast.data.readers.labelled_rows import read_rows
     from holdfast.systems.rp_dro.estimator import RPDROClassifier
-    from holdfast.systems.rp_dro.tool.rows import read_rows
     from holdfast.systems.rp_dro.tool.upweighted import draw, upweighted
 
     read = partial(read_rows, label=label, group=group, text=text, reading=reading)
@@ -95,9 +95,9 @@ def predict(
 
     Example: `holdfast rp_dro predict model/ new.csv --label y --group g --out predictions.csv`
     """
+    from holdfast.data.readers.labelled_rows import read_rows
     from holdfast.errors import InputError
     from holdfast.systems.rp_dro.estimator import RPDROClassifier
-    from holdfast.systems.rp_dro.tool.rows import read_rows
 
     if group is not None and label is None:
         raise InputError("--group", "must come with --label: accuracy needs both", group)

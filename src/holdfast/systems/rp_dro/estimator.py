@@ -17,10 +17,10 @@ from holdfast.devices import check_device, torch_threads
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
+from holdfast.layers.perceptron import classifier
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.rp_dro.method.game import RPDRO, RatioAdversary, SelfNormalised, batch_log_ratios
 from holdfast.systems.rp_dro.method.selection import ByRow, MinMaxValidation
-from holdfast.systems.rp_dro.net import classifier
 from holdfast.systems.rp_dro.tool.inputs import Numbers, Texts, holds_text
 from holdfast.training import Checkpoints, fit
 from holdfast.training.inference import forward_in_batches

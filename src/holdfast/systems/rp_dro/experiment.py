@@ -16,21 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from holdfast.baselines.reweighted import KnownGroups, ReweightedERM, WorstCase, mean_loss, row_weights
-from holdfast.baselines.robust import (
-    chi2_ball_weights,
-    class_balanced_weights,
-    cvar_weights,
-    jtt_weights,
-    kl_ball_weights,
-)
-from holdfast.data.batches import Batches
+from holdfast.baselines.grouped import ERM, JTT, ClassBalanced, GroupDRO, Method, Task, Worst
+from holdfast.baselines.robust import chi2_ball_weights, cvar_weights, kl_ball_weights
+from holdfast.data.biased_text import BiasedSST
+from holdfast.data.shortcut_photos import CelebA, Waterbirds
+from holdfast.data.shortcuts import CLASSES, BiasedMNIST, Grouped, Shortcut
 from holdfast.experiment import (
     All,
     Arm,
@@ -51,21 +47,12 @@ from holdfast.experiment import (
     ShareOfGap,
     Tuning,
 )
+from holdfast.metrics.groups import WorstGroup
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.rp_dro.method.game import (
-    BATCH_NORMALISED,
-    RPDRO,
-    Normalise,
-    RatioAdversary,
-    SelfNormalised,
-)
+from holdfast.systems.rp_dro.method.game import BATCH_NORMALISED, RPDRO, Normalise, RatioAdversary, SelfNormalised
 from holdfast.systems.rp_dro.method.selection import MinMaxValidation
-from holdfast.systems.rp_dro.net import classifier
-from holdfast.systems.rp_dro.problems import GROUPS, BiasedMNIST, BiasedSST, CelebA, Grouped, Shortcut, Waterbirds
-from holdfast.training import Learner, Minimise, Trained, fit
+from holdfast.training import Minimise, Trained
 from holdfast.training.inference import forward_in_batches
-
-CLASSES, CLIP = 2, 10.0
 
 
 @dataclass(frozen=True)
@@ -79,143 +66,6 @@ class Steps(Scale):
 
     steps: int = 600
     batch: int = 64
-
-
-@dataclass(frozen=True)
-class WorstGroup(Metric):
-    """Accuracy of the worst group, from (group, right) of every case."""
-
-    groups: int = GROUPS
-
-    def of_case(self, values: Any) -> Any:
-        member = values[:, :1] == np.arange(self.groups)
-        return np.concatenate([member, member * values[:, 1:]], axis=1).astype(float)
-
-    def of_mean(self, mean: Any) -> Any:
-        return (mean[..., self.groups :] / mean[..., : self.groups]).min(-1)
-
-
-# -------------------------------------------------------------------------------------------------------------- arms
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What an arm trains on: the run, its data, and makers of both players' networks."""
-
-    run: Run[Any, Shortcut, Steps]
-    data: Grouped
-
-    def model(self) -> nn.Module:
-        """A classifier with the start that all arms share."""
-        with seeded(self.run.seed("init")):
-            return classifier(self.run.problem.backbone(self.data), CLASSES)
-
-    def adversary(self, init: str) -> RatioAdversary:
-        """A network of the same kind."""
-        with seeded(derived_seed(self.run.seed("init"), "adversary")):
-            return RatioAdversary(self.run.problem.backbone(self.data), CLASSES, init=init)
-
-    def fit(self, learner: Learner, steps: int, rows: Mapping[str, Tensor], falling: bool = True) -> Trained:
-        """Train on rows; with `falling` the rates of all optimisers fall linearly to 0."""
-        run = self.run
-        return fit(
-            learner,
-            Batches(rows, run.scale.batch, run.seed("batches")),
-            steps=steps,
-            seed=run.seed("augment"),
-            schedule=_falling if falling else None,
-            clip=CLIP,
-            device=run.device,
-            on_step=run.step,
-            log_every=max(1, steps // 40),
-        )
-
-    def rows(self, **more: Tensor) -> dict[str, Tensor]:
-        """The training set, with columns of an arm's own."""
-        return {"x": self.data.train.x, "y": self.data.train.y, **more}
-
-
-def _falling(progress: float) -> float:
-    return 1 - progress
-
-
-class Method(Protocol):
-    """What an arm does; gives the classifier, and what else is measured of it."""
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]: ...
-
-
-@dataclass(frozen=True)
-class ERM:
-    """Empirical risk minimisation."""
-
-    lr: float = 1e-2
-    weight_decay: float = 0.0
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]:
-        learner = ReweightedERM(task.model(), mean_loss, self.lr, self.weight_decay)
-        return learner.net, task.fit(learner, task.run.scale.steps, task.rows())
-
-
-@dataclass(frozen=True)
-class ClassBalanced:
-    """Every class counts the same."""
-
-    lr: float = 1e-2
-    weight_decay: float = 0.0
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]:
-        learner = ReweightedERM(task.model(), row_weights, self.lr, self.weight_decay)
-        y = task.data.train.y
-        weight = len(y) * class_balanced_weights(y, CLASSES)
-        return learner.net, task.fit(learner, task.run.scale.steps, task.rows(weight=weight))
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The worst weights of every batch, by a rule that has no parameters to learn."""
-
-    rule: Callable[[Tensor, float], Tensor]
-    amount: float
-    lr: float = 1e-2
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]:
-        learner = ReweightedERM(task.model(), WorstCase(self.rule, self.amount), self.lr)
-        return learner.net, task.fit(learner, task.run.scale.steps, task.rows())
-
-
-@dataclass(frozen=True)
-class JTT:
-    """Just train twice: what a short first training gets wrong counts `factor` times in the second."""
-
-    factor: float = 50.0
-    first: float = 0.2
-    lr: float = 1e-3
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]:
-        train, steps = task.data.train, task.run.scale.steps
-        scout = ReweightedERM(task.model(), mean_loss, self.lr)
-        task.fit(scout, max(1, round(self.first * steps)), task.rows())
-        wrong = forward_in_batches(scout.net, train.x).argmax(1) != train.y
-        weight = len(wrong) * jtt_weights(wrong, self.factor)
-        learner = ReweightedERM(task.model(), row_weights, self.lr)
-        return learner.net, task.fit(learner, steps, task.rows(weight=weight))
-
-
-@dataclass(frozen=True)
-class GroupDRO:
-    """Told the groups: drawn equally often, weights by their losses."""
-
-    eta: float = 0.1
-    lr: float = 1e-3
-
-    def train(self, task: Task) -> tuple[nn.Module, Trained]:
-        rng, g = task.run.rng("groups"), task.data.train.g.numpy()
-        members = [np.flatnonzero(g == group) for group in np.unique(g)]
-        most = max(map(len, members))
-        drawn = [np.resize(rng.permutation(rows), most) for rows in members]  # each as often as the largest
-        rows = torch.from_numpy(np.concatenate(drawn))
-        columns = {name: column[rows] for name, column in task.rows(group=task.data.train.g).items()}
-        learner = ReweightedERM(task.model(), KnownGroups(GROUPS, self.eta), self.lr)
-        return learner.net, task.fit(learner, task.run.scale.steps, columns)
 
 
 @dataclass(frozen=True)
@@ -239,7 +89,7 @@ class Game:
         every = min(scale.steps, max(1, len(data.train.y) // scale.batch))
         learner = self.kind(
             task.model(),
-            task.adversary(self.init),
+            _adversary(task, self.init),
             self.tau,
             normalise=self.normalise,
             lr=self.lr,
@@ -247,6 +97,12 @@ class Game:
             validation=MinMaxValidation(data.validation.x, data.validation.y, every),
         )
         return learner.model, task.fit(learner, scale.steps, task.rows(), falling=False)
+
+
+def _adversary(task: Task, init: str) -> RatioAdversary:
+    """A network of the same kind as the model."""
+    with seeded(derived_seed(task.run.seed("init"), "adversary")):
+        return RatioAdversary(task.run.problem.backbone(task.data), CLASSES, init=init)
 
 
 class Shuffled(RPDRO):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from holdfast.data.vocabulary import Vocabulary
 from holdfast.errors import InputError
-from holdfast.systems.rp_dro.net import BagOfEmbeddings, Perceptron
+from holdfast.layers.bag_of_embeddings import BagOfEmbeddings
+from holdfast.layers.perceptron import Perceptron
 from holdfast.validation import check_array
 
 LARGEST = 1e30  # beyond, float32 and squares of it overflow

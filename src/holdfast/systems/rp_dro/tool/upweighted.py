@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.readers.labelled_rows import Rows
 from holdfast.data.vocabulary import words_of
-from holdfast.systems.rp_dro.tool.rows import Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from holdfast.data.biased_text import BiasedSST, biased_text, read_sst
+from holdfast.data.shortcut_photos import CelebA, Waterbirds
+from holdfast.data.shortcuts import BiasedMNIST
 from holdfast.errors import InputError
-from holdfast.systems.rp_dro import biased_text
-from holdfast.systems.rp_dro.problems import BiasedMNIST, BiasedSST, CelebA, Waterbirds, read_sst
 
 
 def load(problem, seed=0):

@@ -1,22 +1,8 @@
-"""Networks for both players: a perceptron for numbers, a bag of embeddings for texts."""
+"""Texts as the mean of their words' embeddings."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
-
-
-class Perceptron(nn.Sequential):
-    """(n, F) numbers to (n, hidden) features through one hidden layer; `dim` is their number.
-
-    Example:
-        >>> import torch
-        >>> Perceptron(5, 8)(torch.zeros(2, 5)).shape
-        torch.Size([2, 8])
-    """
-
-    def __init__(self, features: int, hidden: int) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(features, hidden), nn.ReLU())
-        self.dim = hidden
 
 
 class BagOfEmbeddings(nn.Module):
@@ -44,9 +30,4 @@ class BagOfEmbeddings(nn.Module):
         return features
 
 
-def classifier(backbone: nn.Module, num_classes: int) -> nn.Module:
-    """The backbone with a linear head: (n, num_classes) logits."""
-    return nn.Sequential(backbone, nn.Linear(int(backbone.dim), num_classes))  # type: ignore[arg-type]
-
-
-__all__ = ["BagOfEmbeddings", "Perceptron", "classifier"]
+__all__ = ["BagOfEmbeddings"]
