@@ -1,0 +1,1 @@
+from .method import D3GLearner as D3GLearner

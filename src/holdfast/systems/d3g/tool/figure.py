@@ -1,0 +1,53 @@
+"""Figures: which training domains a new one is related to, and how methods compare on domains left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+
+def weights_figure(weights: Tensor, rows: Sequence[Any], columns: Sequence[Any]) -> Any:
+    """The weights of the heads (N, K) as a map: a row for each domain, a column for each head."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2 + 0.3 * min(len(columns), 40), 1.6 + 0.25 * min(len(rows), 40)), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(weights.numpy(), cmap="Blues", vmin=0, aspect="auto")
+    for names, place, label in ((rows, axes.set_yticks, "domain"), (columns, axes.set_xticks, "head")):
+        every = -(-len(names) // 40)
+        place(range(0, len(names), every), [str(name) for name in names[::every]], fontsize=7)
+        (axes.set_ylabel if label == "domain" else axes.set_xlabel)(label)
+    axes.tick_params(axis="x", rotation=90)
+    figure.colorbar(shown, ax=axes, label="weight")
+    return figure
+
+
+def draw_weights(path: Path, weights: Tensor, rows: Sequence[Any], columns: Sequence[Any]) -> None:
+    """`weights_figure` as a file."""
+    weights_figure(weights, rows, columns).savefig(path, dpi=120, metadata={"Software": None})
+
+
+def comparison_figure(scores: Mapping[str, np.ndarray], unit: str) -> Any:
+    """Bars of the mean over domains left out, and a mark at the worst, of each method's scores (D,)."""
+    from matplotlib.figure import Figure
+
+    lower = unit != "accuracy, %"
+    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(scores)), layout="constrained")
+    axes = figure.subplots()
+    for place, values in enumerate(scores.values()):
+        axes.barh(place, values.mean(), color="#6baed6", label="mean" if place == 0 else None)
+        worst = values.max() if lower else values.min()
+        axes.plot(worst, place, "D", color="#b30000", label="worst domain" if place == 0 else None)
+        axes.plot(values, np.full(len(values), place), "|", color="#333333", markersize=9, alpha=0.5)
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.invert_yaxis()
+    axes.set_xlabel(unit)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return figure
+
+
+__all__ = ["comparison_figure", "draw_weights", "weights_figure"]
