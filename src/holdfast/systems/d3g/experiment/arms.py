@@ -23,11 +23,13 @@ from holdfast.systems.d3g.method import (
     MultiHead,
     cross_entropy,
     nearest_domain,
+    nearest_spacing,
     relation_from_distance,
     relation_from_graph,
     squared_error,
 )
 from holdfast.systems.d3g.problems import Part, World
+from holdfast.systems.d3g.tool.table import balanced_rows
 from holdfast.training import fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.learner import Learner, Parts
@@ -79,18 +81,6 @@ class _ImageEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net.features(x.float() / 255 if x.dtype == torch.uint8 else x)
-
-
-def balanced_rows(domain: Tensor) -> Tensor:
-    """Rows of domains (N,), those of smaller domains several times, so that each has as many as the largest.
-
-    Example:
-        >>> balanced_rows(torch.tensor([0, 0, 0, 1])).tolist()
-        [0, 1, 2, 3, 3, 3]
-    """
-    groups = [torch.nonzero(domain == d).squeeze(1) for d in domain.unique()]
-    most = max(map(len, groups))
-    return torch.cat([rows.repeat(-(-most // len(rows)))[:most] for rows in groups])
 
 
 def loss_of(world: World) -> tuple[LossFn, int]:
@@ -249,12 +239,13 @@ class Permuted(ByRelation):
         return dataclasses.replace(world, metadata=metadata, adjacency=adjacency)
 
 
-def fixed_relation(world: World, sigma: float) -> Tensor:
+def fixed_relation(world: World, sigma: float | None) -> Tensor:
     """a^g of all domains (D, D): the graph where there is one, else by distance."""
     if world.adjacency is not None:
         return relation_from_graph(world.adjacency)
     assert world.metadata is not None
-    return relation_from_distance(world.metadata, sigma)
+    width = nearest_spacing(world.metadata[world.known]) if sigma is None else sigma
+    return relation_from_distance(world.metadata, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,13 +270,13 @@ class Heads:
     Attributes:
         settings: lambda, beta and the rest of the training.
         lr: of Adam.
-        sigma: of the relation by distance.
+        sigma: of the relation by distance; None = the spacing of the training domains.
         mixing: where the weights of the heads come from.
     """
 
     settings: D3GSettings = field(default_factory=D3GSettings)
     lr: float = 2e-3
-    sigma: float = 0.45
+    sigma: float | None = 0.45
     mixing: ByRelation = field(default_factory=ByRelation)
 
     def learn(self, world: World, training: Training) -> Predictor:
@@ -318,5 +309,4 @@ __all__ = [
     "Training",
     "Uniform",
     "as_input",
-    "balanced_rows",
 ]

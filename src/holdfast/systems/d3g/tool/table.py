@@ -110,7 +110,7 @@ def read_edges(path: Path) -> list[tuple[str, str, float]]:
     return list(zip(found["from"].tolist(), found["to"].tolist(), map(float, weights), strict=True))
 
 
-def adjacency_of(names: Sequence[str], edges: Sequence[tuple[str, str, float]]) -> np.ndarray:
+def adjacency_of(names: Sequence[str], edges: Sequence[Sequence[Any]]) -> np.ndarray:
     """(N, N) weights between named domains, symmetric; edges to others are left out."""
     place = {name: i for i, name in enumerate(names)}
     adjacency = np.zeros((len(names), len(names)), np.float32)
@@ -118,6 +118,18 @@ def adjacency_of(names: Sequence[str], edges: Sequence[tuple[str, str, float]]) 
         if one in place and other in place and one != other:
             adjacency[place[one], place[other]] = adjacency[place[other], place[one]] = weight
     return adjacency
+
+
+def balanced_rows(domain: Tensor) -> Tensor:
+    """Rows of domains (N,), those of smaller domains several times, so that each has as many as the largest.
+
+    Example:
+        >>> balanced_rows(torch.tensor([0, 0, 0, 1])).tolist()
+        [0, 1, 2, 3, 3, 3]
+    """
+    groups = [torch.nonzero(domain == d).squeeze(1) for d in domain.unique()]
+    most = max(map(len, groups))
+    return torch.cat([rows.repeat(-(-most // len(rows)))[:most] for rows in groups])
 
 
 def is_classes(y: np.ndarray) -> bool:
@@ -141,7 +153,7 @@ def domain_means(metadata: np.ndarray, domain: np.ndarray) -> tuple[np.ndarray, 
 
 
 def world_of(
-    table: DomainTable, edges: Sequence[tuple[str, str, float]], groups: Sequence[np.ndarray], classes: bool
+    table: DomainTable, edges: Sequence[Sequence[Any]], groups: Sequence[np.ndarray], classes: bool
 ) -> tuple[World, np.ndarray, float]:
     """A world of a table's domains: to train, to validate and to test, by their places in ascending order.
 
@@ -189,6 +201,7 @@ def _standard(values: np.ndarray, by: np.ndarray) -> np.ndarray:
 __all__ = [
     "DomainTable",
     "adjacency_of",
+    "balanced_rows",
     "domain_means",
     "is_classes",
     "read_edges",
