@@ -41,7 +41,7 @@ def fit_(
     data: Data,
     target: Target,
     domain: Domain,
-    out: Annotated[Path, verbs.model_out()],
+    out: Annotated[Path, verbs.model_out("--out", "-o")],
     reading: verbs.Reading,
     settings: Annotated[dict[str, Any], MODEL.options("task", "lam", "beta", "sigma", "steps", "lr", "seed", "device")],
     meta: Meta = None,
@@ -52,7 +52,7 @@ def fit_(
 ) -> None:
     """Train on the rows of many domains and save the model.
 
-    Example: `holdfast d3g fit data.csv --target y --domain state --meta lat,lon --out model/`
+    Example: `holdfast d3g fit data.csv --target y --domain state --meta lat,lon -o model/`
     """
     from holdfast.systems.d3g.estimator import D3G
     from holdfast.systems.d3g.tool.table import read_edges, read_training
@@ -85,7 +85,7 @@ def predict(
 ) -> None:
     """Predict for rows of domains that need not be known; say which training domain is nearest, and how far.
 
-    Example: `holdfast d3g predict model/ new.csv --out predictions.csv`
+    Example: `holdfast d3g predict model/ new.csv -o predictions.csv`
     """
     from holdfast.systems.d3g.estimator import D3G
     from holdfast.systems.d3g.tool.predictions import predictions

@@ -22,6 +22,7 @@ from holdfast.systems.d3g.method import (
     MultiHead,
     Space,
     cross_entropy,
+    nearest_domain,
     nearest_spacing,
     relation_from_distance,
     squared_error,
@@ -281,7 +282,7 @@ class D3G(Estimator):
         self.check_fitted()
         scaled, _ = self._scaled(metadata)
         known = self.metadata_scale_(torch.from_numpy(self.metadata_))
-        distance, index = torch.cdist(scaled, known).min(1)
+        index, distance = nearest_domain(scaled, known)
         return self.domains_[index.numpy()], (distance / nearest_spacing(known)).numpy()
 
     def _scaled(self, metadata: Any) -> tuple[Tensor, bool]:

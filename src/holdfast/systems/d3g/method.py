@@ -97,15 +97,20 @@ class MultiHead(nn.Module):
 
 
 # ----------------------------------------------------------------------------------------------------------- relations
+def distances(one: Tensor, other: Tensor) -> Tensor:
+    """(N, m) and (K, m) -> (N, K), without the products of large numbers that lose digits of small distances."""
+    return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
+
+
 def nearest_domain(metadata: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Of each row of metadata (N, m) the nearest of the known ones (K, m): its number (N,) and the distance (N,)."""
-    distance, index = torch.cdist(metadata, known).min(1)
+    distance, index = distances(metadata, known).min(1)
     return index, distance
 
 
 def nearest_spacing(metadata: Tensor) -> float:
     """Median over domains (K, m) of the distance to the nearest other: 1 where there is none."""
-    distance = torch.cdist(metadata, metadata)
+    distance = distances(metadata, metadata)
     distance.fill_diagonal_(torch.inf)
     nearest = distance.min(1).values
     apart = nearest[(nearest > 0) & nearest.isfinite()]
