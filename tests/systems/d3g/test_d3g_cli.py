@@ -137,7 +137,7 @@ def test_interval_of_a_gain():
     assert found.interval(OURS, POOLED) == pytest.approx((3 - half, 3 + half), rel=1e-3)
 
 
-# -------------------------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------------------------ refusals
 def broken(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(text)
     return folder / name

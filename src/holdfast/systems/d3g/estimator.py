@@ -377,7 +377,7 @@ class D3G(Estimator):
         metadata = np.column_stack([place, place**2])
         data = {"X": X, "y": y, "domain": np.array(["a", "b", "c"])[place.astype(int)], "metadata": metadata}
         new = {"X": rng.normal(size=(4, 3)), "metadata": rng.random((4, 2))}
-        return Example(data, new, {"steps": 3, "batch": 6, "width": 8})
+        return Example(data, new, {"task": "classes", "steps": 3, "batch": 6, "width": 8})
 
 
 def _edges(graph: Any) -> list[list[Any]]:
