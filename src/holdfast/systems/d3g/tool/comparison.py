@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from holdfast.data.readers.tables.options import TableOptions
-from holdfast.decision.intervals import t_quantile
 from holdfast.errors import InputError
 from holdfast.randomness import derived_seed
 from holdfast.systems.d3g.experiment.arms import ERM, ERMWithMetadata, Heads, Nearest, Training
@@ -46,7 +46,7 @@ class Compared:
     def interval(self, method: str, than: str) -> tuple[float, float]:
         """95 % interval of the mean gain over domains."""
         gain = self.gain(method, than)
-        half = float(t_quantile(0.95, len(gain) - 1)) * gain.std(ddof=1) / len(gain) ** 0.5
+        half = float(stats.t.ppf(0.975, len(gain) - 1)) * gain.std(ddof=1) / len(gain) ** 0.5
         return float(gain.mean() - half), float(gain.mean() + half)
 
     @property
