@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
-from holdfast.layers.modes import evaluating
 from holdfast.layers.norm import batch_norms
+from holdfast.layers.recalibration import recalibrate_
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -44,20 +44,10 @@ def adabn(net: Net, images: Tensor, *, batch_size: int = 512) -> Net:
         [3.0]
     """
     adapted = copy.deepcopy(net)
-    layers = batch_norms(adapted)
-    if not layers:
+    if not batch_norms(adapted):
         raise InputError("net", "must have batch-norm layers", type(net).__name__)
     if len(images) < 2:
         raise InputError("images", "must be at least 2", len(images))
-    momenta = [layer.momentum for layer in layers]
     adapted.eval()
-    with evaluating(adapted):  # dropout and the like stay off, batch norm alone is put into training mode
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # cumulative average: every chunk counts the same
-            layer.train()
-        for chunk in images.tensor_split(-(-len(images) // batch_size)):
-            adapted(chunk)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
+    recalibrate_(adapted, images.tensor_split(-(-len(images) // batch_size)))
     return adapted

@@ -8,11 +8,12 @@ prompts for calls choose from.
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from holdfast.errors import InputError
 from holdfast.files import check_regular
@@ -20,6 +21,7 @@ from holdfast.sql.table import SQLTable
 
 HERE = Path(__file__).parent
 Rows = tuple[tuple[str, ...], ...]
+Line = TypeVar("Line", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -87,66 +89,79 @@ def load_calls(kind: Literal["map", "ans"]) -> tuple[CallExample, ...]:
     """All packaged calls of a kind, those inside of programs too; each once."""
     programs = [example for name in ("questions", "statements") for example in load_programs(name)]
     inside = [call for example in programs for call in example.calls]
-    alone = [_call(entry, entry, where) for entry, where in _lines("calls")]
+    alone = [_read(_Call, entry, where).example("", where) for entry, where in _lines("calls")]
     return tuple(dict.fromkeys(call for call in [*inside, *alone] if call.kind == kind))
 
 
-def _lines(name: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+def _lines(name: str) -> Iterator[tuple[str, str]]:
     path = HERE / f"{name}.jsonl" if name in ("questions", "statements", "calls") else Path(name)
     if path.exists():
         check_regular(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        rule = "must be 'questions', 'statements' or a file of JSON lines"
-        raise InputError("exemplars", rule, f"{name} ({error})") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            where = f"{path.name}, line {number}"
-            try:
-                entry = json.loads(line)
-            except ValueError as error:
-                raise InputError("exemplars", f"{where} must be JSON", str(error)) from error
-            yield entry, where
+        raise InputError("exemplars", "must be a file of JSON lines or a packaged name", f"{name} ({error})") from error
+    yield from ((line, f"{path.name}, line {k}") for k, line in enumerate(lines, start=1) if line.strip())
 
 
-def _program(entry: Mapping[str, Any], where: str) -> ProgramExample:
-    with_rows = _checked(entry, where, ("title", "header", "rows", "question", "program"))
-    return ProgramExample(
-        title=str(entry["title"]),
-        header=tuple(map(str, entry["header"])),
-        rows=with_rows,
-        question=str(entry["question"]),
-        program=str(entry["program"]),
-        answer=tuple(entry.get("answer", ())),
-        calls=tuple(_call(call, entry, where) for call in entry.get("calls", ())),
-    )
+Cell = str | int | float
 
 
-def _call(entry: Mapping[str, Any], table: Mapping[str, Any], where: str) -> CallExample:
-    """A call with rows of its own, or about columns of its program's table."""
-    if "columns" in entry:
-        places = [list(table["header"]).index(name) for name in entry["columns"]]
-        header: Sequence[Any] = entry["columns"]
-        rows = tuple(tuple(str(row[i]) for i in places) for row in table["rows"])
-    else:
-        header, rows = entry["header"], _checked(entry, where, ("question", "header", "rows", "answers"))
-    answers = tuple(map(str, entry["answers"]))
-    if entry["kind"] == "map" and len(answers) != len(rows):
-        raise InputError("exemplars", f"{where}: needs one answer per row ({len(rows)})", len(answers))
-    title = str(entry.get("title", table["title"]))
-    return CallExample(entry["kind"], str(entry["question"]), tuple(map(str, header)), rows, answers, title)
+class _Call(BaseModel, strict=True):
+    """With rows of its own, or about columns of its program's table."""
+
+    kind: Literal["map", "ans"]
+    question: str
+    answers: list[Cell]
+    columns: list[str] = []
+    header: list[str] = []
+    rows: list[list[Cell]] = []
+    title: str = ""
+
+    def example(self, title: str, where: str) -> CallExample:
+        rows, answers = _texts(self.header, self.rows, where), tuple(map(str, self.answers))
+        if self.kind == "map" and len(answers) != len(rows):
+            raise InputError("exemplars", f"{where}: needs one answer per row ({len(rows)})", len(answers))
+        return CallExample(self.kind, self.question, tuple(self.header), rows, answers, self.title or title)
 
 
-def _checked(entry: Mapping[str, Any], where: str, fields: Sequence[str]) -> Rows:
-    if not isinstance(entry, dict) or (missing := [name for name in fields if name not in entry]):
-        missing = list(fields) if not isinstance(entry, dict) else missing
-        raise InputError("exemplars", f"{where} must be an object with {', '.join(fields)}", f"without {missing[0]}")
-    width = len(entry["header"])
-    for row in entry["rows"]:
-        if len(row) != width:
-            raise InputError("exemplars", f"{where}: rows must have {width} cells as the header", row)
-    return tuple(tuple(map(str, row)) for row in entry["rows"])
+class _Program(BaseModel, strict=True):
+    title: str
+    header: list[str]
+    rows: list[list[Cell]]
+    question: str
+    program: str
+    answer: list[Cell] = []
+    calls: list[_Call] = []
+
+
+def _program(entry: str, where: str) -> ProgramExample:
+    line = _read(_Program, entry, where)
+    header, rows, calls = tuple(line.header), _texts(line.header, line.rows, where), []
+    for call in line.calls:
+        if unknown := [name for name in call.columns if name not in header]:
+            raise InputError("exemplars", f"{where}: columns of calls must be in the header {line.header}", unknown[0])
+        if call.columns:
+            places = [header.index(name) for name in call.columns]
+            call.header, call.rows = call.columns, [[row[i] for i in places] for row in rows]
+        calls.append(call.example(line.title, where))
+    return ProgramExample(line.title, header, rows, line.question, line.program, tuple(line.answer), tuple(calls))
+
+
+def _read(kind: type[Line], entry: str, where: str) -> Line:
+    try:
+        return kind.model_validate_json(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        rule = f"{where} must be an object with {', '.join(kind.model_fields)}; {'.'.join(map(str, first['loc']))}"
+        raise InputError("exemplars", f"{rule}: {first['msg']}", first["input"]) from None
+
+
+def _texts(header: Sequence[str], rows: Sequence[Sequence[Cell]], where: str) -> Rows:
+    for row in rows:
+        if len(row) != len(header):
+            raise InputError("exemplars", f"{where}: rows must have {len(header)} cells as the header", row)
+    return tuple(tuple(map(str, row)) for row in rows)
 
 
 __all__ = ["CallExample", "ProgramExample", "load_calls", "load_programs"]
