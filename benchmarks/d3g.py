@@ -18,8 +18,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from holdfast.systems.d3g import D3GLearner, D3GSettings, MultiHead, cross_entropy, mix_heads
-from holdfast.systems.d3g.experiment.arms import Pooled, plain_mean
+from holdfast.baselines.unseen_domains import Pooled, plain_mean
+from holdfast.losses.per_example import cross_entropy
+from holdfast.systems.d3g import D3GLearner, D3GSettings, MultiHead, mix_heads
 from holdfast.training.learner import Learner
 
 ROWS = 256

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from holdfast.errors import InputError
+from holdfast.losses.per_example import cross_entropy, squared_error
 from holdfast.systems.d3g.method import (
     D3GLearner,
     D3GSettings,
     LearnedRelation,
     MultiHead,
     combined_relation,
-    cross_entropy,
     masked_mean,
     mix_heads,
     nearest_domain,
@@ -22,7 +22,6 @@ from holdfast.systems.d3g.method import (
     relation_consistency_loss,
     relation_from_distance,
     relation_from_graph,
-    squared_error,
     top_relations,
     without_self,
 )

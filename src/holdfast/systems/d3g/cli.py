@@ -54,8 +54,8 @@ def fit_(
 
     Example: `holdfast d3g fit data.csv --target y --domain state --meta lat,lon -o model/`
     """
+    from holdfast.data.unseen_domains.tables import read_edges, read_training
     from holdfast.systems.d3g.estimator import D3G
-    from holdfast.systems.d3g.tool.table import read_edges, read_training
 
     table = read_training(data, _columns(target, domain, meta, graph, features), reading)
     edges = None if graph is None else read_edges(graph)
@@ -80,16 +80,16 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Folder written by fit.")],
     data: Annotated[Path, typer.Argument(help="Table with the columns of features, and metadata or domain.")],
     reading: verbs.Reading,
-    out: Annotated[Path, verbs.table_out("Table to write")] = Path("predictions.csv"),
+    out: Annotated[Path, verbs.table_out("Table to write", "--out", "-o")] = Path("predictions.csv"),
     figure: Annotated[Path | None, verbs.figure_out("Map of the weights of the heads")] = None,
 ) -> None:
     """Predict for rows of domains that need not be known; say which training domain is nearest, and how far.
 
     Example: `holdfast d3g predict model/ new.csv -o predictions.csv`
     """
+    from holdfast.data.unseen_domains.tables import read_new
     from holdfast.systems.d3g.estimator import D3G
     from holdfast.systems.d3g.tool.predictions import predictions
-    from holdfast.systems.d3g.tool.table import read_new
 
     fitted = D3G.load(model)
     found = predictions(fitted, read_new(data, fitted.columns_, reading))
@@ -123,21 +123,22 @@ def compare_(
 
     Example: `holdfast d3g compare data.csv --target y --domain state --meta lat,lon`
     """
-    from holdfast.systems.d3g.tool.comparison import HEADS, compare
+    from holdfast.systems.d3g.tool.comparison import INFORMED, POOLED, advice, compare
 
     columns = _columns(target, domain, meta, graph, features)
     with verbs.progresses(quiet) as show:
         found = compare(data, columns, graph, folds, steps, seed, reading, partial(show, "Comparing"))
     if as_json:
-        scores = {name: dict(zip(found.domains, values.tolist(), strict=True)) for name, values in found.scores.items()}
-        verbs.show_json({"unit": found.unit, "scores": scores, "advice": found.advice()})
+        scores = {name: dict(zip(found.groups, values.tolist(), strict=True)) for name, values in found.scores.items()}
+        verbs.show_json({"unit": found.unit, "scores": scores, "advice": advice(found)})
     else:
-        verbs.show_table(HEADS, found.rows, f"{found.unit}, on domains left out")
-        verbs.say(found.advice())
+        heads, rows = found.table(POOLED, INFORMED)
+        verbs.show_table(heads, rows, f"{found.unit}, on domains left out")
+        verbs.say(advice(found))
     if figure is not None:
         from holdfast.systems.d3g.tool.figure import comparison_figure
 
-        verbs.write_figure(comparison_figure(found.scores, found.unit), figure)
+        verbs.write_figure(comparison_figure(found), figure)
 
 
 __all__ = ["app"]

@@ -10,24 +10,24 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.data.batches import Batches
+from holdfast.data.unseen_domains.tables import adjacency_of, checked_edges, domain_means, edges_to, is_classes
+from holdfast.data.unseen_domains.worlds import balanced_rows
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
 from holdfast.layers.standardise import Standardise
+from holdfast.losses.per_example import cross_entropy, squared_error
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.d3g.method import (
     D3GLearner,
     D3GSettings,
     MultiHead,
     Space,
-    cross_entropy,
     nearest_domain,
     nearest_spacing,
     relation_from_distance,
-    squared_error,
 )
-from holdfast.systems.d3g.tool.table import adjacency_of, balanced_rows, domain_means, is_classes
 from holdfast.training import fit
 from holdfast.validation import (
     check_array,
@@ -40,7 +40,6 @@ from holdfast.validation import (
     check_same_length,
 )
 
-Edge = tuple[str, str] | tuple[str, str, float]
 ROWS = 4096  # answered at a time
 
 
@@ -114,7 +113,7 @@ class D3G(Estimator):
         y: Any,
         domain: Any,
         metadata: Any = None,
-        graph: Sequence[Edge] | None = None,
+        graph: Sequence[Sequence[Any]] | None = None,
         *,
         columns: Mapping[str, Sequence[str]] | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -137,7 +136,9 @@ class D3G(Estimator):
         """
         settings = self._settings()
         x = check_array(X, "N F", name="X", dtype="float32")
-        names, place = encode_labels(domain, name="domain")[::-1]
+        place, names = encode_labels(domain, name="domain", at_least=1)
+        if len(names) < 2:
+            raise InputError("domain", "must name at least two domains", names.tolist())
         classes, target = self._target(y)
         check_same_length(X=x, y=target, domain=place)
         if (metadata is None) == (graph is None):
@@ -151,7 +152,7 @@ class D3G(Estimator):
         else:
             if self.beta < 1:
                 raise InputError("beta", "must be 1 with a graph: nothing can be learned from names", self.beta)
-            edges = _edges(graph)
+            edges = checked_edges(graph)
             if not adjacency_of(names.astype(str).tolist(), edges).any():
                 raise InputError("graph", "must join some of the training domains", f"{len(edges)} edges that do not")
         self._forget()
@@ -265,7 +266,11 @@ class D3G(Estimator):
         place = self.learner_.fixed.device
         if self.edges_:
             names = [domain] if isinstance(domain, str) else list(check_present(domain, "domain"))
-            found = self.learner_.weights(self._in_graph(names).to(place)).cpu().numpy()
+            found = (
+                self.learner_.weights(torch.from_numpy(edges_to(names, self.domains_, self.edges_)).to(place))
+                .cpu()
+                .numpy()
+            )
             return found[0] if isinstance(domain, str) else found
         scaled, single = self._scaled(metadata)
         known = self.metadata_scale_(torch.from_numpy(self.metadata_))
@@ -298,15 +303,6 @@ class D3G(Estimator):
             sizes={"m": self.metadata_.shape[1]},
         )
         return self.metadata_scale_(torch.as_tensor(np.asarray(rows))), single
-
-    def _in_graph(self, names: Sequence[Any]) -> Tensor:
-        """(N, K) weights of the edges from named domains to the training domains."""
-        unseen = [str(name) for name in dict.fromkeys(names)]
-        everyone = list(dict.fromkeys([*self.domains_.tolist(), *unseen]))
-        adjacency = adjacency_of(everyone, self.edges_)
-        place = {name: i for i, name in enumerate(everyone)}
-        rows = [place[str(name)] for name in names]
-        return torch.from_numpy(adjacency[rows][:, : len(self.domains_)])
 
     def row_weights(self, count: int, metadata: Any = None, domain: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Weights for each of `count` rows (N, K), and whether its domain is known (N,) and its own head answers."""
@@ -378,16 +374,6 @@ class D3G(Estimator):
         data = {"X": X, "y": y, "domain": np.array(["a", "b", "c"])[place.astype(int)], "metadata": metadata}
         new = {"X": rng.normal(size=(4, 3)), "metadata": rng.random((4, 2))}
         return Example(data, new, {"task": "classes", "steps": 3, "batch": 6, "width": 8})
-
-
-def _edges(graph: Any) -> list[list[Any]]:
-    found = []
-    for edge in graph:
-        if not isinstance(edge, Sequence) or isinstance(edge, str) or len(edge) not in (2, 3):
-            raise InputError("graph", "must hold pairs of names, or triples with a weight", edge)
-        weight = check_number(edge[2], "graph: weight", low=0) if len(edge) == 3 else 1.0
-        found.append([str(edge[0]), str(edge[1]), float(weight)])
-    return found
 
 
 __all__ = ["D3G"]

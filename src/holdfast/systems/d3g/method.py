@@ -21,7 +21,6 @@ No reference code is public and the paper leaves some things open; here
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,22 +29,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
+from holdfast.losses.per_example import LossFn, cross_entropy
 from holdfast.training.learner import Learner, Parts
 
 Space = Literal["logits", "probs"]
-LossFn = Callable[[Tensor, Tensor], Tensor]  # (outputs (B, C), y) -> a loss per example (B,)
 TINY = 1e-30
-
-
-# -------------------------------------------------------------------------------------------------------------- losses
-def cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
-    """-log p(y) of each example from logits (B, C) and classes (B,)."""
-    return F.cross_entropy(outputs, y, reduction="none")
-
-
-def squared_error(outputs: Tensor, y: Tensor) -> Tensor:
-    """Mean over the C numbers of (output - y)^2, for each of B examples."""
-    return (outputs - y).square().mean(1)
 
 
 # --------------------------------------------------------------------------------------------------------------- heads
@@ -381,7 +369,6 @@ __all__ = [
     "LearnedRelation",
     "MultiHead",
     "combined_relation",
-    "cross_entropy",
     "masked_mean",
     "mix_heads",
     "nearest_domain",
@@ -390,7 +377,6 @@ __all__ = [
     "relation_consistency_loss",
     "relation_from_distance",
     "relation_from_graph",
-    "squared_error",
     "top_relations",
     "without_self",
 ]

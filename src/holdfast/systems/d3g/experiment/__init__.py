@@ -16,57 +16,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from holdfast.baselines.unseen_domains import ERM, ERMWithMetadata, GroupDRO, Training
+from holdfast.data.unseen_domains.measured import WorstDomain, measured
+from holdfast.data.unseen_domains.own import own
+from holdfast.data.unseen_domains.problems import GraphOfDomains, RotatedDigits, Spiral, Temperatures
+from holdfast.data.unseen_domains.published import ChemblString, Fmow, Tpt48
+from holdfast.data.unseen_domains.worlds import DomainsProblem
 from holdfast.experiment import (
     FIRST_FINAL_REPLICATE,
     Arm,
     Artifact,
-    Curve,
     Experiment,
     Measurement,
     Metric,
-    PerUnit,
     Run,
-    Scalar,
     Scale,
     Tuning,
 )
 from holdfast.experiment.claims import All, Better, Differs, NotTestable, NoWorse
-from holdfast.systems.d3g.experiment.arms import (
-    ERM,
-    ERMWithMetadata,
-    GroupDRO,
-    Heads,
-    MixedHeads,
-    Nearest,
-    Permuted,
-    Training,
-    Uniform,
-)
-from holdfast.systems.d3g.experiment.own import own
-from holdfast.systems.d3g.experiment.published import ChemblString, Fmow, Tpt48
+from holdfast.systems.d3g.experiment.arms import Heads, MixedHeads, Nearest, Permuted, Uniform
 from holdfast.systems.d3g.method import D3GSettings
-from holdfast.systems.d3g.problems import (
-    DomainsProblem,
-    GraphOfDomains,
-    RotatedDigits,
-    Spiral,
-    Temperatures,
-)
 from holdfast.systems.d3g.tool.figure import draw_weights
-
-# ------------------------------------------------------------------------------------------------------------- metrics
-
-
-@dataclass(frozen=True)
-class WorstDomain(Metric):
-    """The lowest of the accuracies of the domains; a case is an image, with one number for each of them."""
-
-    def of_mean(self, mean: Any) -> Any:
-        return mean.min(axis=-1)
-
 
 METRICS = {
     "worst accuracy": WorstDomain("%", about="of the unseen domain with the lowest"),
@@ -163,37 +133,13 @@ def trial(run: Run[ERM | Heads, DomainsProblem, Steps]) -> Iterator[Measurement]
         scale.steps, scale.batch, scale.width, run.seed("init"), run.seed("batches"), run.device, run.step
     )
     predict = run.arm.learn(world, training)
-    outputs = predict(world.test)
-    if not world.num_classes:
-        errors = (outputs - world.test.y).square().mean(1)
-        yield Scalar("mean error", float(by_domain(errors, world.test.domain).sqrt().mean()))
-        return
-    right = (outputs.argmax(1) == world.test.y).float()
-    accuracy = 100 * by_domain(right, world.test.domain)
-    yield Scalar("worst accuracy", float(accuracy.min()))
-    yield Scalar("mean accuracy", float(accuracy.mean()))
-    yield Curve("accuracy", range(len(accuracy)), accuracy.tolist(), "unseen domain")
-    held = (predict(world.validation).argmax(1) == world.validation.y).float()
-    yield Scalar("validation accuracy", 100 * float(by_domain(held, world.validation.domain).mean()))
-    if world.cases is not None:
-        per_image = right.view(len(accuracy), -1).T
-        yield PerUnit("worst accuracy", per_image.tolist(), world.cases)
-        yield PerUnit("mean accuracy", per_image.mean(1).tolist(), world.cases)
-    elif run.problem.fixed_test:
-        yield PerUnit("mean accuracy", right.tolist(), range(len(right)))
-
+    yield from measured(predict, world, run.problem.fixed_test)
     if run.replicate == FIRST_FINAL_REPLICATE and isinstance(predict, MixedHeads):
         unseen = world.test.domain.unique()
         draw_weights(run.dir / "weights.png", predict.weights[unseen], unseen.tolist(), world.known.tolist())
         yield Artifact(
             "weights of the heads", "weights.png", "image", "rows: unseen domains; columns: training domains"
         )
-
-
-def by_domain(values: Tensor, domain: Tensor) -> Tensor:
-    """Mean of the values (N,) in each domain that occurs, ascending."""
-    _, place, count = domain.unique(return_inverse=True, return_counts=True)
-    return torch.zeros(len(count)).index_add(0, place, values) / count
 
 
 # ---------------------------------------------------------------------------------------------------------- the claims

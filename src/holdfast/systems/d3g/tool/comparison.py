@@ -3,80 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from holdfast.baselines.unseen_domains import ERM, ERMWithMetadata, Training
 from holdfast.data.readers.tables.options import TableOptions
+from holdfast.data.unseen_domains.tables import DomainTable, is_classes, read_edges, read_training, world_of
 from holdfast.errors import InputError
+from holdfast.metrics.group_scores import GroupScores
 from holdfast.randomness import derived_seed
-from holdfast.systems.d3g.experiment.arms import ERM, ERMWithMetadata, Heads, Nearest, Training
+from holdfast.systems.d3g.experiment.arms import Heads, Nearest
 from holdfast.systems.d3g.method import D3GSettings
-from holdfast.systems.d3g.tool.table import DomainTable, is_classes, read_edges, read_training, world_of
 
 FEWEST = 4  # domains
 POOLED, INFORMED, OURS = "ERM", "ERM + metadata", "D3G"
-HEADS = ["method", "mean", "worst domain", "better than ERM in", "difference from ERM + metadata", "95 % interval"]
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Scores on domains left out.
-
-    Attributes:
-        scores: method -> (D,) accuracy in % or root mean squared error of each domain.
-        domains: their names.
-        unit: "accuracy, %", or "error" with the target's name.
-        higher: whether higher is better.
-    """
-
-    scores: dict[str, np.ndarray]
-    domains: tuple[str, ...]
-    unit: str
-    higher: bool
-
-    def gain(self, method: str, than: str) -> np.ndarray:
-        """How much better a method is than another in each domain."""
-        difference = self.scores[method] - self.scores[than]
-        return difference if self.higher else -difference
-
-    def interval(self, method: str, than: str) -> tuple[float, float]:
-        """95 % interval of the mean gain over domains."""
-        gain = self.gain(method, than)
-        half = float(stats.t.ppf(0.975, len(gain) - 1)) * gain.std(ddof=1) / len(gain) ** 0.5
-        return float(gain.mean() - half), float(gain.mean() + half)
-
-    @property
-    def rows(self) -> list[list[Any]]:
-        """A table of `HEADS`."""
-        made = []
-        for name, values in self.scores.items():
-            worst = values.min() if self.higher else values.max()
-            row: list[Any] = [name, float(values.mean()), float(worst)]
-            row.append("-" if name == POOLED else f"{int((self.gain(name, POOLED) > 0).sum())} of {len(values)}")
-            if name == INFORMED:
-                row += [None, "-"]
-            else:
-                low, high = self.interval(name, INFORMED)
-                row += [float(self.gain(name, INFORMED).mean()), f"{low:.3g} to {high:.3g}"]
-            made.append(row)
-        return made
-
-    def advice(self) -> str:
-        """One sentence: what to use for a domain never seen."""
-        beats = {than: self.interval(OURS, than) for than in (POOLED, INFORMED)}
-        if all(low > 0 for low, _ in beats.values()):
-            return "D3G is better than one network with or without the metadata on these domains: use it."
-        if beats[INFORMED][1] < 0:
-            return "One network with the metadata as inputs is better on these domains: use that, not D3G."
-        if beats[POOLED][1] < 0:
-            return "One network without metadata is better on these domains: they seem to follow one rule."
-        if beats[POOLED][0] > 0:
-            return "D3G is better than one network without metadata; against one that has them as inputs it is open."
-        return "No difference is certain on so many domains: the simplest, one network for all, is as good a choice."
+def advice(found: GroupScores) -> str:
+    """One sentence: what to use for a domain never seen."""
+    beats = {than: found.interval(OURS, than) for than in (POOLED, INFORMED)}
+    if all(low > 0 for low, _ in beats.values()):
+        return "D3G is better than one network with or without the metadata on these domains: use it."
+    if beats[INFORMED][1] < 0:
+        return "One network with the metadata as inputs is better on these domains: use that, not D3G."
+    if beats[POOLED][1] < 0:
+        return "One network without metadata is better on these domains: they seem to follow one rule."
+    if beats[POOLED][0] > 0:
+        return "D3G is better than one network without metadata; against one that has them as inputs it is open."
+    return "No difference is certain on so many domains: the simplest, one network for all, is as good a choice."
 
 
 def compare(
@@ -88,7 +44,7 @@ def compare(
     seed: int,
     options: TableOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Compared:
+) -> GroupScores:
     """Leave domains out, a fold at a time, and measure every method on them.
 
     Raises:
@@ -115,7 +71,7 @@ def _scores(
     groups: Sequence[np.ndarray],
     budget: tuple[int, int],
     progress: Callable[[int, int], None] | None,
-) -> Compared:
+) -> GroupScores:
     assert table.y is not None
     classes = is_classes(table.y)
     alone = D3GSettings(lam=0.0)
@@ -146,7 +102,7 @@ def _scores(
             if progress is not None:
                 progress(fold * len(methods) + number + 1, len(groups) * len(methods))
     unit = "accuracy, %" if classes else f"root mean squared error of {table.columns['target'][0]}"
-    return Compared(scores, tuple(names.tolist()), unit, classes)
+    return GroupScores(scores, tuple(names.tolist()), unit, classes)
 
 
-__all__ = ["HEADS", "Compared", "compare"]
+__all__ = ["INFORMED", "OURS", "POOLED", "advice", "compare"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
+
+from holdfast.metrics.group_scores import GroupScores
 
 
 def weights_figure(weights: Tensor, rows: Sequence[Any], columns: Sequence[Any]) -> Any:
@@ -31,21 +32,19 @@ def draw_weights(path: Path, weights: Tensor, rows: Sequence[Any], columns: Sequ
     weights_figure(weights, rows, columns).savefig(path, dpi=120, metadata={"Software": None})
 
 
-def comparison_figure(scores: Mapping[str, np.ndarray], unit: str) -> Any:
-    """Bars of the mean over domains left out, and a mark at the worst, of each method's scores (D,)."""
+def comparison_figure(found: GroupScores) -> Any:
+    """Bars of the mean over domains left out, a mark at the worst, and a line at each, of every method."""
     from matplotlib.figure import Figure
 
-    lower = unit != "accuracy, %"
-    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(scores)), layout="constrained")
+    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(found.scores)), layout="constrained")
     axes = figure.subplots()
-    for place, values in enumerate(scores.values()):
-        axes.barh(place, values.mean(), color="#6baed6", label="mean" if place == 0 else None)
-        worst = values.max() if lower else values.min()
-        axes.plot(worst, place, "D", color="#b30000", label="worst domain" if place == 0 else None)
-        axes.plot(values, np.full(len(values), place), "|", color="#333333", markersize=9, alpha=0.5)
-    axes.set_yticks(range(len(scores)), list(scores))
+    for place, (name, values) in enumerate(found.scores.items()):
+        axes.barh(place, values.mean(), color="#6baed6", label=None if place else "mean")
+        axes.plot(found.worst(name), place, "D", color="#b30000", label=None if place else "worst domain")
+        axes.plot(values, [place] * len(values), "|", color="#333333", markersize=9, alpha=0.5)
+    axes.set_yticks(range(len(found.scores)), list(found.scores))
     axes.invert_yaxis()
-    axes.set_xlabel(unit)
+    axes.set_xlabel(found.unit)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return figure
 

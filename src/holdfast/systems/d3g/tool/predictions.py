@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.unseen_domains.tables import DomainTable
 from holdfast.systems.d3g.estimator import D3G
-from holdfast.systems.d3g.tool.table import DomainTable
 
 FAR = 3.0  # times the usual distance between neighbours in training
 

@@ -21,8 +21,8 @@ from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.readers.records import read_records
 from holdfast.data.readers.roles import Role
+from holdfast.data.unseen_domains.worlds import DomainsProblem, Part, World
 from holdfast.errors import InputError
-from holdfast.systems.d3g.problems import DomainsProblem, Part, World
 
 # The 48 contiguous states in the order of NOAA's codes, each with its neighbours.
 BORDERS = """

@@ -1,4 +1,4 @@
-"""The user's own table as a problem: `holdfast run d3g --on data.csv --column domain=state --column meta=lat,lon`."""
+"""The user's own table as a problem: `--on data.csv --column domain=state --column meta=lat,lon`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import ClassVar
 import numpy as np
 
 from holdfast.data.fetched import FileProblem
+from holdfast.data.unseen_domains.tables import DomainTable, is_classes, read_training, world_of
+from holdfast.data.unseen_domains.worlds import DomainsProblem, World
 from holdfast.errors import InputError
-from holdfast.systems.d3g.problems import DomainsProblem, World
-from holdfast.systems.d3g.tool.table import DomainTable, is_classes, read_training, world_of
 
 FEWEST = 8  # domains
 
@@ -90,7 +90,7 @@ def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnTable:
     assert table.y is not None
     assert table.domain is not None
     if not is_classes(table.y):
-        rule = "must be classes for the claims; for numbers use `holdfast d3g compare`"
+        rule = "must be classes: the claims are about accuracy"
         raise InputError(f"{problem.path}, column {problem.target!r}", rule, "numbers")
     if len(np.unique(table.y.astype(str))) < 2:
         raise InputError(f"{problem.path}, column {problem.target!r}", "must have at least two classes", "one")

@@ -9,8 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from holdfast.errors import InputError
-from holdfast.systems.d3g.experiment.published import (
+from holdfast.data.unseen_domains.problems import (
+    GraphOfDomains,
+    RotatedDigits,
+    Spiral,
+    Temperatures,
+    load_spiral,
+    rotate,
+)
+from holdfast.data.unseen_domains.published import (
     STATES,
     ChemblString,
     Fmow,
@@ -20,7 +27,7 @@ from holdfast.systems.d3g.experiment.published import (
     read_nclimdiv,
     state_graph,
 )
-from holdfast.systems.d3g.problems import GraphOfDomains, RotatedDigits, Spiral, Temperatures, load_spiral, rotate
+from holdfast.errors import InputError
 
 WORLDS = [RotatedDigits(), RotatedDigits(few=3), GraphOfDomains(), Temperatures()]
 

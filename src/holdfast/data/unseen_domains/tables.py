@@ -1,4 +1,4 @@
-"""A user's table as examples of domains: numbers to learn from, a target, a domain per row, metadata or a graph."""
+"""A user's table as examples of domains: features, a target, a domain per row, metadata or a graph."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from holdfast.data.readers.records import Records, read_records
 from holdfast.data.readers.roles import Role
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.reading import open_table
+from holdfast.data.unseen_domains.worlds import Part, World
 from holdfast.errors import InputError
-from holdfast.systems.d3g.problems import Part, World
+from holdfast.validation import check_number
 
 DOMAIN = Role("domain")
 META = Role("meta", kind="number", required=False, several=True)
@@ -120,16 +121,27 @@ def adjacency_of(names: Sequence[str], edges: Sequence[Sequence[Any]]) -> np.nda
     return adjacency
 
 
-def balanced_rows(domain: Tensor) -> Tensor:
-    """Rows of domains (N,), those of smaller domains several times, so that each has as many as the largest.
+def edges_to(names: Sequence[Any], known: Sequence[str], edges: Sequence[Sequence[Any]]) -> np.ndarray:
+    """(N, K) weights of the edges from named domains to the known ones; names may be new, or occur twice."""
+    unseen = [str(name) for name in dict.fromkeys(names)]
+    everyone = list(dict.fromkeys([*map(str, known), *unseen]))
+    place = {name: i for i, name in enumerate(everyone)}
+    return adjacency_of(everyone, edges)[[place[str(name)] for name in names]][:, : len(known)]
 
-    Example:
-        >>> balanced_rows(torch.tensor([0, 0, 0, 1])).tolist()
-        [0, 1, 2, 3, 3, 3]
+
+def checked_edges(graph: Any) -> list[list[Any]]:
+    """A graph as [name, name, weight], weights 1 where there are none.
+
+    Raises:
+        InputError: what is neither pairs nor triples, a weight below 0.
     """
-    groups = [torch.nonzero(domain == d).squeeze(1) for d in domain.unique()]
-    most = max(map(len, groups))
-    return torch.cat([rows.repeat(-(-most // len(rows)))[:most] for rows in groups])
+    found = []
+    for edge in graph:
+        if not isinstance(edge, Sequence) or isinstance(edge, str) or len(edge) not in (2, 3):
+            raise InputError("graph", "must hold pairs of names, or triples with a weight", edge)
+        weight = check_number(edge[2], "graph: weight", low=0) if len(edge) == 3 else 1.0
+        found.append([str(edge[0]), str(edge[1]), float(weight)])
+    return found
 
 
 def is_classes(y: np.ndarray) -> bool:
@@ -201,8 +213,9 @@ def _standard(values: np.ndarray, by: np.ndarray) -> np.ndarray:
 __all__ = [
     "DomainTable",
     "adjacency_of",
-    "balanced_rows",
+    "checked_edges",
     "domain_means",
+    "edges_to",
     "is_classes",
     "read_edges",
     "read_new",

@@ -1,13 +1,8 @@
-"""Worlds of domains: rotated digits, a graph, a climate, spirals; some domains to train, others unseen.
-
-A world names its domains 0 .. D-1. Some of them are for training, others for validation, others for the test; of the
-last two nothing but metadata (or the place in the graph) is known in training.
-"""
+"""Problems whose test domains are unseen: rotated digits, a graph of domains, a made-up climate, spirals."""
 
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,57 +18,9 @@ from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.readers.arrays import read_named
 from holdfast.data.splits import fixed_test, stratified
+from holdfast.data.unseen_domains.worlds import DomainsProblem, Part, World, joined
 from holdfast.errors import InputError
-from holdfast.experiment import DataSource, Problem
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Examples.
-
-    Attributes:
-        x: (N, ...) float32.
-        y: (N,) int64 classes, or (N, C) float32 numbers.
-        domain: (N,) int64, of the world's domains.
-    """
-
-    x: Tensor
-    y: Tensor
-    domain: Tensor
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """Training, validation and test domains.
-
-    Attributes:
-        train, validation, test: examples; their domains do not meet.
-        known: (K,) the training domains, ascending.
-        metadata: (D, m) float32 of every domain, or None where there is a graph only.
-        adjacency: (D, D) float32, or None where there is metadata only.
-        num_classes: 0 = numbers are predicted.
-        cases: where the test part shows the same cases in each of its domains, in the same order: their ids.
-    """
-
-    train: Part
-    validation: Part
-    test: Part
-    known: Tensor
-    metadata: Tensor | None
-    adjacency: Tensor | None
-    num_classes: int
-    cases: tuple[int, ...] | None = None
-
-
-class DomainsProblem(Problem):
-    """A problem that draws a world per replicate."""
-
-    @abstractmethod
-    def world(self, rng: np.random.Generator) -> World:
-        """The world of a replicate."""
+from holdfast.experiment import DataSource
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
@@ -160,11 +107,6 @@ def _drawn(labels: Tensor, pool: Tensor, per_class: int, rng: np.random.Generato
 def _turned(images: Tensor, labels: Tensor, rows: Tensor, domain: int, degrees: float) -> Part:
     x = rotate(images[rows], degrees).flatten(1)
     return Part(x, labels[rows], torch.full((len(rows),), domain))
-
-
-def joined(parts: Sequence[Part]) -> Part:
-    """Parts one after the other."""
-    return Part(*(torch.cat([getattr(part, name) for part in parts]) for name in ("x", "y", "domain")))
 
 
 @dataclass(frozen=True)
@@ -325,14 +267,10 @@ def load_spiral(path: Path) -> dict[str, Tensor]:
 
 
 __all__ = [
-    "DomainsProblem",
     "GraphOfDomains",
-    "Part",
     "RotatedDigits",
     "Spiral",
     "Temperatures",
-    "World",
-    "joined",
     "load_spiral",
     "on_circle",
     "rotate",
