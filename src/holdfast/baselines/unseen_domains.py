@@ -48,8 +48,7 @@ class Training:
         """A network for rows or images like x, and the width of its output."""
         if x.ndim == 4:
             return _ImageEncoder(x.shape[1]), SmallConvNet.num_features
-        layers = [nn.Linear(x.shape[1], self.width), nn.ReLU(), nn.Linear(self.width, self.width), nn.ReLU()]
-        return nn.Sequential(*layers), self.width
+        return two_layers(x.shape[1], self.width), self.width
 
     def run(self, learner: Learner, part: Part) -> None:
         """Train on a part, in which every domain is seen equally often."""
@@ -57,6 +56,11 @@ class Training:
         tensors = {"x": part.x[rows], "y": part.y[rows], "domain": part.domain[rows]}
         source = Batches(tensors, min(self.batch, len(rows)), self.batches)
         fit(learner, source, steps=self.steps, seed=self.init, device=self.device, on_step=self.on_step)
+
+
+def two_layers(inputs: int, width: int) -> nn.Sequential:
+    """(B, inputs) -> (B, width), each layer with ReLU."""
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
 
 
 class _ImageEncoder(nn.Module):
@@ -183,4 +187,5 @@ __all__ = [
     "as_input",
     "loss_of",
     "plain_mean",
+    "two_layers",
 ]

@@ -33,9 +33,21 @@ def test_it_learns_what_changes_between_sites(fitted):
     assert fitted.classes_[p.argmax()] == "yes"
 
 
+def test_domains_may_be_numbers():
+    x, y, _, metadata = rows()
+    number = 5 + metadata[:, 0].astype(int)  # 5 .. 12, of which "10" comes first as a text
+    model = D3G(steps=2).fit(x, y, number, metadata)
+    assert model.domains_.tolist() == ["10", "11", "12", "5", "6", "7", "8", "9"]
+    assert model.metadata_[:, 0].tolist() == [5, 6, 7, 0, 1, 2, 3, 4]
+    weights, known = model.row_weights(len(x), metadata, number)
+    assert known.all()
+    assert [model.domains_[k] for k in weights.argmax(1)] == number.astype(str).tolist()
+    assert model.nearest([[0.1]])[0].tolist() == ["5"]
+
+
 def test_numbers_are_predicted_in_their_unit():
     x, y, domain, metadata = rows(numbers=True)
-    model = D3G(steps=400).fit(x, y, domain, metadata)
+    model = D3G(steps=300, lr=5e-3).fit(x, y, domain, metadata)
     new, truth, _, _ = rows(1, numbers=True)
     error = model.predict(new, metadata, domain) - truth
     assert len(model.classes_) == 0

@@ -5,7 +5,6 @@ from .method import LearnedRelation as LearnedRelation
 from .method import MultiHead as MultiHead
 from .method import combined_relation as combined_relation
 from .method import mix_heads as mix_heads
-from .method import nearest_domain as nearest_domain
 from .method import relation_consistency_loss as relation_consistency_loss
 from .method import relation_from_distance as relation_from_distance
 from .method import relation_from_graph as relation_from_graph

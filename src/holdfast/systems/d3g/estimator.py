@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from holdfast.baselines.unseen_domains import two_layers
 from holdfast.data.batches import Batches
 from holdfast.data.unseen_domains.tables import adjacency_of, checked_edges, domain_means, edges_to, is_classes
 from holdfast.data.unseen_domains.worlds import balanced_rows
@@ -16,6 +18,7 @@ from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
+from holdfast.graphs.neighbours import nearest, nearest_spacing
 from holdfast.layers.standardise import Standardise
 from holdfast.losses.per_example import cross_entropy, squared_error
 from holdfast.randomness import derived_seed, seeded
@@ -24,8 +27,6 @@ from holdfast.systems.d3g.method import (
     D3GSettings,
     MultiHead,
     Space,
-    nearest_domain,
-    nearest_spacing,
     relation_from_distance,
 )
 from holdfast.training import fit
@@ -125,18 +126,17 @@ class D3G(Estimator):
             y: (N,) labels of any kind, or numbers.
             domain: (N,) names of the domains, at least two different ones.
             metadata: (N, m) numbers that describe each row's domain; their mean is taken where rows of a domain differ.
-            graph: edges between names of domains, with or without a weight, in place of metadata. Names of domains
-                without rows are those that can be predicted for later.
+            graph: edges between names, with or without a weight, in place of metadata; also of domains to come.
             columns: names of the user's columns by role, kept with the model.
             progress: called with (steps done, steps).
 
         Raises:
-            InputError: an argument breaks a rule; neither metadata nor graph, or both; beta below 1 with a graph
-                or with lam 0.
+            InputError: an argument breaks a rule; not one of metadata and graph; beta below 1 with a graph or lam 0.
         """
         settings = self._settings()
         x = check_array(X, "N F", name="X", dtype="float32")
-        place, names = encode_labels(domain, name="domain", at_least=1)
+        index, named = encode_labels(domain, name="domain", at_least=1)
+        names, place = np.unique(named.astype(str)[index], return_inverse=True)  # as texts: "10" before "2"
         if len(names) < 2:
             raise InputError("domain", "must name at least two domains", names.tolist())
         classes, target = self._target(y)
@@ -148,15 +148,15 @@ class D3G(Estimator):
         if metadata is not None:
             rows = check_array(metadata, "N m", name="metadata", dtype="float64")
             check_same_length(X=x, metadata=rows)
-            means, varying = domain_means(np.asarray(rows), names[place].astype(str))
+            means, varying = domain_means(np.asarray(rows), names[place])
         else:
             if self.beta < 1:
                 raise InputError("beta", "must be 1 with a graph: nothing can be learned from names", self.beta)
             edges = checked_edges(graph)
-            if not adjacency_of(names.astype(str).tolist(), edges).any():
+            if not adjacency_of(names.tolist(), edges).any():
                 raise InputError("graph", "must join some of the training domains", f"{len(edges)} edges that do not")
         self._forget()
-        self.domains_, self.classes_, self.edges_ = names.astype(str), classes, edges
+        self.domains_, self.classes_, self.edges_ = names, classes, edges
         self.metadata_, self.varying_ = np.asarray(means, np.float32), varying
         self.columns_ = {role: list(found) for role, found in (columns or {}).items()}
         self.features_ = int(x.shape[1])
@@ -178,10 +178,9 @@ class D3G(Estimator):
         check_choice(self.space, ("logits", "probs"), "space")
         check_choice(self.task, ("auto", "classes", "numbers"), "task")
         check_device(self.device)
-        if self.sigma is not None:
-            check_positive(self.sigma, "sigma")
-        if self.related is not None:
-            check_integer(self.related, "related", low=1)
+        for name, check in (("sigma", check_positive), ("related", partial(check_integer, low=1))):
+            if getattr(self, name) is not None:
+                check(getattr(self, name), name)
         if self.encoder is not None and not isinstance(self.encoder, nn.Module):
             raise InputError("encoder", "must be a torch module or None", type(self.encoder).__name__)
         return D3GSettings(self.lam, self.beta, self.space, self.related, lr=self.lr)
@@ -213,7 +212,7 @@ class D3G(Estimator):
         with seeded(derived_seed(self.seed, "init")):
             width, encoder = self.width, self.encoder
             if encoder is None:
-                encoder = nn.Sequential(nn.Linear(self.features_, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+                encoder = two_layers(self.features_, width)
             else:
                 with torch.no_grad():
                     width = int(encoder(torch.zeros(1, self.features_)).shape[-1])
@@ -267,7 +266,7 @@ class D3G(Estimator):
         if self.edges_:
             names = [domain] if isinstance(domain, str) else list(check_present(domain, "domain"))
             found = (
-                self.learner_.weights(torch.from_numpy(edges_to(names, self.domains_, self.edges_)).to(place))
+                self.learner_.weights(torch.from_numpy(edges_to(names, self.domains_.tolist(), self.edges_)).to(place))
                 .cpu()
                 .numpy()
             )
@@ -287,7 +286,7 @@ class D3G(Estimator):
         self.check_fitted()
         scaled, _ = self._scaled(metadata)
         known = self.metadata_scale_(torch.from_numpy(self.metadata_))
-        index, distance = nearest_domain(scaled, known)
+        index, distance = nearest(scaled, known)
         return self.domains_[index.numpy()], (distance / nearest_spacing(known)).numpy()
 
     def _scaled(self, metadata: Any) -> tuple[Tensor, bool]:

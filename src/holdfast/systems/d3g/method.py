@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
+from holdfast.graphs.neighbours import nearest_spacing
 from holdfast.losses.per_example import LossFn, cross_entropy
 from holdfast.training.learner import Learner, Parts
 
@@ -85,26 +86,6 @@ class MultiHead(nn.Module):
 
 
 # ----------------------------------------------------------------------------------------------------------- relations
-def distances(one: Tensor, other: Tensor) -> Tensor:
-    """(N, m) and (K, m) -> (N, K), without the products of large numbers that lose digits of small distances."""
-    return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-def nearest_domain(metadata: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each row of metadata (N, m) the nearest of the known ones (K, m): its number (N,) and the distance (N,)."""
-    distance, index = distances(metadata, known).min(1)
-    return index, distance
-
-
-def nearest_spacing(metadata: Tensor) -> float:
-    """Median over domains (K, m) of the distance to the nearest other: 1 where there is none."""
-    distance = distances(metadata, metadata)
-    distance.fill_diagonal_(torch.inf)
-    nearest = distance.min(1).values
-    apart = nearest[(nearest > 0) & nearest.isfinite()]
-    return float(apart.median()) if len(apart) else 1.0
-
-
 def relation_from_distance(metadata: Tensor, sigma: float | None = None, other: Tensor | None = None) -> Tensor:
     """a^g_ij = exp(-|m_i - m_j|^2 / sigma^2), in (0, 1].
 
@@ -140,12 +121,6 @@ class LearnedRelation(nn.Module):
         meta_dim: width of the metadata.
         hidden: width of g's two layers.
         heads: R.
-
-    Example:
-        >>> relation, m = LearnedRelation(3), torch.randn(4, 3)
-        >>> a = relation(m, m)
-        >>> a.shape, bool((a >= 0).all() and (a <= 1).all()), bool(torch.allclose(a.diagonal(), torch.ones(4)))
-        (torch.Size([4, 4]), True, True)
     """
 
     def __init__(self, meta_dim: int, hidden: int = 32, heads: int = 2) -> None:
@@ -371,8 +346,6 @@ __all__ = [
     "combined_relation",
     "masked_mean",
     "mix_heads",
-    "nearest_domain",
-    "nearest_spacing",
     "normalised",
     "relation_consistency_loss",
     "relation_from_distance",

@@ -36,7 +36,7 @@ from holdfast.experiment import (
 from holdfast.experiment.claims import All, Better, Differs, NotTestable, NoWorse
 from holdfast.systems.d3g.experiment.arms import Heads, MixedHeads, Nearest, Permuted, Uniform
 from holdfast.systems.d3g.method import D3GSettings
-from holdfast.systems.d3g.tool.figure import draw_weights
+from holdfast.systems.d3g.tool.figure import weights_figure
 
 METRICS = {
     "worst accuracy": WorstDomain("%", about="of the unseen domain with the lowest"),
@@ -136,7 +136,8 @@ def trial(run: Run[ERM | Heads, DomainsProblem, Steps]) -> Iterator[Measurement]
     yield from measured(predict, world, run.problem.fixed_test)
     if run.replicate == FIRST_FINAL_REPLICATE and isinstance(predict, MixedHeads):
         unseen = world.test.domain.unique()
-        draw_weights(run.dir / "weights.png", predict.weights[unseen], unseen.tolist(), world.known.tolist())
+        map_of_weights = weights_figure(predict.weights[unseen], unseen.tolist(), world.known.tolist())
+        map_of_weights.savefig(run.dir / "weights.png", dpi=120, metadata={"Software": None})
         yield Artifact(
             "weights of the heads", "weights.png", "image", "rows: unseen domains; columns: training domains"
         )

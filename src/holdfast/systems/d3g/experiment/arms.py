@@ -10,13 +10,12 @@ from torch import Tensor
 
 from holdfast.baselines.unseen_domains import Predictor, Training, loss_of
 from holdfast.data.unseen_domains.worlds import Part, World
+from holdfast.graphs.neighbours import nearest, nearest_spacing
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.d3g.method import (
     D3GLearner,
     D3GSettings,
     MultiHead,
-    nearest_domain,
-    nearest_spacing,
     relation_from_distance,
     relation_from_graph,
 )
@@ -52,7 +51,7 @@ class Nearest(ByRelation):
     def weights(self, learner: D3GLearner, world: World, relation: Tensor) -> Tensor:
         if world.adjacency is None:
             assert world.metadata is not None
-            index, _ = nearest_domain(world.metadata, world.metadata[world.known])
+            index, _ = nearest(world.metadata, world.metadata[world.known])
             return torch.eye(len(world.known))[index]
         from scipy.sparse.csgraph import shortest_path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -27,11 +26,6 @@ def weights_figure(weights: Tensor, rows: Sequence[Any], columns: Sequence[Any])
     return figure
 
 
-def draw_weights(path: Path, weights: Tensor, rows: Sequence[Any], columns: Sequence[Any]) -> None:
-    """`weights_figure` as a file."""
-    weights_figure(weights, rows, columns).savefig(path, dpi=120, metadata={"Software": None})
-
-
 def comparison_figure(found: GroupScores) -> Any:
     """Bars of the mean over domains left out, a mark at the worst, and a line at each, of every method."""
     from matplotlib.figure import Figure
@@ -49,4 +43,4 @@ def comparison_figure(found: GroupScores) -> Any:
     return figure
 
 
-__all__ = ["comparison_figure", "draw_weights", "weights_figure"]
+__all__ = ["comparison_figure", "weights_figure"]

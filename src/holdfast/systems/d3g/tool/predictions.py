@@ -17,14 +17,7 @@ FAR = 3.0  # times the usual distance between neighbours in training
 
 @dataclass(frozen=True)
 class Predictions:
-    """The table, what is said about it, and the weights behind it.
-
-    Attributes:
-        columns: of the table.
-        summary, doubts: sentences.
-        weights: (M, K) of the different rows of weights.
-        names: (M,) of the domain, or of the row, that each is of.
-    """
+    """The table, what is said about it, and the different rows of weights (M, K) with whose they are (M,)."""
 
     columns: dict[str, Any]
     summary: str
