@@ -24,6 +24,7 @@ from holdfast.systems.d3g import D3GLearner, D3GSettings, MultiHead, mix_heads
 from holdfast.training.learner import Learner
 
 ROWS = 256
+RATE = 1e-7  # so that steps on one batch do not run into gradients too small for ordinary arithmetic
 ENCODERS = {"196-64-64": (196, 64), "784-512-512": (784, 512), "2048-1024-1024": (2048, 1024)}
 
 
@@ -70,9 +71,9 @@ def measured(name: str, domains: int, repeats: int, device: torch.device) -> dic
         "domain": torch.randint(0, domains, (ROWS,), device=device),
     }
     fixed, heads = torch.rand(domains, domains), MultiHead(width, domains, 2)
-    d3g = D3GLearner(encoder_of(inputs, width), heads, fixed, D3GSettings()).to(device)
-    alone = D3GLearner(encoder_of(inputs, width), MultiHead(width, domains, 2), fixed, D3GSettings(lam=0.0)).to(device)
-    erm = Pooled(nn.Sequential(encoder_of(inputs, width), nn.Linear(width, 2)), cross_entropy, plain_mean, 2e-3).to(
+    d3g = D3GLearner(encoder_of(inputs, width), heads, fixed, D3GSettings(lr=RATE)).to(device)
+    alone = D3GLearner(encoder_of(inputs, width), MultiHead(width, domains, 2), fixed, D3GSettings(lam=0.0, lr=RATE)).to(device)
+    erm = Pooled(nn.Sequential(encoder_of(inputs, width), nn.Linear(width, 2)), cross_entropy, plain_mean, RATE).to(
         device
     )
     works = {"ERM": step(erm, batch), "D3G": step(d3g, batch), "heads only": step(alone, batch)}
