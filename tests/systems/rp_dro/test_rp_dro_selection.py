@@ -145,6 +145,7 @@ def test_a_look_normalises_over_the_whole_set_and_keeps_the_weights_of_then():
     model, adversary, held = validation()
     held.after_step(model, adversary)
     assert held.steps == 1
+    assert held.best_step == 0
     assert not held.best_weights
     assert not held.selector.log_ratios
     held.after_step(model, adversary)
