@@ -16,9 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same options.")]
 
 
-def table_out(what: str) -> Any:
-    """An option for a table to write: .csv or .parquet."""
-    return typer.Option(help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
+def table_out(what: str, *words: str) -> Any:
+    """An option for a table to write: .csv or .parquet; `words` as in `model_out`."""
+    return typer.Option(*words, help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
 
 
 def figure_out(what: str) -> Any:
