@@ -109,7 +109,8 @@ def test_parquet_and_jsonl_with_labels_of_other_types(tmp_path):
 
 def test_validation_data(feedback, tmp_path):
     out = tmp_path / "valid_clean.csv"
-    run(feedback, *COLUMNS, "-o", tmp_path / "c.csv", "--validation", feedback, "--validation-out", out)
+    said = run(feedback, *COLUMNS, "-o", tmp_path / "c.csv", "--validation", feedback, "--validation-out", out)
+    assert f"valid_clean.csv: {len(pd.read_csv(out))} of 120 rows kept" in said
     assert not set(pd.read_csv(out)["who"]) & {"user 0", "user 7"}
     assert "--validation-out" in refused(feedback, *COLUMNS, "-o", tmp_path / "d.csv", "--validation", feedback)
 

@@ -84,6 +84,8 @@ def clean(
         verbs.say(f"texts: read by {READERS[trolls.encoder_]} (--encoder)")
     changed = f"{verbs.counted(corrected, 'label')} corrected"
     verbs.say(f"{out}: {kept:,} of {verbs.counted(len(data.y), 'row')} kept; {dropped}; {changed}")
+    if held is not None:
+        verbs.say(f"{validation_out}: {int(trolls.keep_val_.sum()):,} of {verbs.counted(len(held.y), 'row')} kept")
     worst = found[found["kept"] < found["examples"]].head(SHOWN)
     if len(worst):
         verbs.show_table(
