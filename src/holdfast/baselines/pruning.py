@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -38,26 +39,55 @@ def keep_largest(scores: Mapping[str, Tensor], density: float) -> dict[str, Tens
     if bool(flat.isnan().any()):
         raise InputError("scores", "must be numbers", "NaN")
     count = math.ceil(density * len(flat) - 1e-9)
-    kept = torch.zeros(len(flat), dtype=torch.bool)
+    kept = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
     kept[flat.argsort(descending=True, stable=True)[:count]] = True
     parts = kept.split([value.numel() for value in scores.values()])
     return {name: part.view(value.shape) for (name, value), part in zip(scores.items(), parts, strict=True)}
 
 
-def gradual_density(step: int, start: int, end: int, density: float) -> float:
-    """The density of gradual pruning at a step: from 1 at `start` by a cubic curve to `density` at `end`.
+@dataclass(frozen=True)
+class Gradual:
+    """Gradual magnitude pruning: the mask after each step of a training, for `training.masked.train_masked`.
 
+    The density falls from 1 at `start` by a cubic curve to `density` at `end`, in moves of `every` steps:
     d(t) = density + (1 - density) (1 - (t - start) / (end - start))^3.
 
+    Args:
+        density: share of the weights that is kept at the end.
+        start, end: steps.
+        every: steps between moves; the last is made at `end`.
+
+    Raises:
+        InputError: a density outside (0, 1], end not after start.
+
     Example:
-        >>> [round(gradual_density(t, 10, 20, 0.1), 4) for t in (0, 10, 15, 20, 30)]
+        >>> plan = Gradual(0.1, start=10, end=20)
+        >>> [round(plan.density_at(t), 4) for t in (0, 10, 15, 20, 30)]
         [1.0, 1.0, 0.2125, 0.1, 0.1]
+        >>> plan(12, {"w": torch.rand(9)}) is None  # nothing moves at step 12
+        True
     """
-    check_integer(start, "start", low=0)
-    check_integer(end, "end", low=start + 1)
-    check_fraction(density, "density", zero=False)
-    over = min(max((step - start) / (end - start), 0.0), 1.0)
-    return density + (1 - density) * (1 - over) ** 3
+
+    density: float
+    start: int
+    end: int
+    every: int = 10
+
+    def __post_init__(self) -> None:
+        check_fraction(self.density, "density", zero=False)
+        check_integer(self.start, "start", low=0)
+        check_integer(self.end, "end", low=self.start + 1)
+        check_integer(self.every, "every", low=1)
+
+    def density_at(self, step: int) -> float:
+        """Share that is kept after a step."""
+        over = min(max((step - self.start) / (self.end - self.start), 0.0), 1.0)
+        return self.density + (1 - self.density) * (1 - over) ** 3
+
+    def __call__(self, step: int, weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+        if not self.start < step <= self.end or ((step - self.start) % self.every and step != self.end):
+            return None
+        return keep_largest({name: w.abs() for name, w in weights.items()}, self.density_at(step))
 
 
 def snip_scores(
@@ -75,4 +105,4 @@ def snip_scores(
     return {n: (g * w).abs().detach() for n, w, g in zip(names, weights, gradients, strict=True)}
 
 
-__all__ = ["gradual_density", "keep_largest", "snip_scores"]
+__all__ = ["Gradual", "keep_largest", "snip_scores"]

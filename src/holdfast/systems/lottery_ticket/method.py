@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,98 +28,10 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import InputError
+from holdfast.layers.weight_masks import MaskDict
 from holdfast.validation import check_choice, check_fraction, check_positive
 
-PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Scope = Literal["global", "layerwise"]
-
-
-# --------------------------------------------------------------------------------------------------------------- masks
-class MaskDict(dict[str, Tensor]):
-    """Which weights are kept: {parameter name: booleans of its shape}. Parameters it does not name are all kept.
-
-    Example:
-        >>> mask = MaskDict({"weight": torch.tensor([[True, False], [True, True]])})
-        >>> mask.density, mask.kept, mask.per_layer()
-        (0.75, 3, {'weight': 0.75})
-    """
-
-    @classmethod
-    def ones(cls, model: nn.Module) -> MaskDict:
-        """All weights of the linear and convolutional layers, which are those that may be pruned."""
-        names = [f"{n}.weight" if n else "weight" for n, m in model.named_modules() if isinstance(m, PRUNABLE)]
-        if not names:
-            raise InputError("model", "must have linear or convolutional layers", type(model).__name__)
-        return cls({n: torch.ones_like(p, dtype=torch.bool) for n, p in model.named_parameters() if n in set(names)})
-
-    @property
-    def kept(self) -> int:
-        """Number of weights that are kept."""
-        return sum(int(kept.sum()) for kept in self.values())
-
-    @property
-    def size(self) -> int:
-        """Number of weights that the mask is about."""
-        return sum(kept.numel() for kept in self.values())
-
-    @property
-    def density(self) -> float:
-        """Share of them that is kept."""
-        return self.kept / self.size
-
-    def per_layer(self) -> dict[str, float]:
-        """Share that is kept of each tensor."""
-        return {name: float(kept.float().mean()) for name, kept in self.items()}
-
-    def check(self, model: nn.Module) -> None:
-        """Refuse a model with other parameters.
-
-        Raises:
-            InputError: a name or a shape that the model does not have.
-        """
-        shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
-        for name, kept in self.items():
-            if shapes.get(name) != tuple(kept.shape):
-                shown = f"{name!r} of shape {tuple(kept.shape)} beside {shapes.get(name, 'nothing')}"
-                raise InputError("mask", "must have names and shapes of the model's parameters", shown)
-
-    @torch.no_grad()
-    def apply_(self, model: nn.Module) -> None:
-        """Set the weights that are not kept to 0.
-
-        Raises:
-            InputError: as in `check`.
-        """
-        self.check(model)
-        for name, kept in self.items():
-            model.get_parameter(name).mul_(kept.to(model.get_parameter(name).device))
-
-    @contextmanager
-    def attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[nn.Module]:
-        """Keep the mask on through training with any loop: gradients are masked, weights after every step, too.
-
-        Momentum and weight decay would otherwise bring pruned weights back to life.
-        """
-        self.apply_(model)
-        masks = {name: kept.to(model.get_parameter(name).device) for name, kept in self.items()}
-        hooks = [model.get_parameter(n).register_hook(lambda g, m=m: g * m) for n, m in masks.items()]
-        after = optimizer.register_step_post_hook(lambda *_: self.apply_(model))
-        try:
-            yield model
-        finally:
-            for hook in [*hooks, after]:
-                hook.remove()
-
-
-def random_mask_like(mask: Mapping[str, Tensor], per_layer: bool, generator: torch.Generator) -> MaskDict:
-    """A random mask that keeps as many weights: in every tensor (the fair control), or in all tensors together."""
-    if per_layer:
-        flat = [kept.reshape(-1)[torch.randperm(kept.numel(), generator=generator)] for kept in mask.values()]
-    else:
-        whole = torch.cat([kept.reshape(-1) for kept in mask.values()])
-        whole = whole[torch.randperm(len(whole), generator=generator)]
-        flat = list(whole.split([kept.numel() for kept in mask.values()]))
-    return MaskDict({n: part.view(kept.shape) for (n, kept), part in zip(mask.items(), flat, strict=True)})
 
 
 # ------------------------------------------------------------------------------------------------------------- pruning
@@ -393,6 +304,6 @@ def newly_small(before: Mapping[str, Tensor], after: Mapping[str, Tensor], mask:
 
 
 __all__ = [
-    "IMP", "Level", "MagnitudePruner", "MaskDict", "PruneLimit", "gordon_limit", "max_prune_fraction", "newly_small",
-    "random_mask_like", "sgd_stability",
+    "IMP", "Level", "MagnitudePruner", "PruneLimit", "gordon_limit", "max_prune_fraction", "newly_small",
+    "sgd_stability",
 ]  # fmt: skip

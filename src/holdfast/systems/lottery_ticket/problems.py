@@ -19,7 +19,8 @@ from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.splits import fixed_test, training_rows
 from holdfast.experiment import DataSource, Problem
-from holdfast.systems.lottery_ticket.net import Perceptron, ResNet20
+from holdfast.layers.resnet20 import ResNet20
+from holdfast.systems.lottery_ticket.net import Perceptron
 from holdfast.validation import check_integer
 
 MEAN, SPREAD = 0.1307, 0.3081  # of MNIST's pixels, as everywhere

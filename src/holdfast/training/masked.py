@@ -1,24 +1,24 @@
-"""Training under a mask with the house's loop, from any step of one schedule."""
+"""Training a network under a mask of its weights, from any step of one schedule: for pruning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.baselines.pruning import gradual_density, keep_largest
 from holdfast.data.batches import Batches
+from holdfast.layers.weight_masks import MaskDict
 from holdfast.randomness import derived_seed
-from holdfast.systems.lottery_ticket.method import MaskDict
-from holdfast.training import fit
 from holdfast.training.inference import forward_in_batches
-from holdfast.training.learner import Learner
+from holdfast.training.learner import Learner, Minimise, Parts
+from holdfast.training.loop import fit
 from holdfast.training.optim import sgd
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Remask = Callable[[int, Mapping[str, Tensor]], Mapping[str, Tensor] | None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class MaskedLearner(Learner):
         mask: of its parameters.
         training: settings.
         loss: (outputs, targets) -> scalar.
-        density: step -> share of the mask's weights that are kept from then on, by magnitude; None = the mask stays.
+        remask: (steps done, weights of the mask's names) -> another mask, or None to keep this one; None = never.
     """
 
     def __init__(
@@ -61,32 +61,41 @@ class MaskedLearner(Learner):
         mask: MaskDict,
         training: MaskedTraining,
         loss: Loss = F.cross_entropy,
-        density: Callable[[int], float] | None = None,
+        remask: Remask | None = None,
     ) -> None:
         super().__init__()
-        self.net, self.mask, self.training_settings = net, mask, training
-        self.of_outputs, self.density, self.done = loss, density, 0
+        self.net, self.mask, self.settings = net, mask, training
+        self.of_outputs, self.remask, self.done = loss, remask, 0
         mask.apply_(net)
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         return self.of_outputs(self.net(batch["x"]), batch["y"]), {}
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
-        s = self.training_settings
-        optimizer = sgd(self.net, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)
-        if s.momentum:  # a pruned weight's gradient must not wait in the momentum
-            for name in self.mask:
-                self.net.get_parameter(name).register_hook(lambda g, name=name: g * self.mask[name].to(g.device))
-        return [optimizer]
+        s = self.settings
+        return [sgd(self.net, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)]
+
+    def step(self, batch: dict[str, Tensor], rng: torch.Generator, minimise: Minimise) -> Parts:
+        loss, _ = self.loss(batch, rng)
+        minimise.backward(loss)
+        for parameter, kept in self._masked():  # or a pruned weight's gradient would wait in the momentum
+            if parameter.grad is not None:
+                parameter.grad.mul_(kept)
+        minimise.update()
+        return {"loss": loss}
 
     def after_step(self) -> None:
         self.done += 1
-        if self.density is not None:
-            sizes = {n: self.net.get_parameter(n).abs().cpu() for n in self.mask}
-            self.mask = MaskDict(keep_largest(sizes, self.density(self.done)))
+        if self.remask is not None:
+            weights = {name: self.net.get_parameter(name).detach() for name in self.mask}
+            self.mask = MaskDict(self.remask(self.done, weights) or self.mask)
+        for parameter, kept in self._masked():
+            parameter.mul_(kept)
+
+    def _masked(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
         for name, kept in self.mask.items():
             parameter = self.net.get_parameter(name)
-            parameter.mul_(kept.to(parameter.device))
+            yield parameter, kept.to(parameter.device)
 
 
 def train_masked(
@@ -99,7 +108,7 @@ def train_masked(
     start: int = 0,
     stop: int | None = None,
     loss: Loss = F.cross_entropy,
-    density: Callable[[int], float] | None = None,
+    remask: Remask | None = None,
     device: str = "cpu",
     on_step: Callable[[int, int], None] | None = None,
 ) -> MaskDict:
@@ -112,16 +121,16 @@ def train_masked(
         mask: of its parameters.
         data: "x" (N, ...) and "y" (N, ...).
         seed: of the order of batches.
-        loss, density: as in `MaskedLearner`.
+        loss, remask: as in `MaskedLearner`.
 
     Returns:
-        The mask at the end (another than `mask` where `density` is given).
+        The mask at the end (another than `mask` where `remask` is given).
     """
     stop = training.steps if stop is None else stop
     batches = Batches(dict(data), size=min(training.batch, len(data["x"])), seed=derived_seed(seed, "batches"))
     state = batches.state_dict()
     batches.load_state_dict({**state, "epoch": start // len(batches), "batch": start % len(batches)})
-    learner = MaskedLearner(net, mask, training, loss, density)
+    learner = MaskedLearner(net, mask, training, loss, remask)
     steps = stop - start
 
     def rate(progress: float) -> float:
@@ -141,15 +150,9 @@ def train_masked(
     return learner.mask
 
 
-def gradual(training: MaskedTraining, density: float, begin: float = 0.1, end: float = 0.8) -> Callable[[int], float]:
-    """The cubic schedule of gradual pruning between two shares of the training."""
-    first, last = round(begin * training.steps), round(end * training.steps)
-    return lambda step: gradual_density(step, first, last, density)
-
-
 def error_rate(net: nn.Module, x: Tensor, y: Tensor) -> float:
     """Share of wrong answers, in [0, 1]."""
     return float((forward_in_batches(net, x).argmax(1) != y).float().mean())
 
 
-__all__ = ["MaskedLearner", "MaskedTraining", "error_rate", "gradual", "train_masked"]
+__all__ = ["MaskedLearner", "MaskedTraining", "error_rate", "train_masked"]

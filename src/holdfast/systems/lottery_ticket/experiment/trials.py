@@ -1,21 +1,10 @@
-"""Does iterative magnitude pruning with rewinding find sparse networks that train as well as the dense one?
-
-    holdfast run lottery_ticket --scale demo     a few minutes on 2 cores
-    holdfast run lottery_ticket --scale small    last measured: ledger/lottery_ticket/small.json
-
-A replicate of all arms takes about SECONDS CPU seconds; times 24 (tuning, 8 replicates, 8 more) that is TOTAL.
-
-Arms share data, initialisation, order of the batches and the weights after tau = 20 steps, and are measured at three
-densities of the two prunable layers. Controls take their masks from the levels of IMP. Every arm that is tuned chooses
-its learning rate by its error at density .078 on images that are in no other part.
-"""
+"""The arms: ways to a sparse network, and what a trial measures of theirs."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -24,23 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.baselines.pruning import keep_largest, snip_scores
-from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, PerUnit, Scalar, Scale, Tuning
-from holdfast.experiment.claims import All, Better, Differs, NotTestable, NoWorse
+from holdfast.baselines.pruning import Gradual, keep_largest, snip_scores
+from holdfast.experiment import Curve, Measurement, PerUnit, Scalar, Scale
 from holdfast.experiment.run import Run
+from holdfast.layers.weight_masks import MaskDict, random_mask_like
 from holdfast.metrics.landscape.barrier import error_barrier
 from holdfast.metrics.landscape.spectrum import hessian_spectrum
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.lottery_ticket.method import (
-    IMP,
-    MagnitudePruner,
-    MaskDict,
-    max_prune_fraction,
-    random_mask_like,
-)
-from holdfast.systems.lottery_ticket.problems import Cifar10, Classified, Images, PooledDigits
-from holdfast.systems.lottery_ticket.tool.training import MaskedTraining, error_rate, gradual, train_masked
+from holdfast.systems.lottery_ticket.method import IMP, MagnitudePruner, max_prune_fraction
+from holdfast.systems.lottery_ticket.problems import Classified, Images
 from holdfast.training.inference import forward_in_batches
+from holdfast.training.masked import MaskedTraining, error_rate, train_masked
 
 FRACTION, LEVELS = 0.4, 7
 AT = {".13": 4, ".078": 5, ".03": 7}  # density -> level of IMP: .6^4, .6^5, .6^7
@@ -174,16 +157,23 @@ class OneShot(Sparse):
 
 
 @dataclass(frozen=True)
-class Gradual(Sparse):
-    """Gradual magnitude pruning with the cubic schedule, in one training."""
+class WhileTraining(Sparse):
+    """Gradual magnitude pruning with the cubic schedule, in one training.
+
+    Attributes:
+        begin, end: shares of the training between which it prunes.
+    """
 
     lr: float = 0.1
+    begin: float = 0.1
+    end: float = 0.8
 
     def networks(self, world: World, run: Run) -> Iterator[tuple[str, nn.Module]]:
         for name, level in AT.items():
             net = world.network()
-            density = gradual(world.scale.training, (1 - FRACTION) ** level)
-            world.train(net, world.prunable(net), density=density)
+            steps = world.scale.training.steps
+            plan = Gradual((1 - FRACTION) ** level, round(self.begin * steps), round(self.end * steps))
+            world.train(net, world.prunable(net), remask=plan)
             yield name, net
 
 
@@ -229,7 +219,7 @@ def imp_levels(problem: Classified, seed: int, noise: int, init: int, rewind: in
         return {}
 
     pruner = MagnitudePruner(FRACTION, exclude=problem.unpruned)
-    found = {}
+    found: dict[str, Any] = {}
     for level in IMP(world.network, train, LEVELS, rewind, pruner).run(init):
         found |= {f"{level.index}/{name}": value.numpy() for name, value in level.weights.items()}
         found |= {f"mask{level.index}/{name}": kept.numpy() for name, kept in level.mask.items()}
@@ -243,7 +233,7 @@ def levels_of(run: Run, lr: float, other: bool = False) -> Mapping[str, Any]:
         seeds = [derived_seed(seed, "another replicate") for seed in seeds]
     split, noise, init = seeds
     training = replace(run.scale.training, lr=lr)
-    return run.stage(  # type: ignore[no-any-return]
+    return run.stage(
         "levels of IMP", imp_levels, problem=run.problem, seed=split, noise=noise, init=init, rewind=run.scale.rewind,
         training=training,
     )  # fmt: skip
@@ -327,115 +317,3 @@ def _dense_landscape(world: World, levels: Mapping[str, Any]) -> Iterator[Measur
     weights = torch.cat([dense.get_parameter(n).detach().reshape(-1) for n in ones])
     limit = max_prune_fraction(spectrum.eigenvalues, spectrum.weights, weights, WELL)
     yield Scalar("predicted limit", 100 * limit.alpha_star)
-
-
-# -------------------------------------------------------------------------------------------------------- the claims
-RATES = {"lr": (0.1, 0.2, 0.05)}
-ARMS = {
-    "dense": Arm(Dense(), tuned_as="IMP", about="never pruned"),
-    "IMP": Arm(Tickets(), space=RATES, about="the paper's method: prune 40 %, rewind to step 20, train, again"),
-    "shuffled": Arm(Masked(shuffled), tuned_as="IMP", about="IMP's number of weights in every layer, at random"),
-    "new weights": Arm(Masked(as_it_is, fresh=True), tuned_as="IMP", about="IMP's mask on another initialisation"),
-    "one-shot": Arm(OneShot(), space=RATES, about="the smallest weights of the dense network go at once, rewound"),
-    "gradual": Arm(Gradual(), space=RATES, about="pruned while it trains, cubic schedule"),
-    "SNIP": Arm(Snip(), space=RATES, about="pruned at initialisation by connection sensitivity"),
-    "IMP, mask of another run": Arm(
-        Masked(as_it_is, other=True),
-        tuned_as="IMP",
-        about="broken: what IMP found from other weights and data",
-    ),
-    "IMP, other seeds": Arm(
-        Tickets(), tuned_as="IMP", reseed=1, about="control: the same data, other initialisation and batches"
-    ),
-}
-ERROR = partial(Metric, "%", higher_is_better=False)
-METRICS = {
-    "error at .13": ERROR(about="on the test images, 13 % of the prunable weights kept"),
-    "error at .078": ERROR(about="on the test images, 7.8 % kept"),
-    "error at .03": ERROR(about="on the test images, 2.8 % kept"),
-    "validation error": ERROR(about="at .078, on images set aside for tuning"),
-    "barrier, matching levels": Metric(
-        "points", higher_is_better=False, about="largest rise of the training error between levels, the second matching"
-    ),
-    "barrier at .03": Metric("points", about="rise of the training error between the last two levels"),
-    "barrier, two initialisations": Metric("points", about="between two dense networks"),
-    "barrier, two noises": Metric("points", about="between two dense networks from step 20 on"),
-    "predicted limit": Metric("%", about="largest prunable share of the dense network by the Hessian's spectrum"),
-}
-ON = "digits"
-
-
-def _headline(arm: str, **role: Any) -> All:
-    at = partial(dict, on=ON)
-    return All(
-        Better(arm, than="shuffled", margin=10, **at(metric="error at .078")),
-        Better(arm, than="new weights", margin=3, **at(metric="error at .078")),
-        NoWorse(arm, than="gradual", margin=1, **at(metric="error at .078")),
-        NoWorse(arm, than="dense", margin=1, **at(metric="error at .13")),
-        **role,
-    )
-
-
-CLAIMS = (
-    _headline(
-        "IMP",
-        role="headline",
-        text="IMP with rewinding finds sparse networks that train: at density .078 by 10 points better than its layers "
-        "shuffled, by 3 than its mask on new weights, no worse than gradual pruning by 1; at .13 than dense by 1",
-        scope="one pool of 4,000 MNIST digits at 14x14, perceptron with 25,000 weights, 400 steps",
-        published="none; the paper says: sparse networks of matching accuracy (ResNets on CIFAR and ImageNet)",
-        source="abstract",
-    ),
-    Better("IMP", than="one-shot", metric="error at .03", on=ON),
-    Better("IMP", than="SNIP", metric="error at .078", on=ON),
-    Better(
-        "IMP", than=1.0, metric="barrier, matching levels", on=ON,
-        text="levels that match are linearly connected: barrier at most 1 point",
-        published="barrier 0", source="abstract",
-    ),
-    Better(
-        "IMP", than=2.0, metric="barrier at .03", on=ON,
-        text="a level that does not match is behind a barrier of at least 2 points",
-        published="none; the paper says: connected if and only if matching", source="abstract",
-        requires=(Better("dense", than="IMP", margin=1, metric="error at .03", on=ON),),
-    ),
-    Better(
-        "dense", than=100 * FRACTION, metric="predicted limit", on=ON,
-        text="the Hessian's spectrum allows to prune more than the 40 % that go at once",
-    ),
-    NotTestable(
-        "On ResNets with CIFAR and ImageNet, successive levels are linearly connected if and only if they match",
-        reason="ten trainings of a ResNet-20 on 50,000 images do not fit here; on the perceptron barriers are small "
-        "with and without matching",
-    ),
-    Better("dense", than=2.0, metric="barrier, two initialisations", on=ON, role="control", expect="found",
-           text="two dense networks of different initialisation are behind a barrier of at least 2 points"),
-    Differs("IMP", "IMP, other seeds", metric="error at .078", on=ON, role="control", expect="not found"),
-    _headline("IMP, mask of another run", role="control", expect="not found",
-              text="the headline with the mask of another run in IMP's place"),
-)  # fmt: skip
-
-SHORT = MaskedTraining(steps=130)
-experiment = Experiment(
-    question="Does iterative magnitude pruning find sparse networks that train as well as the dense one?",
-    problems={ON: PooledDigits(), "CIFAR-10": Cifar10()},
-    arms=ARMS,
-    metrics=METRICS,
-    scales={
-        "smoke": Steps(training=MaskedTraining(steps=3), rewind=1, probes=1, replicates=1, problems=(ON,),
-                       arms=("dense", "IMP", "shuffled", "one-shot", "gradual", "SNIP")),
-        "pilot": Steps(training=SHORT, rewind=7, probes=0, replicates=2, problems=(ON,)),
-        "demo": Steps(problems=(ON,), probes=0,
-                      arms=("dense", "IMP", "shuffled", "new weights", "gradual", "IMP, mask of another run")),
-        "small": Steps(problems=(ON,)),
-        "full": Steps(
-            training=MaskedTraining(steps=62_500, batch=128, momentum=0.9, weight_decay=1e-4, drops=(0.5, 0.75)),
-            rewind=2000, problems=("CIFAR-10",), slow=True, status="not yet run",
-            arms=("dense", "IMP", "shuffled", "new weights", "gradual"),
-        ),
-    },
-    claims=CLAIMS,
-    trial=trial,
-    tuning=Tuning(metric="validation error", problem=ON, configurations=3, pilots=2, scale="pilot"),
-    benefit="error at .078",
-)  # fmt: skip
