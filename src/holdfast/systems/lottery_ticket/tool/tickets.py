@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -276,4 +277,49 @@ def _levels(folder: Path, last: int) -> list[Level]:
     return found
 
 
-__all__ = ["Pruning", "Rows", "barrier_of", "builder", "instead", "make_ticket", "read_rows"]
+def finish(folder: Path, how: Pruning, others: Mapping[str, float]) -> None:
+    """Put the last level's weights and mask under their plain names, and what else was reached into others.json."""
+    for kind in ("safetensors", "mask.safetensors"):
+        name = {"safetensors": "model.safetensors", "mask.safetensors": "mask.safetensors"}[kind]
+        with replacing(folder / name) as temporary:
+            shutil.copyfile(folder / f"level{how.levels}.{kind}", temporary)
+    write_json(folder / "others.json", dict(others))
+
+
+def loaded(net: nn.Module, path: Path) -> nn.Module:
+    """The network with the weights of a file, or of a folder that `prune` wrote, in evaluation mode.
+
+    Raises:
+        InputError: another network's weights; names the first tensor that differs.
+    """
+    file = path / "model.safetensors" if path.is_dir() else path
+    tensors, _ = read_tensors(file)
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            shown = f"{name!r} is {found.get(name, 'not there')}, the model's {wanted.get(name, 'not there')}"
+            raise InputError(str(file), "must hold the weights of the model that --model makes", shown)
+    net.load_state_dict(tensors)
+    return net.eval()
+
+
+def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tuple[str, ...]) -> MaskDict:
+    """Write a network's weights with the smallest set to 0; gives the mask."""
+    net = called(own_function(model, argument="--model"), argument="--model")
+    loaded(net, weights)
+    ones = MaskDict.ones(net)
+    for name in exclude:
+        if name not in ones:
+            raise InputError("--exclude", f"must name a layer's weight ({', '.join(ones)})", name)
+    chosen = {n: net.get_parameter(n).detach().abs() for n in ones if n not in exclude}
+    mask = MaskDict(keep_largest(chosen, check_fraction(density, "density", zero=False)))
+    mask.apply_(net)
+    with replacing(out) as temporary:
+        save_file({n: value.contiguous() for n, value in net.state_dict().items()}, temporary)
+    return mask
+
+
+__all__ = [
+    "Pruning", "Rows", "barrier_of", "builder", "finish", "instead", "loaded", "make_ticket", "read_rows", "sparsify",
+]  # fmt: skip
