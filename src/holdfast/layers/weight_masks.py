@@ -111,7 +111,8 @@ def save_mask(mask: Mapping[str, Tensor], path: str | Path) -> None:
     bits = {n: torch.from_numpy(np.packbits(kept.cpu().numpy().reshape(-1))) for n, kept in mask.items()}
     shapes = {n: list(kept.shape) for n, kept in mask.items()}
     with replacing(Path(path)) as temporary:
-        save_file(bits, temporary, metadata={"holdfast": "mask", "shapes": json.dumps(shapes)})
+        # one entry: with several their order, and so the bytes, would change from run to run
+        save_file(bits, temporary, metadata={"shapes": json.dumps(shapes)})
 
 
 def load_mask(path: str | Path) -> MaskDict:
