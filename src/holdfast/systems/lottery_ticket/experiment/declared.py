@@ -3,7 +3,7 @@
     holdfast run lottery_ticket --scale demo     a few minutes on 2 cores
     holdfast run lottery_ticket --scale small    last measured: ledger/lottery_ticket/small.json
 
-A replicate of all arms takes about SECONDS CPU seconds; times 24 (tuning, 8 replicates, 8 more) that is TOTAL.
+A replicate of all arms takes about 35 CPU seconds; times 24 (tuning, 8 replicates, 8 more) that is 840.
 
 Arms share data, initialisation, order of the batches and the weights after tau = 20 steps, and are measured at three
 densities of the two prunable layers. Controls take their masks from the levels of IMP. Every arm that is tuned chooses
