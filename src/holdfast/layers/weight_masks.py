@@ -74,9 +74,17 @@ class MaskDict(dict[str, Tensor]):
         Raises:
             InputError: as in `check`.
         """
+        for parameter, factor in self.pairs(model):
+            parameter.mul_(factor)
+
+    def pairs(self, model: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+        """The parameters and their masks as factors 0 and 1 of the parameters' type and device.
+
+        Raises:
+            InputError: as in `check`.
+        """
         self.check(model)
-        for name, kept in self.items():
-            model.get_parameter(name).mul_(kept.to(model.get_parameter(name).device))
+        return [(model.get_parameter(name), kept.to(model.get_parameter(name))) for name, kept in self.items()]
 
     @contextmanager
     def attach(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[nn.Module]:
@@ -84,10 +92,16 @@ class MaskDict(dict[str, Tensor]):
 
         Momentum and weight decay would otherwise bring pruned weights back to life.
         """
-        self.apply_(model)
-        masks = {name: kept.to(model.get_parameter(name).device) for name, kept in self.items()}
-        hooks = [model.get_parameter(n).register_hook(lambda g, m=m: g * m) for n, m in masks.items()]
-        after = optimizer.register_step_post_hook(lambda *_: self.apply_(model))
+        pairs = self.pairs(model)
+
+        @torch.no_grad()
+        def mask_weights(*_: object) -> None:
+            for parameter, factor in pairs:
+                parameter.mul_(factor)
+
+        mask_weights()
+        hooks = [parameter.register_hook(lambda g, factor=factor: g * factor) for parameter, factor in pairs]
+        after = optimizer.register_step_post_hook(mask_weights)
         try:
             yield model
         finally:

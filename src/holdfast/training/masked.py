@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +66,7 @@ class MaskedLearner(Learner):
         super().__init__()
         self.net, self.mask, self.settings = net, mask, training
         self.of_outputs, self.remask, self.done = loss, remask, 0
+        self._pairs: list[tuple[nn.Parameter, Tensor]] = []
         mask.apply_(net)
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
@@ -73,14 +74,15 @@ class MaskedLearner(Learner):
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         s = self.settings
+        self._pairs = self.mask.pairs(self.net)  # by now on the device
         return [sgd(self.net, lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay)]
 
     def step(self, batch: dict[str, Tensor], rng: torch.Generator, minimise: Minimise) -> Parts:
         loss, _ = self.loss(batch, rng)
         minimise.backward(loss)
-        for parameter, kept in self._masked():  # or a pruned weight's gradient would wait in the momentum
+        for parameter, factor in self._pairs:  # or a pruned weight's gradient would wait in the momentum
             if parameter.grad is not None:
-                parameter.grad.mul_(kept)
+                parameter.grad.mul_(factor)
         minimise.update()
         return {"loss": loss}
 
@@ -88,14 +90,11 @@ class MaskedLearner(Learner):
         self.done += 1
         if self.remask is not None:
             weights = {name: self.net.get_parameter(name).detach() for name in self.mask}
-            self.mask = MaskDict(self.remask(self.done, weights) or self.mask)
-        for parameter, kept in self._masked():
-            parameter.mul_(kept)
-
-    def _masked(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
-        for name, kept in self.mask.items():
-            parameter = self.net.get_parameter(name)
-            yield parameter, kept.to(parameter.device)
+            if (mask := self.remask(self.done, weights)) is not None:
+                self.mask = MaskDict(mask)
+                self._pairs = self.mask.pairs(self.net)
+        for parameter, factor in self._pairs:
+            parameter.mul_(factor)
 
 
 def train_masked(

@@ -89,18 +89,20 @@ class MagnitudePruner:
 
 def _without_smallest(masks: Mapping[str, Tensor], size: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
     """Exactly ceil(fraction * survivors) fewer. The threshold is selected, not sorted: O(D)."""
-    flat = torch.cat([size[n].masked_fill(~kept.cpu(), math.inf).reshape(-1) for n, kept in masks.items()])
-    survivors = int(torch.isfinite(flat).sum())
-    n = math.ceil(fraction * survivors)
-    threshold = torch.kthvalue(flat, n).values
-    below = flat < threshold
-    ties = (flat == threshold).nonzero().squeeze(1)
-    gone = below.index_fill(0, ties[: n - int(below.sum())], True)
-    parts = gone.split([kept.numel() for kept in masks.values()])
-    return {
-        name: kept & ~part.view(kept.shape).to(kept.device)
-        for (name, kept), part in zip(masks.items(), parts, strict=True)
-    }
+    alive = {name: kept.cpu() for name, kept in masks.items()}
+    left = np.concatenate([size[n].numpy()[kept.numpy()] for n, kept in alive.items()])
+    n = math.ceil(fraction * len(left))
+    left.partition(n - 1)
+    threshold = float(left[n - 1])
+    after = {name: kept & (size[name] > threshold) for name, kept in alive.items()}
+    stay = len(left) - n - sum(int(kept.sum()) for kept in after.values())  # of those at the threshold, the last ones
+    for name in reversed(after):
+        if not stay:
+            break
+        at = (alive[name] & (size[name] == threshold)).reshape(-1).nonzero().squeeze(1)[-stay:]
+        after[name].view(-1)[at] = True
+        stay -= len(at)
+    return {name: kept.to(masks[name].device) for name, kept in after.items()}
 
 
 def _as_open_lth(
