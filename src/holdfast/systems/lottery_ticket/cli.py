@@ -37,13 +37,14 @@ def prune(
 
     Example: `holdfast lottery_ticket prune --model own.py:build --data d.npz --density .1 -o ticket/`
     """
+    from holdfast.data.own_rows import builder, read_rows
     from holdfast.systems.lottery_ticket.tool import tickets
     from holdfast.systems.lottery_ticket.tool.figures import draw_levels
     from holdfast.training.masked import MaskedTraining
 
     how = tickets.Pruning(**pruning, exclude=tuple(exclude or ()), training=MaskedTraining(**training))
-    rows = tickets.read_rows(data)
-    build = tickets.builder(model, rows)
+    rows = read_rows(data)
+    build = builder(model, rows)
     with (
         verbs.on_stop(lambda: "finished levels are kept: the same command goes on from there"),
         verbs.progresses(quiet) as show,
@@ -76,12 +77,13 @@ def barrier(
 
     Example: `holdfast lottery_ticket barrier a.safetensors b.safetensors --model own.py:build --data d.npz`
     """
+    from holdfast.data.own_rows import builder, loaded, read_rows
     from holdfast.systems.lottery_ticket.tool import tickets
     from holdfast.systems.lottery_ticket.tool.figures import draw_barrier
 
-    rows = tickets.read_rows(data)
-    build = tickets.builder(model, rows)
-    nets = [tickets.loaded(build(0), path) for path in (a, b)]
+    rows = read_rows(data)
+    build = builder(model, rows)
+    nets = [loaded(build(0), path) for path in (a, b)]
     found = tickets.barrier_of(nets[0], nets[1], rows, points)
     if figure is not None:
         verbs.write_figure(draw_barrier(found), figure)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holdfast.devices import torch_threads
 from holdfast.estimator import Estimator, Example, Tags
@@ -100,13 +100,8 @@ class LotteryClassifier(Estimator):
         features, count = int(x.shape[1]), len(classes)
         unpruned = (f"layers.{len(self.hidden)}.weight",) if self.hidden else ()
         levels = max(1, math.ceil(math.log(self.density) / math.log(1 - self.fraction)))
-        imp = IMP(
-            lambda seed: self._network(features, count, seed),
-            train,
-            levels,
-            round(self.rewind * self.steps),
-            MagnitudePruner(self.fraction, exclude=unpruned),
-        )
+        pruner, tau = MagnitudePruner(self.fraction, exclude=unpruned), round(self.rewind * self.steps)
+        imp = IMP(lambda seed: self._network(features, count, seed), train, levels, tau, pruner)
         densities = []
         with torch_threads(1):
             for level in imp.run(self.seed):
@@ -134,14 +129,12 @@ class LotteryClassifier(Estimator):
         """Class probabilities (N, K) float32, columns in the order of `classes_`."""
         self.check_fitted()
         x = check_array(X, "N F", name="X", dtype="float32", sizes={"F": self.features_})
-        return forward_in_batches(self.network_, self._scaled(torch.as_tensor(x))).softmax(1).numpy()
-
-    def _scaled(self, x: Tensor) -> Tensor:
-        return self.scale_(x).float()
+        return forward_in_batches(self.network_, self.scale_(torch.as_tensor(x)).float()).softmax(1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        answers = self.predict_proba(X).argmax(1)
+        return self.classes_[answers]
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:

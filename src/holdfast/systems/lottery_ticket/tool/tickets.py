@@ -14,81 +14,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from holdfast.baselines.pruning import keep_largest
 from holdfast.canonical import digest
-from holdfast.data.readers.arrays import read_npz
-from holdfast.data.splits import stratified
+from holdfast.data.own_rows import Rows, loaded
 from holdfast.errors import InputError
 from holdfast.files import read_json, replacing, write_json
 from holdfast.layers.norm import batch_norms
 from holdfast.layers.weight_masks import MaskDict, load_mask, random_mask_like, read_tensors, save_mask
 from holdfast.metrics.landscape.barrier import error_barrier
 from holdfast.own_model import called, own_function
-from holdfast.randomness import derived_seed, seeded
+from holdfast.randomness import derived_seed
 from holdfast.systems.lottery_ticket.method import IMP, Level, MagnitudePruner
 from holdfast.training.masked import MaskedTraining, error_rate, train_masked
 from holdfast.validation import check_fraction, check_integer
 
 Show = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Labelled rows, a part of them held out to measure on: x float32, y int64."""
-
-    x: Tensor
-    y: Tensor
-    held_x: Tensor
-    held_y: Tensor
-    classes: int
-
-
-def read_rows(path: Path, held_out: float = 0.2) -> Rows:
-    """Arrays x (N, ...) and y (N,) of an npz file, divided by label into rows to train on and rows to measure on.
-
-    Raises:
-        InputError: no labels, fewer than two classes, labels that are not 0 .. K-1, too few rows of a class.
-    """
-    x, y = read_npz(path)
-    if y is None:
-        raise InputError(str(path), "must hold labels too, as y", "inputs alone")
-    counts = np.bincount(y) if len(y) and y.min() >= 0 else np.zeros(0, int)
-    if len(counts) < 2 or counts.min() == 0:
-        raise InputError(f"{path}, array 'y'", "must hold classes 0 .. K-1, K >= 2, each at least once", np.unique(y))
-    if counts.min() < 2:
-        raise InputError(f"{path}, array 'y'", "must have at least 2 rows of every class", f"1 of {counts.argmin()}")
-    inputs, labels = torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.from_numpy(y)
-    held = stratified(labels, check_fraction(held_out, "held_out", zero=False, one=False), np.random.default_rng(0))
-    if not held.any() or held.all():
-        raise InputError(str(path), "must have rows to train on and rows to hold out", f"{len(y)} rows")
-    return Rows(inputs[~held], labels[~held], inputs[held], labels[held], len(counts))
-
-
-def builder(reference: str, rows: Rows) -> Callable[[int], nn.Module]:
-    """seed -> the user's network, checked once on two of the rows.
-
-    Raises:
-        InputError: the function or the network fails, or gives other than a row of logits for each row.
-    """
-    function = own_function(reference, argument="--model")
-
-    def build(seed: int) -> nn.Module:
-        with seeded(seed):
-            net = called(function, argument="--model")
-        if not isinstance(net, nn.Module):
-            raise InputError("--model", "must give a torch.nn.Module", type(net).__name__)
-        return net
-
-    out = called(build(0).eval(), rows.x[:2], argument="--model")
-    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != 2 or out.shape[1] < rows.classes:
-        shown = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise InputError("--model", f"must map (N, ...) to logits (N, K), K at least {rows.classes}", shown)
-    return build
 
 
 @dataclass(frozen=True)
@@ -97,7 +41,7 @@ class Pruning:
 
     Attributes:
         density: share of the prunable weights that is left at the end.
-        fraction: that goes at every level; the last takes what is needed to end at `density`.
+        fraction: that goes at every level, at most: all take as much, and the last ends at `density`.
         rewind: share of the training that the weights go back to; 0 = initialisation.
         exclude: tensors that are not pruned.
         training: of every level.
@@ -123,20 +67,10 @@ class Pruning:
         """Number of prunings."""
         return max(1, math.ceil(math.log(self.density) / math.log(1 - self.fraction) - 1e-9))
 
-
-@dataclass(frozen=True)
-class _ToDensity(MagnitudePruner):
-    """The fraction at every level, but never below a density."""
-
-    density: float = 0.1
-
-    def next_mask(self, model: nn.Module, mask: Mapping[str, Tensor] | None = None) -> MaskDict:
-        current = MaskDict.ones(model) if mask is None else MaskDict(mask)
-        chosen = MaskDict({n: kept for n, kept in current.items() if n not in self.exclude})
-        if chosen.density * (1 - self.fraction) >= self.density:
-            return super().next_mask(model, current)
-        sizes = {n: model.get_parameter(n).detach().abs().cpu().masked_fill(~kept, -1.0) for n, kept in chosen.items()}
-        return MaskDict({**current, **keep_largest(sizes, min(self.density, chosen.density))})
+    @property
+    def share(self) -> float:
+        """What goes at every level: (1 - share)^levels = density."""
+        return 1 - self.density ** (1 / self.levels)
 
 
 def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> Any:
@@ -160,7 +94,7 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
     _claim(folder, {"settings": repr(how), "data": _checksum(rows)})
     data = {"x": rows.x, "y": rows.y}
     rewind = round(how.rewind * how.training.steps)
-    pruner = _ToDensity(how.fraction, exclude=how.exclude, density=how.density)
+    pruner = MagnitudePruner(how.share, exclude=how.exclude)
     index = 0
 
     def train(net: nn.Module, mask: MaskDict, start: int, stop: int | None, seed: int) -> dict[str, float]:
@@ -286,24 +220,6 @@ def finish(folder: Path, how: Pruning, others: Mapping[str, float]) -> None:
     write_json(folder / "others.json", dict(others))
 
 
-def loaded(net: nn.Module, path: Path) -> nn.Module:
-    """The network with the weights of a file, or of a folder that `prune` wrote, in evaluation mode.
-
-    Raises:
-        InputError: another network's weights; names the first tensor that differs.
-    """
-    file = path / "model.safetensors" if path.is_dir() else path
-    tensors, _ = read_tensors(file)
-    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            shown = f"{name!r} is {found.get(name, 'not there')}, the model's {wanted.get(name, 'not there')}"
-            raise InputError(str(file), "must hold the weights of the model that --model makes", shown)
-    net.load_state_dict(tensors)
-    return net.eval()
-
-
 def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tuple[str, ...]) -> MaskDict:
     """Write a network's weights with the smallest set to 0; gives the mask."""
     net = called(own_function(model, argument="--model"), argument="--model")
@@ -320,6 +236,4 @@ def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tupl
     return mask
 
 
-__all__ = [
-    "Pruning", "Rows", "barrier_of", "builder", "finish", "instead", "loaded", "make_ticket", "read_rows", "sparsify",
-]  # fmt: skip
+__all__ = ["Pruning", "barrier_of", "finish", "instead", "make_ticket", "sparsify"]
