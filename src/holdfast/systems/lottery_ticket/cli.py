@@ -110,6 +110,3 @@ def sparsify(
 
     kept = tickets.sparsify(weights, out, model, density, tuple(exclude or ()))
     verbs.say(f"{out}: {kept.kept} of {kept.size} weights are kept ({kept.density:.3g})")
-
-
-__all__ = ["app"]

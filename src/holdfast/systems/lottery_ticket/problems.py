@@ -40,9 +40,10 @@ class Images:
 
 
 class Classified(Problem):
-    """Images of ten classes. Subclasses are frozen dataclasses."""
+    """Images of ten classes. Subclasses are frozen dataclasses; `unpruned` names tensors that are never pruned."""
 
     fixed_test: ClassVar[bool] = True
+    unpruned: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def load(self, rng: np.random.Generator) -> Images:
@@ -51,11 +52,6 @@ class Classified(Problem):
     @abstractmethod
     def network(self) -> nn.Module:
         """A fresh dense network."""
-
-    @property
-    @abstractmethod
-    def unpruned(self) -> tuple[str, ...]:
-        """Tensors of the network that are never pruned."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,7 @@ class PooledDigits(Classified):
     validation: int = 500
     test: int = 1000
 
+    unpruned: ClassVar[tuple[str, ...]] = ("layers.2.weight",)
     source: ClassVar[DataSource] = "package"
     how_to_get: ClassVar[str] = Mnist5k.how_to_get
 
@@ -85,10 +82,6 @@ class PooledDigits(Classified):
 
     def network(self) -> nn.Module:
         return Perceptron((196, 100, 50, 10))
-
-    @property
-    def unpruned(self) -> tuple[str, ...]:
-        return ("layers.2.weight",)
 
     def describe(self) -> str:
         return f"MNIST digits at 14x14, {self.train} drawn of 4000, {self.test} fixed to test; perceptron 196-100-50-10"
@@ -128,10 +121,6 @@ class Cifar10(FileProblem, Classified):
 
     def network(self) -> nn.Module:
         return ResNet20()
-
-    @property
-    def unpruned(self) -> tuple[str, ...]:
-        return ()
 
     def describe(self) -> str:
         return "CIFAR-10, ResNet-20"

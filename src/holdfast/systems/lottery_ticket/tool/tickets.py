@@ -213,8 +213,7 @@ def _levels(folder: Path, last: int) -> list[Level]:
 
 def finish(folder: Path, how: Pruning, others: Mapping[str, float]) -> None:
     """Put the last level's weights and mask under their plain names, and what else was reached into others.json."""
-    for kind in ("safetensors", "mask.safetensors"):
-        name = {"safetensors": "model.safetensors", "mask.safetensors": "mask.safetensors"}[kind]
+    for kind, name in (("safetensors", "model.safetensors"), ("mask.safetensors", "mask.safetensors")):
         with replacing(folder / name) as temporary:
             shutil.copyfile(folder / f"level{how.levels}.{kind}", temporary)
     write_json(folder / "others.json", dict(others))
