@@ -369,6 +369,16 @@ def test_the_command(tmp_path: Path, some: Catalogue, monkeypatch: pytest.Monkey
     assert (tmp_path / "site" / "index.html").is_file()
 
 
+def test_a_folder_whose_name_controls_a_terminal_is_told_in_plain_characters(
+    tmp_path: Path, some: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "find", lambda: some)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.app.app, ["digest", "--out", "red\x1b[31m\x90"])
+    assert done.stdout == f"3 systems: {Path('red�[31m�') / 'index.html'}\n"
+    assert (tmp_path / "red\x1b[31m\x90" / "index.html").is_file()
+
+
 def test_an_empty_catalogue_is_a_page_too() -> None:
     page = Reader(digest.render(Catalogue()))
     assert "0 systems" in page.text

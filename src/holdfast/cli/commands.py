@@ -321,7 +321,7 @@ def _console(*, stderr: bool = False) -> Console:
     return Ours(stderr=stderr, highlight=False)
 
 
-def _short(path: Path) -> Path:
-    """Relative to where the user is, if it is below."""
+def _short(path: Path) -> str:
+    """As it is shown: relative to where the user is, if it is below; a name may hold what controls a terminal."""
     here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    return clean_line(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from holdfast.errors import InputError
+from holdfast.experiment import Metric
 from holdfast.validation import check_present, check_same_length, is_tensor
 
 
@@ -46,6 +48,24 @@ def worst_group_accuracy(y: Any, predicted: Any, groups: Any) -> float:
     return min(group_accuracies(y, predicted, groups).values())
 
 
+@dataclass(frozen=True)
+class WorstGroup(Metric):
+    """Accuracy of the worst group, from (group, right) of every case.
+
+    Attributes:
+        groups: how many there are; each must have cases.
+    """
+
+    groups: int = 4
+
+    def of_case(self, values: Any) -> Any:
+        member = values[:, :1] == np.arange(self.groups)
+        return np.concatenate([member, member * values[:, 1:]], axis=1).astype(float)
+
+    def of_mean(self, mean: Any) -> Any:
+        return (mean[..., self.groups :] / mean[..., : self.groups]).min(-1)
+
+
 def _column(values: Any, name: str) -> np.ndarray:
     array = check_present(values, name)
     array = array.detach().cpu().numpy() if is_tensor(array) else np.asarray(array)
@@ -54,4 +74,4 @@ def _column(values: Any, name: str) -> np.ndarray:
     return array
 
 
-__all__ = ["group_accuracies", "worst_group_accuracy"]
+__all__ = ["WorstGroup", "group_accuracies", "worst_group_accuracy"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN_ROWS, SHOWN_FACTS = 60, 12  # per table and per kind of fact; the page has them all
 
 
-def print_comparison(comparison: Comparison, console: Console, page: Path | None = None) -> None:
+def print_comparison(comparison: Comparison, console: Console, page: Path | str | None = None) -> None:
     """Print which runs are compared, differences per problem and metric, verdicts, costs and what else differs.
 
     Args:

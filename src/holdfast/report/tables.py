@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 10  # on the terminal; the page has them all
 
 
-def print_results(results: Results, console: Console, page: Path | None = None) -> None:
+def print_results(results: Results, console: Console, page: Path | str | None = None) -> None:
     """Print one table of arms per problem, the verdicts, the failed trials and where the page is.
 
     Args:

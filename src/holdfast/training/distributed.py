@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -38,6 +39,39 @@ def all_mean(x: Tensor) -> Tensor:
     total = x.detach().clone()
     dist.all_reduce(total)
     return total / world
+
+
+def gather_rows(x: Tensor) -> Tensor:
+    """The rows of all processes, one process after the other; x itself where there is one process.
+
+    For losses that are no mean over rows, such as those with a softmax over the batch: computed of the gathered rows,
+    they have the same value in every process. A gradient flows back into this process's rows alone, times the number
+    of processes, so that averaging gradients over processes gives that of the loss of the whole batch.
+
+    Args:
+        x: (n, ...), with the same shape in all processes; every process must call this at the same point.
+
+    Returns:
+        (processes * n, ...).
+
+    Example:
+        >>> gather_rows(torch.tensor([1.0, 3.0])).tolist()
+        [1.0, 3.0]
+    """
+    gathered: Tensor = x if world_size() == 1 else _GatherRows.apply(x)
+    return gathered
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        parts = [torch.empty_like(x) for _ in range(world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0].chunk(world_size())[dist.get_rank()] * world_size()
 
 
 def all_minimum(number: int, device: torch.device) -> int:
@@ -99,4 +133,4 @@ def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]
             yield bucket
 
 
-__all__ = ["all_mean", "all_minimum", "average_gradients", "share_state", "world_size"]
+__all__ = ["all_mean", "all_minimum", "average_gradients", "gather_rows", "share_state", "world_size"]

@@ -16,9 +16,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same options.")]
 
 
-def table_out(what: str) -> Any:
-    """An option for a table to write: .csv or .parquet."""
-    return typer.Option(help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
+def table_out(what: str, *words: str) -> Any:
+    """An option for a table to write: .csv or .parquet; `words` as in `model_out`."""
+    return typer.Option(*words, help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
 
 
 def figure_out(what: str) -> Any:
@@ -26,15 +26,20 @@ def figure_out(what: str) -> Any:
     return typer.Option(help=f"{what}: .png, .svg or .pdf.", callback=_checked(check_figure))
 
 
-def model_out(what: str = "Folder for the model.") -> Any:
-    """An option for the folder of a model to write; nothing but a model is overwritten."""
+def model_out(*words: str, what: str = "Folder for the model.") -> Any:
+    """An option for the folder of a model to write; nothing but a model is overwritten.
+
+    Args:
+        words: what the option is called, such as "--out", "-o"; none = as the verb's argument.
+        what: its help.
+    """
 
     def check(path: Path, name: str) -> None:
         from holdfast.estimator.modelfolder import check_replaceable
 
         check_replaceable(path)
 
-    return typer.Option(help=what, callback=_checked(check))
+    return typer.Option(*words, help=what, callback=_checked(check))
 
 
 def _checked(check: Callable[[Path, str], None]) -> Callable[[typer.CallbackParam, Path | None], Path | None]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from holdfast.data.readers.arrays import read_npy, read_npz
+from holdfast.data.readers.arrays import read_named, read_npy, read_npz
 from holdfast.data.readers.features import read_arrays
 from holdfast.data.readers.names import suggest
 from holdfast.errors import InputError
@@ -143,3 +143,17 @@ def test_suggestions():
     assert suggest("LABEL", ["Label"]) == " (did you mean 'Label'?)"
     assert suggest("zzz", ["label"]) == ""
     assert suggest("x", []) == ""
+
+
+def test_arrays_by_name(tmp_path):
+    file = npz(tmp_path, a=X, b=np.zeros((2, 2, 2)), c=Y)
+    found = read_named(file, ["b", "a"])
+    assert list(found) == ["b", "a"]
+    assert np.array_equal(found["a"], X)
+    with pytest.raises(InputError, match="'d'"):
+        read_named(file, ["a", "d"])
+    with pytest.raises(InputError, match="finite"):
+        read_named(npz(tmp_path, a=np.array([np.nan])), ["a"])
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(InputError, match="npz archive"):
+        read_named(tmp_path / "x.npy", ["a"])

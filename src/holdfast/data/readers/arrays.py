@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tokenize
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,26 @@ def read_npz(path: str | Path, *, x: str | None = None, y: str | None = None) ->
     return inputs, labels
 
 
+def read_named(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays of an npz file by name, finite numbers of any shape.
+
+    Raises:
+        InputError: as in `read_npy`; an array that is not there.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "graph.npz"
+        >>> np.savez(file, A=np.eye(2), angle=[0.0, 1.5])
+        >>> read_named(file, ["angle"])
+        {'angle': array([0. , 1.5])}
+    """
+    archive = _open(path)
+    if isinstance(archive, np.ndarray):
+        raise InputError(str(path), "must be an npz archive", "a single npy array")
+    with archive:
+        return {name: _numbers(_member(archive, name, path), f"{path}, array {name!r}") for name in names}
+
+
 def _open(path: str | Path) -> Any:
     file = Path(path)
     if not file.is_file():
@@ -106,4 +127,4 @@ def _numbers(array: np.ndarray, name: str, *, empty: bool = False) -> np.ndarray
     return check_array(array, "... _", name=name, empty=empty)
 
 
-__all__ = ["read_npy", "read_npz"]
+__all__ = ["read_named", "read_npy", "read_npz"]

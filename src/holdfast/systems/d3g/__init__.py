@@ -1,0 +1,9 @@
+"""D3G: predictions for a domain never seen, by the heads of the training domains that its metadata say are related.
+
+arXiv 2302.02609. The mathematics is in `method`, the tool in `estimator`, the question in `experiment`.
+The public names are listed in `__init__.pyi` and imported when first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .estimator import D3G as D3G
+from .method import D3GLearner as D3GLearner
+from .method import D3GSettings as D3GSettings
+from .method import LearnedRelation as LearnedRelation
+from .method import MultiHead as MultiHead
+from .method import combined_relation as combined_relation
+from .method import mix_heads as mix_heads
+from .method import relation_consistency_loss as relation_consistency_loss
+from .method import relation_from_distance as relation_from_distance
+from .method import relation_from_graph as relation_from_graph
+from .method import top_relations as top_relations

@@ -1,0 +1,16 @@
+from .estimator import RPDROClassifier as RPDROClassifier
+from .method.game import RPDRO as RPDRO
+from .method.game import BatchNormalised as BatchNormalised
+from .method.game import RatioAdversary as RatioAdversary
+from .method.game import SelfNormalised as SelfNormalised
+from .method.game import batch_log_ratios as batch_log_ratios
+from .method.game import rp_dro_losses as rp_dro_losses
+from .method.selection import MinMaxSelector as MinMaxSelector
+from .method.selection import MinMaxValidation as MinMaxValidation
+from .method.selection import compare_models as compare_models
+from .tool.compared import GroupDROLoss as GroupDROLoss
+from .tool.compared import biased_text as biased_text
+from .tool.compared import chi2_ball_weights as chi2_ball_weights
+from .tool.compared import cvar_weights as cvar_weights
+from .tool.compared import kl_ball_weights as kl_ball_weights
+from .tool.compared import worst_group_accuracy as worst_group_accuracy

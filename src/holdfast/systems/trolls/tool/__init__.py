@@ -1,0 +1,1 @@
+"""Feedback in files, and what comes from shared rooms under this system's name."""
