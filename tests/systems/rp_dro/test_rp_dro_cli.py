@@ -190,4 +190,4 @@ def test_a_label_of_amounts_is_said(tmp_path):
     data = table(tmp_path / "data.csv", rows=40)
     out = ("-o", tmp_path / "m", "--weights", tmp_path / "w.csv", "--figure", tmp_path / "w.svg")
     found = run("fit", data, "--label", "age", *out, "--steps", "3", "--quiet", "--device", "cpu")
-    assert "age: 40 different values in 40 rows, each taken as a class of its own" in found.output
+    assert "age: 40 different values in 40 rows, each a class" in found.output

@@ -125,10 +125,9 @@ def _understood(rows: Any, label: str) -> list[str]:
     unseen = [str(name) for name in rows.frame.columns if name not in rows.features]
     beside = f"; only looked through: {_some(unseen)}" if unseen else ""
     notes = [f"learned from: {_some(rows.features)}{beside}"]
-    classes = len(set(rows.label))
-    if classes > 2 and len(rows.label) < FEW * classes:
-        found = f"{classes} different values in {verbs.counted(len(rows.label), 'row')}"
-        notes.append(f"{label}: {found}, each taken as a class of its own; amounts must be cut into classes first")
+    classes, n = len(set(rows.label)), len(rows.label)
+    if classes > 2 and n < FEW * classes:
+        notes.append(f"{label}: {classes} different values in {n} rows, each a class; cut amounts into classes first")
     return notes
 
 
@@ -138,10 +137,10 @@ def _some(names: Sequence[str], most: int = 10) -> str:
 
 
 def _warn_of_unknown(labels: Any, known: list[str]) -> None:
-    from holdfast.errors import InputError
-
     strange = [name for name in labels if name not in known]
     if len(strange) == len(labels):
+        from holdfast.errors import InputError
+
         raise InputError("--label", f"must name a column with classes of the model ({', '.join(known)})", strange[0])
     if strange:
         rows = verbs.counted(len(strange), "row")
