@@ -168,6 +168,13 @@ def test_metadata_or_a_graph_and_not_both(folder):
         run(*base, "--graph", broken(folder, "w.csv", "a,b,weight\ns0,s1,-1\n"))
 
 
+def test_a_column_that_is_not_there_is_said_in_terms_of_options(folder):
+    for verb in (["fit", "-o", folder / "never"], ["compare"]):
+        with pytest.raises(InputError, match="z") as refused:
+            run(*verb, folder / "data.csv", "--target", "z", "--domain", "site", "--meta", "lat,lon", *FAST)
+        assert refused.value.argument == "--target, --domain, --meta"
+
+
 def test_few_domains_are_not_compared(folder):
     sites(3).to_csv(folder / "few.csv", index=False)
     with pytest.raises(InputError, match="at least 4 domains"):

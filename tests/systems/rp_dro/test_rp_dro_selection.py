@@ -67,6 +67,8 @@ def test_an_adversary_beyond_the_divergence_is_not_taken():
     assert selector.add_adversary(eighth)
     assert len(selector.log_ratios) == 1
     assert MinMaxSelector(kl_max=4).add_adversary(one_hot)
+    at_the_limit = MinMaxSelector(kl_max=1.5, divergence=lambda log_r: torch.tensor(1.5))
+    assert at_the_limit.add_adversary(eighth)
 
 
 def test_divergences_against_loops():
@@ -145,6 +147,7 @@ def test_a_look_normalises_over_the_whole_set_and_keeps_the_weights_of_then():
     model, adversary, held = validation()
     held.after_step(model, adversary)
     assert held.steps == 1
+    assert held.best_step == 0
     assert not held.best_weights
     assert not held.selector.log_ratios
     held.after_step(model, adversary)

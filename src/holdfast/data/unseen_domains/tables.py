@@ -46,19 +46,22 @@ class DomainTable:
     records: Records
 
 
-def read_training(path: Path, columns: Mapping[str, Any], options: TableOptions | None = None) -> DomainTable:
+def read_training(
+    path: Path, columns: Mapping[str, Any], options: TableOptions | None = None, *, option: str = "--column"
+) -> DomainTable:
     """A table to learn from.
 
     Args:
         path: of the file.
         columns: names of columns by role: target, domain, meta (several), feature (several; all others without).
         options: what the user said about the file.
+        option: that the user names columns with, for messages.
 
     Raises:
         InputError: what `read_records` raises; columns of features that hold no numbers.
     """
     roles = (Role("target", kind="any"), DOMAIN, META, FEATURE)
-    return _table(read_records(path, roles, columns, options), path)
+    return _table(read_records(path, roles, columns, options, option=option), path)
 
 
 def read_new(path: Path, columns: Mapping[str, Sequence[str]], options: TableOptions | None = None) -> DomainTable:

@@ -57,7 +57,8 @@ def fit_(
     from holdfast.data.unseen_domains.tables import read_edges, read_training
     from holdfast.systems.d3g.estimator import D3G
 
-    table = read_training(data, _columns(target, domain, meta, graph, features), reading)
+    columns = _columns(target, domain, meta, graph, features)
+    table = read_training(data, columns, reading, option="--target, --domain, --meta")
     edges = None if graph is None else read_edges(graph)
     model = D3G(**settings)
     with verbs.progress("Training", quiet) as show:

@@ -18,6 +18,7 @@ from holdfast.systems.d3g.experiment.arms import Heads, Nearest
 from holdfast.systems.d3g.method import D3GSettings
 
 FEWEST = 4  # domains
+OPTIONS = "--target, --domain, --meta"  # that name columns
 POOLED, INFORMED, OURS = "ERM", "ERM + metadata", "D3G"
 
 
@@ -50,7 +51,7 @@ def compare(
     Raises:
         InputError: what reading the table raises; neither metadata nor graph; too few domains.
     """
-    table = read_training(path, columns, options)
+    table = read_training(path, columns, options, option=OPTIONS)
     edges = read_edges(graph) if graph is not None else []
     if not edges and table.metadata is None:
         raise InputError("meta", "must name the columns that describe domains, unless there is a graph", "none")
