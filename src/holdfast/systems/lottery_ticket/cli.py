@@ -14,7 +14,7 @@ app = verbs.Verbs(
 )
 MODEL = typer.Option(help="file.py:function or module:function of yours: () -> a torch.nn.Module that gives logits.")
 DATA = typer.Option(help="npz file with inputs x (N, ...) and labels y (N,), whole numbers from 0.")
-TRAINING = verbs.Parameters("holdfast.training.masked:MaskedTraining")
+TRAINING = ("steps", "batch", "lr", "momentum", "weight_decay")
 PRUNING = verbs.Parameters("holdfast.systems.lottery_ticket.tool.tickets:Pruning")
 
 
@@ -23,8 +23,7 @@ def prune(
     model: Annotated[str, MODEL],
     data: Annotated[Path, DATA],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder; a repeated command goes on in it.")],
-    pruning: Annotated[dict[str, Any], PRUNING.options("density", "fraction", "rewind", "seed")],
-    training: Annotated[dict[str, Any], TRAINING.options("steps", "batch", "lr", "momentum", "weight_decay")],
+    pruning: Annotated[dict[str, Any], PRUNING.options("density", "fraction", "rewind", "seed", *TRAINING)],
     exclude: Annotated[
         list[str] | None, typer.Option(help="Tensor that is not pruned (repeatable), as fc.weight.")
     ] = None,
@@ -40,9 +39,8 @@ def prune(
     from holdfast.data.own_rows import builder, read_rows
     from holdfast.systems.lottery_ticket.tool import tickets
     from holdfast.systems.lottery_ticket.tool.figures import draw_levels
-    from holdfast.training.masked import MaskedTraining
 
-    how = tickets.Pruning(**pruning, exclude=tuple(exclude or ()), training=MaskedTraining(**training))
+    how = tickets.Pruning(**pruning, exclude=tuple(exclude or ()))
     rows = read_rows(data)
     build = builder(model, rows)
     with (

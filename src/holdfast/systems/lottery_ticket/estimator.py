@@ -143,6 +143,3 @@ class LotteryClassifier(Estimator):
         return Example(
             {"X": X, "y": y}, rng.normal(size=(4, 3)), {"steps": 2, "batch": 4, "hidden": (4,), "density": 0.5}
         )
-
-
-__all__ = ["LotteryClassifier"]

@@ -30,7 +30,7 @@ from holdfast.own_model import called, own_function
 from holdfast.randomness import derived_seed
 from holdfast.systems.lottery_ticket.method import IMP, Level, MagnitudePruner
 from holdfast.training.masked import MaskedTraining, error_rate, train_masked
-from holdfast.validation import check_fraction, check_integer
+from holdfast.validation import check_fraction, check_integer, check_positive
 
 Show = Callable[[str, int, int], None]
 
@@ -44,7 +44,11 @@ class Pruning:
         fraction: that goes at every level, at most: all take as much, and the last ends at `density`.
         rewind: share of the training that the weights go back to; 0 = initialisation.
         exclude: tensors that are not pruned.
-        training: of every level.
+        steps: of the optimiser, at every level.
+        batch: rows per step.
+        lr: learning rate of SGD.
+        momentum: of SGD.
+        weight_decay: of weights of layers.
         seed: of initialisation and order.
     """
 
@@ -52,15 +56,25 @@ class Pruning:
     fraction: float = 0.2
     rewind: float = 0.05
     exclude: tuple[str, ...] = ()
-    training: MaskedTraining = MaskedTraining()  # noqa: RUF009  frozen
+    steps: int = 400
+    batch: int = 60
+    lr: float = 0.1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_fraction(self.density, "density", zero=False, one=False)
         check_fraction(self.fraction, "fraction", zero=False, one=False)
         check_fraction(self.rewind, "rewind", one=False)
+        check_positive(self.lr, "lr")
         for name in ("steps", "batch"):
-            check_integer(getattr(self.training, name), name, low=1)
+            check_integer(getattr(self, name), name, low=1)
+
+    @property
+    def training(self) -> MaskedTraining:
+        """Of every level."""
+        return MaskedTraining(self.steps, self.batch, self.lr, self.momentum, self.weight_decay)
 
     @property
     def levels(self) -> int:
@@ -100,10 +114,8 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
     def train(net: nn.Module, mask: MaskDict, start: int, stop: int | None, seed: int) -> dict[str, float]:
         what = "to the rewinding point" if stop is not None else f"level {index} of {how.levels}"
         train_masked(net, mask, data, how.training, seed=seed, start=start, stop=stop, on_step=partial(show, what))
-        return {
-            "error": 100 * error_rate(net, rows.held_x, rows.held_y),
-            "training error": 100 * error_rate(net, rows.x, rows.y),
-        }
+        errors = [100 * error_rate(net, x, y) for x, y in ((rows.held_x, rows.held_y), (rows.x, rows.y))]
+        return {"error": errors[0], "training error": errors[1]}
 
     imp = IMP(build, train, how.levels, rewind, pruner)
     done = _levels(folder, how.levels)
@@ -115,14 +127,9 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
             save_file(whole, temporary, metadata={"metrics": json.dumps(dict(level.metrics))})
         done.append(level)
         index = len(done)
-    table = pd.DataFrame(
-        {
-            "level": [level.index for level in done],
-            "density": [_density(level.mask, how.exclude) for level in done],
-            "error %": [level.metrics["error"] for level in done],
-            "training error %": [level.metrics["training error"] for level in done],
-        }
-    )
+    columns = ["level", "density", "error %", "training error %"]
+    found = [(x.index, _density(x.mask, how.exclude), x.metrics["error"], x.metrics["training error"]) for x in done]
+    table = pd.DataFrame(found, columns=columns)
     table["barrier to the level before"] = [math.nan, *_barriers(build(how.seed), done, rows)]
     return table
 
@@ -233,6 +240,3 @@ def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tupl
     with replacing(out) as temporary:
         save_file({n: value.contiguous() for n, value in net.state_dict().items()}, temporary)
     return mask
-
-
-__all__ = ["Pruning", "barrier_of", "finish", "instead", "make_ticket", "sparsify"]
