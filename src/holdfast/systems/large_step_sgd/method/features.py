@@ -1,0 +1,229 @@
+"""How few distinct features a network uses: the feature sparsity coefficient, and the rank of its Jacobian."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, jacrev, jvp, vmap
+
+from holdfast.errors import InputError
+from holdfast.validation import check_array, check_choice, check_fraction, check_integer
+
+
+@dataclass(frozen=True, eq=False)
+class SparsityReport:
+    """Feature sparsity of a layer.
+
+    Attributes:
+        raw: share of positive entries among all.
+        dedup: the coefficient: positive entries of the units that are left without duplicates, by N times all units.
+            Lower is sparser.
+        units: m, of which shares are taken: all units, or those that were drawn.
+        n_dead: units that are positive for no row.
+        n_duplicates: units that were deleted, as another that is left correlates with them.
+        kept_indices: (units - dead - duplicates,) int64, columns of the flattened features that are left.
+    """
+
+    raw: float
+    dedup: float
+    units: int
+    n_dead: int
+    n_duplicates: int
+    kept_indices: Tensor
+
+
+def correlations(features: Tensor) -> Tensor:
+    """Pearson correlations of the columns (N, m) -> (m, m): 0 on the diagonal, NaN for columns that are constant."""
+    constant = features.amax(0) == features.amin(0)
+    centred = features - features.mean(0)
+    unit = centred / centred.norm(dim=0).masked_fill(constant, float("nan"))
+    return (unit.T @ unit).clamp(-1, 1).fill_diagonal_(0)
+
+
+def first_to_go(similar: np.ndarray) -> np.ndarray:
+    """Which of m columns are left when they are scanned in order, each deleted if one still there is similar to it.
+
+    Of a group of duplicates the last one is left.
+
+    Args:
+        similar: (m, m) booleans, symmetric, False on the diagonal.
+
+    Returns:
+        (m,) booleans.
+
+    Example:
+        >>> first_to_go(np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], bool)).tolist()
+        [False, True, True]
+    """
+    m = len(similar)
+    packed = np.packbits(similar, axis=1, bitorder="little")
+    there = (1 << m) - 1  # bit j: column j is still there
+    for i, row in enumerate(packed):
+        if int.from_bytes(row.tobytes(), "little") & there:
+            there &= ~(1 << i)
+    left = np.frombuffer(there.to_bytes(packed.shape[1], "little"), dtype=np.uint8)
+    return np.unpackbits(left, count=m, bitorder="little").astype(bool)
+
+
+def feature_sparsity(
+    features: Tensor,
+    corr_threshold: float = 0.95,
+    max_units: int | None = 1000,
+    generator: torch.Generator | None = None,
+    normalize: bool = False,
+) -> SparsityReport:
+    """The paper's coefficient of feature sparsity.
+
+    Args:
+        features: (N, ...) after the activation function; channels and places are units alike.
+        corr_threshold: units correlate that have |Pearson| above it; 0.95 for deep networks, 0.99 for small ones.
+        max_units: more units than this are not compared but drawn from; None = all.
+        generator: of the draw; None = the first draw of seed 0.
+        normalize: divide every row by its norm first (rows of zeros stay), as the reference does for small networks.
+
+    Raises:
+        InputError: fewer than 2 rows, values that are not finite, a threshold outside (0, 1].
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0], [3.0, 6.0, 0.0], [2.0, 4.0, 0.0]])
+        >>> report = feature_sparsity(x)
+        >>> report.raw, report.dedup, report.n_dead, report.n_duplicates, report.kept_indices.tolist()
+        (0.5, 0.25, 1, 1, [1])
+    """
+    check_fraction(corr_threshold, "corr_threshold", zero=False)
+    phi = torch.as_tensor(check_array(features, "N ...", name="features"))
+    if phi.ndim < 2 or len(phi) < 2:
+        raise InputError("features", "must be (N, ...) with N >= 2", tuple(phi.shape))
+    phi = phi.detach().flatten(1)
+    phi = phi.float() if phi.dtype != torch.float64 else phi
+    indices = torch.arange(phi.shape[1], device=phi.device)
+    if max_units is not None and phi.shape[1] > check_integer(max_units, "max_units", low=1):
+        rng = torch.Generator().manual_seed(0) if generator is None else generator
+        drawn = torch.randperm(phi.shape[1], generator=rng, device=rng.device)[:max_units]
+        indices = drawn.to(phi.device).sort().values
+    if normalize:
+        norms = phi.norm(dim=1, keepdim=True)
+        phi = phi / norms.masked_fill(norms == 0, 1)
+    phi = phi[:, indices]
+    active = phi > 0
+    alive = active.any(0)
+    if not alive.any():
+        warnings.warn("no unit is active: the network's features are all dead", stacklevel=2)
+    similar = correlations(phi[:, alive]).abs() > corr_threshold  # NaN is above nothing
+    left = torch.from_numpy(first_to_go(similar.cpu().numpy())).to(phi.device)
+    kept = indices[alive][left]
+    entries = active.numel()
+    return SparsityReport(
+        raw=int(active.sum()) / entries,
+        dedup=int(active[:, alive][:, left].sum()) / entries,
+        units=phi.shape[1],
+        n_dead=int((~alive).sum()),
+        n_duplicates=int((~left).sum()),
+        kept_indices=kept.cpu(),
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- the Jacobian
+class JacobianRank(NamedTuple):
+    """Rank, and the singular values it was counted from, descending."""
+
+    rank: int
+    singular_values: Tensor
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; it warns where batch statistics would have been used, and puts the modes back."""
+    modes = {module: module.training for module in model.modules()}
+    if any(on and isinstance(module, nn.modules.batchnorm._BatchNorm) for module, on in modes.items()):
+        warnings.warn("the model is in train mode and has batch normalisation: measured in eval mode", stacklevel=3)
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def jacobian_rank(
+    model: nn.Module,
+    x: Tensor,
+    rtol: float = 1e-4,
+    method: Literal["exact", "sketch"] = "exact",
+    generator: torch.Generator | None = None,
+) -> JacobianRank:
+    """The rank of d outputs / d parameters, a row for each output of each of the rows x.
+
+    Args:
+        model: (N, ...) -> (N,) or (N, K), in evaluation mode.
+        x: (N, ...).
+        rtol: singular values count that are above rtol times the largest.
+        method: "exact" needs N K times the parameters in memory; "sketch" multiplies by 2 N K random directions in
+            parameter space, which keeps the rank (and the singular values about).
+        generator: of the directions; None = seed 0.
+
+    Raises:
+        InputError: an argument breaks a rule.
+
+    Example:
+        >>> net = nn.Linear(3, 1, bias=False)
+        >>> jacobian_rank(net, torch.tensor([[1.0, 0, 0], [2.0, 0, 0], [0, 1.0, 0]])).rank
+        2
+    """
+    check_choice(method, ("exact", "sketch"), "method")
+    check_fraction(rtol, "rtol", one=False)
+    x = torch.as_tensor(check_array(x, "N ...", name="x"))
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    if not weights:
+        raise InputError("model", "must have parameters", type(model).__name__)
+    with evaluating(model):
+        with torch.no_grad():
+            rows = model(x).numel()
+        size = sum(p.numel() for p in weights.values())
+        if method == "exact" or size <= 2 * rows:
+            J = _exact(model, weights, x, rows)
+        else:
+            J = _sketched(model, weights, x, rows, generator)
+    s = torch.linalg.svdvals(J.double())
+    return JacobianRank(int((s > rtol * s[0]).sum()), s)
+
+
+def _exact(model: nn.Module, weights: dict[str, Tensor], x: Tensor, rows: int) -> Tensor:
+    def output(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
+        return functional_call(model, parameters, (row[None],))[0].flatten()
+
+    found = vmap(jacrev(output), in_dims=(None, 0), chunk_size=32)(weights, x)
+    return torch.cat([part.reshape(rows, -1) for part in found.values()], dim=1)
+
+
+def _sketched(
+    model: nn.Module, weights: dict[str, Tensor], x: Tensor, rows: int, generator: torch.Generator | None
+) -> Tensor:
+    rng = torch.Generator().manual_seed(0) if generator is None else generator
+
+    def along(direction: dict[str, Tensor]) -> Tensor:
+        return jvp(lambda parameters: functional_call(model, parameters, (x,)), (weights,), (direction,))[1].flatten()
+
+    columns = []
+    for _ in range(2 * rows):
+        drawn = {n: torch.randn(p.shape, generator=rng, dtype=p.dtype).to(p.device) for n, p in weights.items()}
+        columns.append(along(drawn))
+    return torch.stack(columns, dim=1)
+
+
+__all__ = [
+    "JacobianRank",
+    "SparsityReport",
+    "correlations",
+    "evaluating",
+    "feature_sparsity",
+    "first_to_go",
+    "jacobian_rank",
+]
