@@ -98,7 +98,7 @@ def feature_sparsity(
         (0.5, 0.25, 1, 1, [1])
     """
     check_fraction(corr_threshold, "corr_threshold", zero=False)
-    phi = torch.as_tensor(check_array(features, "N ...", name="features"))
+    phi = torch.as_tensor(check_array(features, "...", name="features"))
     if phi.ndim < 2 or len(phi) < 2:
         raise InputError("features", "must be (N, ...) with N >= 2", tuple(phi.shape))
     phi = phi.detach().flatten(1)
@@ -140,10 +140,8 @@ class JacobianRank(NamedTuple):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; it warns where batch statistics would have been used, and puts the modes back."""
+    """The model in evaluation mode; afterwards every module is in its mode of before."""
     modes = {module: module.training for module in model.modules()}
-    if any(on and isinstance(module, nn.modules.batchnorm._BatchNorm) for module, on in modes.items()):
-        warnings.warn("the model is in train mode and has batch normalisation: measured in eval mode", stacklevel=3)
     model.eval()
     try:
         yield
@@ -162,7 +160,7 @@ def jacobian_rank(
     """The rank of d outputs / d parameters, a row for each output of each of the rows x.
 
     Args:
-        model: (N, ...) -> (N,) or (N, K), in evaluation mode.
+        model: (N, ...) -> (N,) or (N, K); measured in evaluation mode.
         x: (N, ...).
         rtol: singular values count that are above rtol times the largest.
         method: "exact" needs N K times the parameters in memory; "sketch" multiplies by 2 N K random directions in
@@ -179,10 +177,12 @@ def jacobian_rank(
     """
     check_choice(method, ("exact", "sketch"), "method")
     check_fraction(rtol, "rtol", one=False)
-    x = torch.as_tensor(check_array(x, "N ...", name="x"))
+    x = torch.as_tensor(check_array(x, "...", name="x"))
     weights = {name: p.detach() for name, p in model.named_parameters()}
     if not weights:
         raise InputError("model", "must have parameters", type(model).__name__)
+    if any(module.training and isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        warnings.warn("the model is in train mode and has batch normalisation: measured in eval mode", stacklevel=2)
     with evaluating(model):
         with torch.no_grad():
             rows = model(x).numel()

@@ -1,0 +1,132 @@
+"""Outputs of named layers by forward hooks, and a monitor of their sparsity while a network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.errors import InputError
+from holdfast.systems.large_step_sgd.method.features import SparsityReport, evaluating, feature_sparsity
+from holdfast.validation import check_integer
+
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Mish, nn.ELU, nn.CELU, nn.SELU, nn.LeakyReLU, nn.PReLU,
+               nn.Hardswish, nn.Softplus, nn.Sigmoid, nn.Tanh)  # fmt: skip
+
+
+def activation_layers(model: nn.Module) -> list[str]:
+    """Names of the modules that are activation functions, in their order."""
+    return [name for name, module in model.named_modules() if isinstance(module, ACTIVATIONS)]
+
+
+class Hooks:
+    """While it is open, keeps what layers put out: `with Hooks(model, ["4"]) as hooks: model(x)`.
+
+    A layer that is called several times in a forward pass is known by name, name#2, ...
+
+    Args:
+        model: whose forward passes are listened to.
+        layers: names of modules.
+
+    Raises:
+        InputError: there is no such layer, or its output is no tensor.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> with Hooks(net, ["1"]) as hooks:
+        ...     _ = net(torch.ones(4, 2)), net(torch.ones(1, 2))
+        >>> {name: tuple(phi.shape) for name, phi in hooks.features().items()}
+        {'1': (5, 3)}
+    """
+
+    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        found = dict(model.named_modules())
+        for name in layers:
+            if name not in found or name == "":
+                raise InputError("layer", f"must be one of {[n for n in found if n]}", name)
+        self._model, self._watched = model, {name: found[name] for name in layers}
+        self._kept: dict[str, list[Tensor]] = {}
+        self._calls: dict[str, int] = {}
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._handles = [self._model.register_forward_pre_hook(lambda *_: self._calls.clear())]
+        self._handles += [module.register_forward_hook(self._keep(name)) for name, module in self._watched.items()]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _keep(self, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if not isinstance(output, Tensor):
+                raise InputError("layer", f"{name} must put out a tensor", type(output).__name__)
+            self._calls[name] = number = self._calls.get(name, 0) + 1
+            self._kept.setdefault(name if number == 1 else f"{name}#{number}", []).append(output.detach().flatten(1))
+
+        return hook
+
+    def features(self) -> dict[str, Tensor]:
+        """Name -> (N, units) of all rows that went through."""
+        return {name: torch.cat(parts) for name, parts in self._kept.items()}
+
+
+class FeatureSparsityMonitor:
+    """The sparsity of layers while a network trains: call `step()` after every optimiser step.
+
+    Args:
+        model: it is measured in evaluation mode and put back.
+        layers: names of modules, of their outputs after the activation function.
+        loader: gives batches of inputs, or tuples that begin with them; always the same rows.
+        every: steps between measurements.
+        corr_threshold, max_units: as in `feature_sparsity`.
+
+    Attributes:
+        history: (step, layer -> report), one for every measurement.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> monitor = FeatureSparsityMonitor(net, ["1"], [torch.randn(8, 2)], every=2)
+        >>> [monitor.step() is not None for _ in range(4)], [step for step, _ in monitor.history]
+        ([False, True, False, True], [2, 4])
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Sequence[str],
+        loader: Iterable[Any],
+        every: int = 200,
+        *,
+        corr_threshold: float = 0.95,
+        max_units: int | None = 1000,
+    ) -> None:
+        self.model, self.layers, self.loader = model, list(layers), loader
+        self.every = check_integer(every, "every", low=1)
+        self.corr_threshold, self.max_units = corr_threshold, max_units
+        self.history: list[tuple[int, dict[str, SparsityReport]]] = []
+        self._done = 0
+
+    def step(self) -> dict[str, SparsityReport] | None:
+        """Count a step, and measure if it is time."""
+        self._done += 1
+        if self._done % self.every:
+            return None
+        self.history.append((self._done, self.measure()))
+        return self.history[-1][1]
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, SparsityReport]:
+        """Layer -> report, now."""
+        with evaluating(self.model), Hooks(self.model, self.layers) as hooks:
+            for batch in self.loader:
+                self.model(batch[0] if isinstance(batch, list | tuple) else batch)
+        return {
+            name: feature_sparsity(phi, self.corr_threshold, self.max_units) for name, phi in hooks.features().items()
+        }
+
+
+__all__ = ["FeatureSparsityMonitor", "Hooks", "activation_layers"]
