@@ -6,3 +6,4 @@ from .method.features import jacobian_rank as jacobian_rank
 from .method.schedule import LargeStepSchedule as LargeStepSchedule
 from .method.schedule import LossStabilizationDetector as LossStabilizationDetector
 from .method.schedule import find_max_stable_lr as find_max_stable_lr
+from .tool.layers import FeatureSparsityMonitor as FeatureSparsityMonitor

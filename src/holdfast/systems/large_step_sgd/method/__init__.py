@@ -1,5 +1,5 @@
-"""The mathematics, in the paper's order: `diagonal` (the hidden dynamics of diagonal linear networks), `relu` (two-layer
-networks), `schedule` (large steps, the edge of stability, the plateau), `features` (how sparse what was learned is).
+"""The mathematics, in the paper's order: `diagonal` (diagonal linear networks), `relu` (two-layer networks), `training`
+(SGD on any network), `schedule` (large steps, the edge of stability, the plateau), `features` (how sparse it became).
 
 Differences from the reference code, tml-epfl/sgd-sparse-features:
 - The Hessian of a diagonal network: the reference swaps its off-diagonal blocks; ours agrees with autograd.

@@ -186,7 +186,7 @@ def dln_sgd(
     """
     rng = np.random.default_rng(seed)
     X, y = np.ascontiguousarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    n, d = X.shape
+    n = len(X)
     every = n_steps if every is None else every
     if batch is None:
         rows = np.broadcast_to(np.arange(n), (n_steps, n))

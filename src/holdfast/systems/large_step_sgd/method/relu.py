@@ -1,4 +1,4 @@
-"""Two-layer ReLU networks without biases, f(x) = sum_j a_j relu(<w_j, x>), loss (f - y)^2, and SGD one row at a time."""
+"""Two-layer ReLU networks without biases, f(x) = sum_j a_j relu(<w_j, x>), loss (f - y)^2, SGD one row at a time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _descend(
 def relu_sgd(
     X: np.ndarray, y: np.ndarray, rows: np.ndarray, rates: np.ndarray, W: np.ndarray, a: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """W, a after the steps on rows (T,) at rates (T,), and the loss of each step's row before it; NaN if it diverged."""
+    """W, a after steps on rows (T,) at rates (T,), and the loss of each step's row before it; NaN after divergence."""
     losses = np.empty(len(rows))
     W, a = _descend(np.ascontiguousarray(W), np.array(a, dtype=np.float64), X, y, rows, rates, losses)
     return W, a, losses
