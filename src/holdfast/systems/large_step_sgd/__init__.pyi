@@ -1,3 +1,4 @@
+from .estimator import LargeStepRegressor as LargeStepRegressor
 from .method.diagonal import DiagonalLinearNetwork as DiagonalLinearNetwork
 from .method.diagonal import dln_sgd as dln_sgd
 from .method.features import SparsityReport as SparsityReport
