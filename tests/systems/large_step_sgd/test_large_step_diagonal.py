@@ -41,9 +41,7 @@ def test_descent_is_the_references(saved, kind, gamma):
     ranks = [diagonal.rank(diagonal.jacobian(u, v, X)) for u, v in pairs]
     assert ranks == saved["dln_jac_ranks_1e-4"].tolist()
     np.testing.assert_allclose(diagonal.hessian(found.u, found.v, X, y), saved["dln_hessian"], **TOL)
-    np.testing.assert_allclose(
-        np.concatenate(diagonal.gradient(found.u, found.v, X, y)), saved["dln_grad"], **TOL
-    )
+    np.testing.assert_allclose(np.concatenate(diagonal.gradient(found.u, found.v, X, y)), saved["dln_grad"], **TOL)
     assert np.abs(saved["dln_hessian"] - saved["dln_hessian_of_reference_wrong"]).max() > 1e-3
 
 

@@ -61,7 +61,7 @@ def find_lr(
     model: Annotated[str, MODEL],
     data: Annotated[Path, DATA],
     settings: Annotated[dict[str, Any], SEARCH.options("batch", "steps", "lo", "hi", "evaluations", "seed", "device")],
-    out: Annotated[Path | None, verbs.table_out("All rates that were tried")] = None,
+    out: Annotated[Path | None, verbs.table_out("All rates that were tried", "--out", "-o")] = None,
     figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
     json: verbs.Json = False,
     quiet: verbs.Quiet = False,
