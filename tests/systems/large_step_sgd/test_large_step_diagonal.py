@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast import compiled as compiling
 from holdfast.systems.large_step_sgd import DiagonalLinearNetwork, dln_sgd, feature_sparsity
 from holdfast.systems.large_step_sgd.method import diagonal, relu
 from holdfast.systems.large_step_sgd.method.schedule import Hold
@@ -120,8 +121,8 @@ def test_sgd_is_a_loop_of_simultaneous_steps(world):
 def test_without_numba_the_loop_gives_the_same(world, monkeypatch):
     X, y, *_ = world
     compiled = dln_sgd(X, y, 0.1, 50, seed=1)
-    monkeypatch.setattr(diagonal, "find_spec", lambda name: None)
-    plain = diagonal.compiled(diagonal._descend.__wrapped__)
+    monkeypatch.setattr(compiling, "find_spec", lambda name: None)
+    plain = compiling.compiled(diagonal._descend.__wrapped__)
     monkeypatch.setattr(diagonal, "_descend", plain)
     np.testing.assert_allclose(dln_sgd(X, y, 0.1, 50, seed=1).u, compiled.u, atol=1e-12)
 

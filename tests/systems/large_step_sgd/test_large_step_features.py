@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from holdfast.errors import InputError
+from holdfast.layers.outputs import Hooks, activation_layers
 from holdfast.systems.large_step_sgd import FeatureSparsityMonitor, feature_sparsity, jacobian_rank
 from holdfast.systems.large_step_sgd.method.features import correlations, first_to_go
-from holdfast.systems.large_step_sgd.tool.layers import Hooks, activation_layers
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "large_step_sgd.npz"
 
@@ -48,7 +48,7 @@ def test_the_coefficient_is_that_of_a_scan(seed):
         assert report.n_duplicates == 25 - 1 - len(kept)
         assert report.raw == pytest.approx((phi > 0).mean())
         assert report.dedup <= report.raw
-    assert 0 < report.n_duplicates
+    assert report.n_duplicates > 0
     assert 8 in kept
 
 
@@ -148,9 +148,8 @@ def test_exact_and_sketched_ranks_are_those_of_a_loop():
     net = nn.Sequential(nn.Linear(4, 30), nn.Tanh(), nn.Linear(30, 2)).double()
     x = torch.randn(3, 4, dtype=torch.float64)
     x = torch.cat([x, x[:1]])  # a row twice: rank 6 of 8
-    rows = []
-    for row in net(x).flatten():
-        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(row, net.parameters(), retain_graph=True)]))
+    every = [torch.autograd.grad(row, net.parameters(), retain_graph=True) for row in net(x).flatten()]
+    rows = [torch.cat([g.flatten() for g in gradients]) for gradients in every]
     s = torch.linalg.svdvals(torch.stack(rows))
     exact = jacobian_rank(net, x)
     torch.testing.assert_close(exact.singular_values, s)

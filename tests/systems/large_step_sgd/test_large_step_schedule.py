@@ -12,7 +12,7 @@ from torch import nn
 from holdfast.errors import InputError
 from holdfast.systems.large_step_sgd import LargeStepSchedule, LossStabilizationDetector, find_max_stable_lr
 from holdfast.systems.large_step_sgd.method.schedule import Hold, ends
-from holdfast.systems.large_step_sgd.method.training import train_sgd
+from holdfast.training.plain_sgd import train_sgd
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "large_step_sgd.npz"
 RULES = {

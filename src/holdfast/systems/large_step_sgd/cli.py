@@ -62,7 +62,6 @@ def find_lr(
     data: Annotated[Path, DATA],
     settings: Annotated[dict[str, Any], SEARCH.options("batch", "steps", "lo", "hi", "evaluations", "seed", "device")],
     out: Annotated[Path | None, verbs.table_out("All rates that were tried", "--out", "-o")] = None,
-    figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
     json: verbs.Json = False,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -78,8 +77,6 @@ def find_lr(
         found = measuring.search(builder(model, rows), rows, **settings, show=show)
     if out is not None:
         verbs.write_table(out, {"lr": [r for r, _ in found.tried], "loss at the end": [v for _, v in found.tried]})
-    if figure is not None:
-        verbs.write_figure(measuring.draw_search(found, data), figure)
     schedule = measuring.recommended(found.lr)
     if json:
         verbs.show_json({"lr": found.lr, "unstable": found.unstable, "tried": found.tried, "schedule": schedule})

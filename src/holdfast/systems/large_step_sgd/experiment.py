@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,14 +42,14 @@ from holdfast.experiment import (
     Tuning,
 )
 from holdfast.experiment.claims import LogRatio
+from holdfast.layers.outputs import Hooks
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.large_step_sgd.method import diagonal, relu
 from holdfast.systems.large_step_sgd.method.features import feature_sparsity
 from holdfast.systems.large_step_sgd.method.schedule import Hold, ends, find_max_stable_lr
-from holdfast.systems.large_step_sgd.method.training import train_sgd
 from holdfast.systems.large_step_sgd.problems import Cifar10, PooledDigits, ReluTeacher, Rows, SparseRegression
-from holdfast.systems.large_step_sgd.tool.layers import Hooks
 from holdfast.training.inference import forward_in_batches
+from holdfast.training.plain_sgd import train_sgd
 
 
 @dataclass(frozen=True)
@@ -117,25 +117,13 @@ class Draw:
     order: int
 
 
-class World(Protocol):
-    """One replicate's data, and SGD on it."""
-
-    bounds: tuple[float, float]  # of the search
-    near: float  # factor of the rate that the search finds
-
-    def probe(self, rate: float, steps: int) -> np.ndarray:
-        """Losses of a run at a constant rate after the warm-up."""
-
-    def train(self, method: SGD, rate: float) -> np.ndarray:
-        """Losses of the arm's run, whose result is kept for `measure`."""
-
-    def measure(self) -> Iterator[Measurement]:
-        """What came out."""
-
-
 # ---------------------------------------------------------------------------------------------------------- the worlds
 class Diagonal:
-    """Diagonal linear networks."""
+    """Diagonal linear networks.
+
+    Every world has the bounds of the search, a factor of the rate that it finds, `probe` (losses of a run at a constant
+    rate after the warm-up), `train` (losses of the arm's run) and `measure` (what came out of it).
+    """
 
     bounds, near = (0.05, 1.0), 1.0
 
@@ -249,7 +237,7 @@ class Pictures:
         yield Scalar("feature sparsity", 100 * feature_sparsity(phi).dedup)
 
 
-def world_of(problem: Any, draw: Draw, scale: Steps, device: str) -> tuple[World, int]:
+def world_of(problem: Any, draw: Draw, scale: Steps, device: str) -> tuple[Diagonal | Teacher | Pictures, int]:
     """The world of a replicate, and how many steps its search takes."""
     if isinstance(problem, PooledDigits | Cifar10):
         return Pictures(problem, draw, scale, device), scale.search

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,21 +18,23 @@ from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.splits import fixed_test, training_rows
 from holdfast.experiment import DataSource, Problem
+from holdfast.layers.resnet18 import ResNet18
 from holdfast.systems.large_step_sgd.method import relu
-from holdfast.systems.large_step_sgd.net import ResNet18, SmallCNN
+from holdfast.systems.large_step_sgd.net import SmallCNN
 from holdfast.validation import check_integer
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows and targets to train on, to tune with, to test: arrays, or tensors for networks of torch."""
+    """Rows and targets to train on, to tune with, to test: arrays, or tensors of images and labels and the images' ids."""
 
-    x: np.ndarray
-    y: np.ndarray
-    validation_x: np.ndarray
-    validation_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
+    x: Any
+    y: Any
+    validation_x: Any
+    validation_y: Any
+    test_x: Any
+    test_y: Any
+    test_id: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,6 @@ class ReluTeacher(Problem):
         return f"{self.n} inputs of norm 1 in {self.d} dimensions, teacher of {self.teacher}, student of {self.student}"
 
 
-@dataclass(frozen=True, eq=False)
-class Images:
-    """Images (N, C, H, W) float32 and labels (N,) int64 to train on, to tune with, to test."""
-
-    x: Tensor
-    y: Tensor
-    validation_x: Tensor
-    validation_y: Tensor
-    test_x: Tensor
-    test_y: Tensor
-    test_id: Sequence[int]
-
-
 @dataclass(frozen=True)
 class PooledDigits(Problem):
     """MNIST-5k at 14x14 (means of 2x2 pixels); 1,000 fixed images to test, from the others the rest is drawn."""
@@ -124,13 +113,13 @@ class PooledDigits(Problem):
     fixed_test: ClassVar[bool] = True
     block: ClassVar[str] = "4"  # whose output is measured
 
-    def load(self, rng: np.random.Generator) -> Images:
+    def load(self, rng: np.random.Generator) -> Rows:
         """The data of one replicate."""
         x, y = _pooled()
         _, tested, others = fixed_test(y, self.test)
         drawn = training_rows(y, others, self.train + self.validation, rng)
         rows, held = drawn[: self.train], drawn[self.train :]
-        return Images(x[rows], y[rows], x[held], y[held], x[tested], y[tested], tested.tolist())
+        return Rows(x[rows], y[rows], x[held], y[held], x[tested], y[tested], tested.tolist())
 
     def network(self) -> nn.Module:
         """A fresh network."""
@@ -164,7 +153,7 @@ class Cifar10(FileProblem):
     def paths(self) -> tuple[Path, ...]:
         return (data_folder(self.folder) / "test_batch",)
 
-    def load(self, rng: np.random.Generator) -> Images:
+    def load(self, rng: np.random.Generator) -> Rows:
         """The data of one replicate."""
         folder = self.found()[0].parent
         train, test = read_cifar10(folder), read_cifar10(folder, "test")
@@ -173,7 +162,7 @@ class Cifar10(FileProblem):
         order = torch.from_numpy(rng.permutation(len(train)))
         held, rows = order[: max(1, len(train) // 10)], order[max(1, len(train) // 10) :]
         y = train.labels
-        return Images(x[rows], y[rows], x[held], y[held], tested, test.labels, list(range(len(tested))))
+        return Rows(x[rows], y[rows], x[held], y[held], tested, test.labels, list(range(len(tested))))
 
     def network(self) -> nn.Module:
         """A fresh network."""
@@ -183,4 +172,4 @@ class Cifar10(FileProblem):
         return "CIFAR-10, ResNet-18, no augmentation"
 
 
-__all__ = ["Cifar10", "Images", "PooledDigits", "ReluTeacher", "Rows", "SparseRegression"]
+__all__ = ["Cifar10", "PooledDigits", "ReluTeacher", "Rows", "SparseRegression"]

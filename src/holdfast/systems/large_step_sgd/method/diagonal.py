@@ -5,39 +5,15 @@ numpy, float64. The loop over steps is compiled where numba is installed (`pip i
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-LOST = 1e8  # a residual beyond it is divergence
-
-
-def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
-    """The loop as numba compiles it when first called; where numba is missing, the loop as it is."""
-
-    @functools.cache
-    def found() -> Callable[..., Any]:
-        if find_spec("numba") is None:
-            return loop
-        import numba
-
-        try:
-            return numba.njit(cache=True, error_model="numpy")(loop)
-        except RuntimeError:  # no folder to keep it in
-            return numba.njit(error_model="numpy")(loop)
-
-    @functools.wraps(loop)
-    def run(*arguments: Any) -> Any:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return found()(*arguments)
-
-    return run
+from holdfast.compiled import compiled
 
 
 def loss(u: np.ndarray, v: np.ndarray, X: np.ndarray, y: np.ndarray) -> float:
@@ -112,7 +88,7 @@ def _descend(
             g += r * x
             total += r * r
         losses[t] = 0.5 * total / size
-        if not total < 1e16:  # LOST squared, or not a number
+        if not total < 1e16:  # a residual beyond 1e8, or not a number
             losses[t:] = np.nan
             return u * np.nan, v * np.nan
         g *= rates[t] / size

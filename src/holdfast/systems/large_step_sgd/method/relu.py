@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.systems.large_step_sgd.method.diagonal import compiled
+from holdfast.compiled import compiled
 
 
 def hidden(W: np.ndarray, X: np.ndarray) -> np.ndarray:

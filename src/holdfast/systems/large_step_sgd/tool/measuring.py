@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ from torch import Tensor, nn
 from holdfast.data.own_rows import Rows
 from holdfast.devices import torch_threads
 from holdfast.errors import InputError
+from holdfast.layers.outputs import Hooks, activation_layers, evaluating
+from holdfast.metrics.landscape.jacobian import jacobian_rank
 from holdfast.own_model import called
-from holdfast.systems.large_step_sgd.method.features import evaluating, feature_sparsity, jacobian_rank
+from holdfast.systems.large_step_sgd.method.features import feature_sparsity
 from holdfast.systems.large_step_sgd.method.schedule import Hold, StableRate, find_max_stable_lr
-from holdfast.systems.large_step_sgd.method.training import train_sgd
-from holdfast.systems.large_step_sgd.tool.layers import Hooks, activation_layers
+from holdfast.training.plain_sgd import train_sgd
 from holdfast.validation import check_integer
 
 EXACT = 2**27  # numbers of a Jacobian that is written out; larger ones are sketched
@@ -158,23 +158,4 @@ def draw_layers(report: dict[str, Any]) -> Any:
     return figure
 
 
-def draw_search(found: StableRate, path: Path) -> Any:
-    """Loss at the end of the runs that were tried, and the edge."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots()
-    rates, losses = np.array(found.tried).T
-    fine = np.isfinite(losses)
-    axes.semilogx(rates[fine], losses[fine], "o-", color="#0b6e4f", label="loss at the end")
-    for rate in rates[~fine]:
-        axes.axvline(rate, color="#b4531f", linestyle=":", linewidth=1)
-    axes.axvspan(found.lr, found.unstable, color="#d9a441", alpha=0.6, label="the edge")
-    axes.set_xlabel("learning rate (dotted: diverged)")
-    axes.set_ylabel("cross-entropy")
-    axes.set_title(path.name)
-    axes.legend(frameon=False)
-    return figure
-
-
-__all__ = ["draw_layers", "draw_search", "measure", "recommended", "search"]
+__all__ = ["draw_layers", "measure", "recommended", "search"]

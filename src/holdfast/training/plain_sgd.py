@@ -1,4 +1,4 @@
-"""Plain SGD on a network, the loss of every step kept: what the edge of stability is searched with."""
+"""Plain SGD on a network, the loss of every step kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from holdfast.data.batches import Batches
 from holdfast.randomness import derived_seed
-from holdfast.training import Learner, fit
 from holdfast.training.history import Diverged
+from holdfast.training.learner import Learner
+from holdfast.training.loop import fit
 
 
 class PlainSGD(Learner):
