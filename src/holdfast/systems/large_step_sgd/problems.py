@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,7 +33,7 @@ class Rows:
     validation_y: Any
     test_x: Any
     test_y: Any
-    test_id: Sequence[int] = ()
+    test_id: Any = ()
 
 
 @dataclass(frozen=True)
