@@ -201,6 +201,21 @@ def read_json(path: Path) -> Any:
         raise InputError(str(path), "must be valid JSON; restore it or delete it", str(error)) from error
 
 
+def beside(path: Path, ending: str) -> Path:
+    """The path with something added to its name: where a file or folder keeps what belongs to it.
+
+    Raises:
+        InputError: a path that ends in no name, as ".", "/" and the empty text.
+
+    Example:
+        >>> beside(Path("a/store.npy"), ".lock").as_posix()
+        'a/store.npy.lock'
+    """
+    if not path.name:
+        raise InputError(str(path), "must end in a name", f"{str(path)!r}")
+    return path.with_name(path.name + ending)
+
+
 def check_regular(path: Path) -> None:
     """Refuse what cannot be read to its end: a pipe or a device would keep its reader waiting for good.
 

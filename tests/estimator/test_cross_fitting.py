@@ -3,7 +3,9 @@
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from holdfast.errors import InputError
 from holdfast.estimator.cross_fitting import cross_fit_proba, hash_folds, taken
@@ -51,3 +53,15 @@ def test_a_fold_without_both_labels_is_refused():
 
 def test_texts_stay_texts():
     assert taken(["a", "b", "c"], np.array([True, False, True])) == ["a", "c"]
+
+
+def test_columns_of_data_frames_are_taken():
+    texts = pd.Series(["a", "b", "a", "c"], index=[7, 3, 5, 9])
+    assert hash_folds(texts, 5).tolist() == hash_folds(texts.tolist(), 5).tolist()
+    X = pd.DataFrame({"x": np.arange(12.0)}, index=range(12, 0, -1))
+    y, folds = np.arange(12) % 2, np.arange(12) // 4
+    said = []
+    p = cross_fit_proba(LogisticRegression(), X, y, folds, lambda *done: said.append(done))
+    by_array = cross_fit_proba(LogisticRegression(), X.to_numpy(), y, folds)
+    np.testing.assert_allclose(p, by_array)
+    assert said == [(0, 3), (1, 3), (2, 3), (3, 3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -32,6 +33,7 @@ def call(arguments: Sequence[str]) -> Printed:
         contextlib.redirect_stderr(stderr),
         mock.patch.object(sys, "argv", ["holdfast", *arguments]),
         mock.patch.dict("os.environ", {"COLUMNS": "100"}),
+        _no_callbacks(),
     ):
         try:
             cli.main()
@@ -39,6 +41,17 @@ def call(arguments: Sequence[str]) -> Printed:
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else int(left.code is not None)
     return Printed(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+@contextlib.contextmanager
+def _no_callbacks() -> Iterator[None]:
+    """Hypothesis times the garbage collector; where its callback fails, its traceback would be among our output."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    try:
+        yield
+    finally:
+        gc.callbacks[:] = kept
 
 
 @contextlib.contextmanager

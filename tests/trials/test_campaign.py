@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.decision import decide_all
 from holdfast.errors import HoldfastError, InputError
-from holdfast.experiment import Record
+from holdfast.experiment import Record, RecordTable
+from holdfast.experiment.claims import All, Better
 from holdfast.trials.campaign import Campaign, claims_about, pairs_of
 from holdfast.trials.display import Quiet
 from holdfast.trials.execute import Task
@@ -131,6 +133,27 @@ def test_claims_need_all_their_pairs(toy: ToySystem, tmp_path: Path) -> None:
     assert claims_about(experiment, experiment.scales["small"], [("good", "p"), ("bad", "p")]) == [headline]
     results = campaign(toy, tmp_path / "run", arms=("good",), replicates=1).run()
     assert results.verdicts == []
+
+
+def test_a_claims_pairs_are_those_of_what_it_requires_too() -> None:
+    required = Better("c", than="d", metric="m", on="q", requires=(Better("e", than=1.0, metric="m", on="q"),))
+    claim = Better("a", than="b", metric="m", on="p", requires=(required,))
+    wanted = [("a", "p"), ("b", "p"), ("c", "q"), ("d", "q"), ("e", "q")]
+    assert pairs_of(claim) == wanted
+    assert set(pairs_of(All(claim, Better("a", than="f", metric="m", on="p")))) == {*wanted, ("f", "p")}
+
+
+def test_a_second_look_is_taken_of_what_a_claim_requires_too(toy: ToySystem, tmp_path: Path) -> None:
+    experiment = ExperimentSource(toy.name).load()
+    scale = dataclasses.replace(experiment.scales["small"], replicates=None)
+    needed = Better("level", than="bad", metric="score", on="p")
+    claim = Better("good", than="bad", metric="score", on="p", requires=(needed,))
+    verdict = decide_all([claim], RecordTable([], experiment, scale), scale=scale)[0]
+    asked = dataclasses.replace(verdict, wants_more=True)
+    for pairs in (["good", "bad", "level"], ["good", "bad"]):  # a scale may leave out what a claim requires
+        wanted = {(arm, "p"): 8 for arm in pairs}
+        assert campaign(toy, tmp_path / "run")._extend(wanted, experiment, scale, [claim], [asked])
+        assert wanted == {(arm, "p"): 16 for arm in pairs}
 
 
 def test_data_that_is_not_here(toy: ToySystem, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from holdfast.decision import Verdict, decide_all, looks_for
 from holdfast.errors import HoldfastError, InputError
 from holdfast.experiment import FIRST_FINAL_REPLICATE, Experiment, Record, RecordTable, Scale
-from holdfast.experiment.claims import Claim
+from holdfast.experiment.claims import Claim, Compound
 from holdfast.trials import provenance
 from holdfast.trials.closure import closure_hash
 from holdfast.trials.display import Quiet
@@ -162,7 +162,8 @@ class Campaign:
         for claim, verdict in zip(claims, verdicts, strict=True):
             if verdict.wants_more:
                 size = looks_for(claim, experiment, scale).sizes[-1]
-                wanted.update({pair: max(wanted[pair], size) for pair in pairs_of(claim)})
+                # A scale may leave out what a claim requires: the verdict then says that it was not run.
+                wanted.update({pair: max(wanted[pair], size) for pair in pairs_of(claim) if pair in wanted})
         return sum(wanted.values()) > before
 
     def _plan(self, wanted: Mapping[Pair, int]) -> list[Trial]:
@@ -200,8 +201,10 @@ def run_missing(store: Store, tasks: Sequence[Task], executor: TrialExecutor, sh
 
 
 def pairs_of(claim: Claim) -> list[Pair]:
-    """The (arm, problem) pairs a claim reads."""
-    return [(arm, problem) for arm in claim.arms for problem in claim.problems]
+    """The (arm, problem) pairs a claim reads, those of what it requires among them."""
+    own = [(arm, problem) for arm in claim.arms for problem in claim.problems]
+    others = (*claim.preconditions, *(claim.parts if isinstance(claim, Compound) else ()))
+    return list(dict.fromkeys([*own, *(pair for other in others for pair in pairs_of(other))]))
 
 
 def claims_about(experiment: Experiment, scale: Scale, pairs: Iterable[Pair]) -> list[Claim]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,29 @@ def check_table(path: Path, name: str = "--out") -> None:
         raise InputError(name, "must be a file or a new name", f"{path}, a {'folder' if path.is_dir() else 'device'}")
 
 
+def check_apart(read: Iterable[Path | None], **written: Path | None) -> None:
+    """Refuse to write one file twice, or over what is read, before anything is done.
+
+    Args:
+        read: files that are read; None where one is not given.
+        written: option, with _ for - -> file.
+
+    Raises:
+        InputError: names the option.
+
+    Example:
+        >>> check_apart([Path("a.csv")], out=Path("b.csv"), report=None)
+    """
+    seen = {path.resolve(): "one that is read" for path in read if path is not None}
+    for name, path in written.items():
+        if path is None:
+            continue
+        option, place = f"--{name.replace('_', '-')}", path.resolve()
+        if place in seen:
+            raise InputError(option, f"must be another file than {seen[place]}", str(path))
+        seen[place] = f"that of {option}"
+
+
 def _write_parquet(path: Path, items: list[tuple[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -92,4 +115,4 @@ def _write_parquet(path: Path, items: list[tuple[str, Any]]) -> None:
     pq.write_table(pa.table({encodable(name): column(values) for name, values in items}), path)
 
 
-__all__ = ["SUFFIXES", "check_table", "tell_defused", "write_table"]
+__all__ = ["SUFFIXES", "check_apart", "check_table", "tell_defused", "write_table"]

@@ -298,3 +298,10 @@ def test_a_job_of_an_earlier_version_says_what_to_do(tmp_path) -> None:
     file.write_text(json.dumps({**job, "format": 99}))
     with pytest.raises(InputError, match="must be a job of format 2; use the version that wrote it"):
         verify(out)
+
+
+@pytest.mark.parametrize("path", [".", "/", ""])
+def test_a_path_without_a_name_is_refused(path) -> None:
+    for do in (verify, rollback):
+        with pytest.raises(InputError, match="must end in a name"):
+            do(Path(path))

@@ -229,6 +229,8 @@ def test_the_crossing_with_the_diagonal():
     on = np.interp(found.alpha_star, found.alphas, found.limits)
     assert on == pytest.approx(found.alpha_star, abs=1e-9)
     assert 0.05 < found.alpha_star < 0.95
+    learned = nn.Parameter(w.clone())  # as a network's weights come
+    assert max_prune_fraction(values, shares, learned, eps=1.0, points=401).alpha_star == found.alpha_star
     wide = max_prune_fraction(torch.zeros(1, dtype=torch.float64), shares, w, eps=1.0)
     assert wide.alpha_star == 1
     capped = max_prune_fraction(torch.zeros(1, dtype=torch.float64), shares, w, 1.0, least_curvature=5.0, points=401)

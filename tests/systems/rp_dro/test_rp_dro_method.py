@@ -348,3 +348,20 @@ def test_a_resumed_training_ends_with_the_same_weights_and_the_same_choice(tmp_p
 def test_batch_normalised_is_what_the_function_uses_by_itself():
     losses, raw = numbers([1.0, 2.0]), numbers([0.0, 1.0])
     assert rp_dro_losses(losses, raw, 0.5)[1] == rp_dro_losses(losses, raw, 0.5, normalise=BatchNormalised())[1]
+
+
+def test_what_a_step_records_keeps_no_graph():
+    """Otherwise every batch until the next record would stay in memory."""
+    parts = RPDRO(*players()).step(batch(), rng(), Silent())
+    assert {"loss", "adversary loss", "kl"} <= set(parts)
+    assert not any(value.requires_grad for value in parts.values())
+
+
+class Silent:
+    """A `Minimise` that does nothing."""
+
+    def backward(self, loss, player):
+        assert loss.requires_grad
+
+    def update(self, player):
+        assert player in (0, 1)

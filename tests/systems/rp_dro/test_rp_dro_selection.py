@@ -67,6 +67,8 @@ def test_an_adversary_beyond_the_divergence_is_not_taken():
     assert selector.add_adversary(eighth)
     assert len(selector.log_ratios) == 1
     assert MinMaxSelector(kl_max=4).add_adversary(one_hot)
+    at_the_limit = MinMaxSelector(kl_max=1.5, divergence=lambda log_r: torch.tensor(1.5))
+    assert at_the_limit.add_adversary(eighth)
 
 
 def test_divergences_against_loops():

@@ -66,7 +66,8 @@ def test_trolls_are_dropped_and_all_other_cells_stay(feedback, tmp_path):
     assert set(report.loc[report["dropped"], "user"]) == {"user 0", "user 7"}
     assert report.columns.tolist() == ["user", "examples", "kept", "mean_trust", "disagreement", "dropped"]
     assert "'ok' is taken for positive" in said
-    assert "96 of 120 rows" in said
+    assert "96 of 120 rows kept" in said
+    assert "texts: read by words (TF-IDF)" in said
 
 
 def test_flip_changes_the_label_alone(feedback, tmp_path):
@@ -108,7 +109,8 @@ def test_parquet_and_jsonl_with_labels_of_other_types(tmp_path):
 
 def test_validation_data(feedback, tmp_path):
     out = tmp_path / "valid_clean.csv"
-    run(feedback, *COLUMNS, "-o", tmp_path / "c.csv", "--validation", feedback, "--validation-out", out)
+    said = run(feedback, *COLUMNS, "-o", tmp_path / "c.csv", "--validation", feedback, "--validation-out", out)
+    assert f"valid_clean.csv: {len(pd.read_csv(out))} of 120 rows kept" in said
     assert not set(pd.read_csv(out)["who"]) & {"user 0", "user 7"}
     assert "--validation-out" in refused(feedback, *COLUMNS, "-o", tmp_path / "d.csv", "--validation", feedback)
 
@@ -117,7 +119,46 @@ def test_users_may_be_missing(feedback, tmp_path):
     rows = table()
     rows.loc[:4, "who"] = None
     rows.to_csv(feedback, index=False)
-    assert "5 of 120 are missing" in run(feedback, *COLUMNS, "-o", tmp_path / "clean.csv")
+    assert "5 of 120 rows have no user" in run(feedback, *COLUMNS, "-o", tmp_path / "clean.csv")
+
+
+def test_words_for_no_user_count_where_they_are_named(feedback, tmp_path):
+    rows = table()
+    rows.loc[:4, "who"] = "NULL"
+    rows.to_csv(feedback, index=False)
+    options = [feedback, *COLUMNS, "-o", tmp_path / "clean.csv", "--report", tmp_path / "users.csv"]
+    assert "have no user" not in run(*options)
+    assert "NULL" in (tmp_path / "users.csv").read_text()
+    assert "5 of 120 rows have no user" in run(*options, "--null", "null")
+    assert "NULL" not in (tmp_path / "users.csv").read_text()
+    assert "NULL" in (tmp_path / "clean.csv").read_text(), "cells stay as they are"
+
+
+@pytest.mark.parametrize("kind", ["int", "bool"])
+def test_flipped_labels_keep_their_type(kind, tmp_path):
+    rows = table()
+    rows["verdict"] = (rows["verdict"] == "bad").astype(kind)
+    rows.to_parquet(tmp_path / "feedback.parquet")
+    run(tmp_path / "feedback.parquet", *COLUMNS, "--method", "flip", "-o", tmp_path / "clean.parquet")
+    flipped = pd.read_parquet(tmp_path / "clean.parquet")["verdict"]
+    assert flipped.dtype == rows["verdict"].dtype
+    assert set(rows.loc[flipped != rows["verdict"], "who"]) == {"user 0", "user 7"}
+
+
+def test_no_file_is_written_over_another_of_the_same_command(feedback, tmp_path):
+    before = feedback.read_text()
+    assert "--out: must be another file than one that is read" in refused(feedback, *COLUMNS, "-o", feedback)
+    assert feedback.read_text() == before
+    out = tmp_path / "clean.csv"
+    assert "--report: must be another file than that of --out" in refused(
+        feedback, *COLUMNS, "-o", out, "--report", tmp_path / "." / "clean.csv"
+    )
+    assert not out.exists()
+
+
+def test_what_was_decided_while_reading_is_said(feedback, tmp_path):
+    feedback.write_text(feedback.read_text().replace("id,", "a,", 1))
+    assert "'a' is the name of 2 columns" in run(feedback, *COLUMNS, "-o", tmp_path / "clean.csv")
 
 
 @pytest.mark.parametrize(

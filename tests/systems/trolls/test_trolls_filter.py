@@ -82,11 +82,13 @@ def test_texts_with_the_sentence_encoder():
 def test_texts_and_words_for_labels(encoder, letters):
     X, y, users, gold = texts()
     seen = []
-    found = TrollFilter(encoder=encoder).fit(X, y, users, progress=lambda done, total: seen.append((done, total)))
+    found = TrollFilter(encoder=encoder).fit(X, y, users, progress=lambda *said: seen.append(said))
     assert set(users[~found.keep_].tolist()) == {"u0", "u5"}
     assert found.classes_.tolist() == ["safe", "unsafe"]
     assert (found.y_[found.keep_] == gold[found.keep_]).all()
-    assert bool(seen) == (encoder == "minilm")
+    assert ("Reading texts" in {what for what, _, _ in seen}) == (encoder == "minilm")
+    assert [done for what, done, _ in seen if what == "Fitting models"] == [0, 1, 2, 3, 4, 5]
+    assert found.encoder_ == encoder
     assert isinstance(found.transform(X)[0], list)
 
 
@@ -133,6 +135,8 @@ def test_validation_of_numbers():
     assert (y == gold)[found.keep_val_].mean() > (y == gold).mean() + 0.05
     with pytest.raises(InputError, match="X_val"):
         TrollFilter().fit(X, y, users, X[:, :1], y, users)
+    with pytest.raises(InputError, match="X_val: must hold numbers, as X does"):
+        TrollFilter().fit(X, y, users, ["a text"] * len(y), y, users)
     with pytest.raises(InputError, match="y_val"):
         TrollFilter().fit(X, y, users, X, y[:-1], users)
 
@@ -141,9 +145,11 @@ def test_users_that_are_missing_are_users_of_their_own():
     X, y, users, _ = numbers()
     ids = users.astype(object)
     ids[:12] = None
-    with pytest.warns(UserWarning, match="12 of 120 are missing"):
+    ids[12] = "missing 3"
+    with pytest.warns(UserWarning, match="12 of 120 rows have no user"):
         found = TrollFilter("user").fit(X, y, ids)
-    assert len(found.user_report_) == 9 + 12
+    assert len(found.user_report_) == 9 + 12 + 1, "an id that looks like those for missing ones stays apart"
+    assert found.user_report_["examples"].value_counts().to_dict() == {12: 8, 1: 13, 11: 1}
     with pytest.warns(UserWarning, match="none given"):
         alone = TrollFilter().fit(X, y)
     assert np.isfinite(alone.scores_).all()
@@ -161,6 +167,17 @@ def test_labels_that_contradict_each_other_are_told():
     turned = np.random.default_rng(3).permutation(y)
     with pytest.warns(UserWarning, match="contradict"):
         TrollFilter("example", tau=0.0).fit(np.random.default_rng(8).normal(size=(80, 2)), turned, users)
+
+
+@pytest.mark.parametrize(("method", "told"), [("purr", True), ("user", True), ("example", False)])
+def test_one_user_alone_is_told(method, told):
+    X, y, _, _ = numbers()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        TrollFilter(method, theta=1.0).fit(X, y, np.zeros(len(y)))
+    assert any("all examples are of one user" in str(w.message) for w in said) == told
+    with pytest.warns(UserWarning, match="no user has a second example"):
+        TrollFilter().fit(X, y, np.arange(len(y)))
 
 
 def test_a_threshold_that_removes_everything_is_refused():

@@ -173,6 +173,9 @@ def test_streams_give_the_trust_of_all_at_once(data):
     assert parts[0].count("nobody") == 0
     assert parts[0].overall == pytest.approx(f.mean())
     assert np.isnan(UserTrust().overall)
+    with pytest.raises(ValueError, match="shorter"):
+        parts[0].add(["new", "newer"], [0.5])
+    assert parts[0].count("new") == 0, "nothing is counted where the lengths differ"
     assert parts[0].mean("nobody") == parts[0].overall
 
 

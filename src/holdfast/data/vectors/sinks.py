@@ -13,7 +13,7 @@ import numpy as np
 from holdfast.data.vectors.job import JOB, Job
 from holdfast.data.vectors.stores import INDEX, PARQUET, Chunk, NpySource, VectorSource, WithSide
 from holdfast.errors import HoldfastError, InputError
-from holdfast.files import clear_up, replacing
+from holdfast.files import beside, clear_up, replacing
 
 PIECE = 65536  # rows copied at a time
 
@@ -125,9 +125,9 @@ class NpySink(Sink):
     """One npy file, (rows, dim) float32. Where rows are left out, `<out>.rows.npy` says which are there."""
 
     def __init__(self, out: Path, dim: int) -> None:
-        self.out, self.folder, self.dim = out, out.with_name(out.name + ".holdfast"), dim
+        self.out, self.folder, self.dim = out, beside(out, ".holdfast"), dim
         self.data, self.compact = self.folder / "data.npy", self.folder / "compact.npy"
-        self.numbers = out.with_name(out.name + ".rows.npy")
+        self.numbers = beside(out, ".rows.npy")
 
     def prepare(self, job: Job) -> None:
         with job.finishing():
@@ -274,7 +274,7 @@ def sink_for(out: Path, source: VectorSource, dim: int, column: str | None = Non
 def job_folder(out: Path) -> Path:
     """Where the job of an output is kept, or would be: inside a folder that has it, else beside the output."""
     inside = out / "_holdfast"
-    return inside if (inside / JOB).is_file() else out.with_name(out.name + ".holdfast")
+    return inside if (inside / JOB).is_file() else beside(out, ".holdfast")
 
 
 def written(out: Path) -> tuple[Job, Sink]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ app = verbs.Verbs("Find the users whose labels cannot be believed, and what is l
 FILTER = verbs.Parameters("holdfast.systems.trolls.estimator:TrollFilter")
 NAMED = {"X": "--text", "y": "--label", "users": "--user", "X_val": "--validation", "y_val": "--validation"}
 SHOWN = 10
+READERS = {"minilm": "sentence vectors", "tfidf": "words (TF-IDF)"}
 
 
 @app.callback()
@@ -51,12 +51,15 @@ def clean(
     from holdfast.errors import InputError
     from holdfast.systems.trolls.estimator import TrollFilter
     from holdfast.systems.trolls.tool.feedback_files import read_feedback, users_figure
-    from holdfast.verbs.tables import check_table
+    from holdfast.verbs.tables import check_apart, check_table
 
     check_table(out)
+    check_apart((feedback, validation), out=out, report=report, figure=figure, validation_out=validation_out)
     if (validation is None) != (validation_out is None):
         raise InputError("--validation", "must come with --validation-out", str(validation or validation_out))
     data = read_feedback(feedback, text, features, label, user, reading)
+    for note in data.table.notes:
+        verbs.say(f"{feedback}: {note}")
     more: dict[str, Any] = {}
     held = None
     if validation is not None:
@@ -64,7 +67,7 @@ def clean(
         more = {"X_val": held.X, "y_val": held.y, "users_val": held.users}
     with verbs.progresses(quiet) as show:
         trolls = TrollFilter(**settings)
-        trolls.fit(data.X, data.y, data.users, positive=positive, progress=partial(show, "Reading texts"), **more)
+        trolls.fit(data.X, data.y, data.users, positive=positive, progress=show, **more)
     found = trolls.user_report_
     verbs.write_table(out, data.columns(trolls.keep_, trolls.y_))
     if held is not None and validation_out is not None:
@@ -77,7 +80,12 @@ def clean(
     kept, gone, corrected = int(trolls.keep_.sum()), int(found["dropped"].sum()), int((trolls.y_ != data.y).sum())
     verbs.say(f"labels: {called!r} is taken for positive, {negative!r} for negative")
     dropped = f"{gone} of {verbs.counted(len(found), 'user')} dropped whole"
-    verbs.say(f"{out}: {kept:,} of {verbs.counted(len(data.y), 'row')}; {dropped}; {corrected} labels corrected")
+    if trolls.encoder_:
+        verbs.say(f"texts: read by {READERS[trolls.encoder_]} (--encoder)")
+    changed = f"{verbs.counted(corrected, 'label')} corrected"
+    verbs.say(f"{out}: {kept:,} of {verbs.counted(len(data.y), 'row')} kept; {dropped}; {changed}")
+    if held is not None:
+        verbs.say(f"{validation_out}: {int(trolls.keep_val_.sum()):,} of {verbs.counted(len(held.y), 'row')} kept")
     worst = found[found["kept"] < found["examples"]].head(SHOWN)
     if len(worst):
         verbs.show_table(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METHODS = ("purr", "example", "flip", "user", "user+example")
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 class TrollFilter(Estimator):
@@ -69,7 +71,8 @@ class TrollFilter(Estimator):
         y_: (N,) labels, those of "flip" corrected.
         trust_: (N,) f, the probability that a model which has not seen the example gives to its label.
         scores_: (N,) what the rule compares with its threshold.
-        users_: (N,) ids, as texts.
+        users_: (N,) ids, as texts; "missing 1" and so on where there is none.
+        encoder_: what texts were read by, "minilm" or "tfidf"; "" for numbers and with a classifier of your own.
         disagreement_: (N,) share of the examples of its user that the model disagrees with.
         keep_val_, y_val_: the same of validation data, if there are any.
 
@@ -128,7 +131,7 @@ class TrollFilter(Estimator):
             users: (N,) ids of any kind; a missing one, and None for all, is a user of its own (a warning says so).
             X_val, y_val, users_val: a validation set from the same source: cleaned by a model of the cleaned X.
             positive: which label is called positive; None = the second in order.
-            progress: called with (texts encoded, texts).
+            progress: called with (what, done, of how many): texts that are read, models that are fitted.
 
         Raises:
             InputError: wrong shapes or settings, labels of other than two values, a fold whose model would see one
@@ -142,20 +145,26 @@ class TrollFilter(Estimator):
         ids = _ids(users, len(labels), "users")
         folds = hash_folds(inputs, self.k)
         features, estimator = self._prepared(inputs, folds, progress)
-        p = cross_fit_proba(estimator, features, labels, folds)
+        p = cross_fit_proba(estimator, features, labels, folds, progress and partial(progress, "Fitting models"))
         cleaned = rule(labels, p, ids)
         self._check(cleaned)
         val = None
         if X_val is not None:
-            val = self._validated(rule, estimator, features, cleaned, classes, X_val, y_val, users_val)
+            held = as_inputs(X_val, "X_val")
+            if isinstance(held, list) != isinstance(inputs, list):
+                kinds = ("texts", "numbers") if isinstance(held, list) else ("numbers", "texts")
+                raise InputError("X_val", f"must hold {kinds[1]}, as X does", kinds[0])
+            val = self._validated(rule, estimator, features, cleaned, classes, (held, y_val, users_val), progress)
         self._forget()
         self.classes_, self.users_ = classes, ids
+        own = self.estimator is not None or not isinstance(inputs, list)
+        self.encoder_ = "" if own else chosen_encoder(self.encoder)
         self.keep_, self.y_ = cleaned.keep, classes[cleaned.y]
         self.trust_, self.scores_ = trust(labels, p), cleaned.scores
         self.disagreement_ = disagreement(labels, p, ids)
         if val is not None:
             self.keep_val_, self.y_val_ = val.keep, classes[val.y]
-        self._warn(cleaned)
+        self._warn(cleaned, ids)
         return self
 
     def transform(self, X: Any) -> tuple[Any, np.ndarray]:
@@ -215,7 +224,7 @@ class TrollFilter(Estimator):
             return inputs, self.estimator
         if isinstance(inputs, list):
             if chosen_encoder(self.encoder) == "minilm":
-                return encoded(inputs, progress), balanced_logistic()
+                return encoded(inputs, progress and partial(progress, "Reading texts")), balanced_logistic()
             return inputs, text_classifier()
         fewest = len(folds) - int(np.bincount(folds).max())
         return inputs, number_classifier(fewest, inputs.shape[1])
@@ -227,17 +236,16 @@ class TrollFilter(Estimator):
         features: Any,
         cleaned: Cleaned,
         classes: np.ndarray,
-        X_val: Any,
-        y_val: Any,
-        users_val: Any,
+        given: tuple[Any, Any, Any],
+        progress: Progress | None,
     ) -> Cleaned:
-        inputs = as_inputs(X_val, "X_val")
+        inputs, y_val, users_val = given
         labels, _ = encode_labels(y_val, name="y_val", classes=np.sort(classes))
         labels = labels if classes[0] < classes[1] else 1 - labels
         check_same_length(X_val=inputs, y_val=labels)
         ids = _ids(users_val, len(labels), "users_val")
         if isinstance(inputs, list) and isinstance(features, np.ndarray):
-            inputs = encoded(inputs)
+            inputs = encoded(inputs, progress and partial(progress, "Reading texts to validate"))
         if (
             isinstance(inputs, np.ndarray)
             and isinstance(features, np.ndarray)
@@ -259,13 +267,18 @@ class TrollFilter(Estimator):
             raise InputError(name, rule, f"{self.theta:g}, least disagreement {1 - float(cleaned.scores.max()):.3g}")
         raise InputError(name, "removes everything; it must be lower", f"{self.tau:g}, highest score {best}")
 
-    def _warn(self, cleaned: Cleaned) -> None:
+    def _warn(self, cleaned: Cleaned, ids: np.ndarray) -> None:
         if self.trust_.mean() < 0.5:
             warnings.warn(
-                f"mean trust is {self.trust_.mean():.2f}, less than chance: the labels contradict each other, and "
-                "nothing here can tell which are right",
+                f"mean trust is {self.trust_.mean():.3g}, less than chance: the labels contradict each other, or the "
+                "inputs say nothing about them; nothing here can tell which are right",
                 stacklevel=3,
             )
+        _, examples = np.unique(ids, return_counts=True)
+        alone = self.method == "purr" and examples.max() == 1
+        if alone or (self.method not in ("example", "flip") and len(examples) == 1):
+            which = "no user has a second example" if alone else "all examples are of one user"
+            warnings.warn(f"{which}: {self.method} judges by users, and can tell none apart", stacklevel=3)
         left = np.unique(cleaned.y[cleaned.keep])
         if len(left) < 2:
             warnings.warn(f"only labels {self.classes_[left][0]!r} are left: nothing can be learned", stacklevel=3)
@@ -295,7 +308,7 @@ def _ids(users: Any, count: int, name: str) -> np.ndarray:
     """Ids as texts; a missing one becomes a user of its own."""
     if users is None:
         warnings.warn(f"{name}: none given, every example counts as a user of its own", stacklevel=4)
-        return np.array([f"row {i}" for i in range(count)])
+        return np.array([f"missing {i}" for i in range(1, count + 1)])
     given = users.detach().cpu().numpy() if is_tensor(users) else np.asarray(users, dtype=object)
     if given.ndim != 1:
         raise InputError(name, "must have shape (N)", f"shape {given.shape}")
@@ -303,9 +316,12 @@ def _ids(users: Any, count: int, name: str) -> np.ndarray:
     values = given.tolist()
     missing = [value is None or value != value or type(value).__name__ in ("NAType", "NaTType") for value in values]
     if any(missing):
-        text = f"{name}: {sum(missing)} of {count} are missing; each of these counts as a user of its own"
+        of = f"{name}: {sum(missing)} of {count} rows have no user"
+        text = f"{of}; each of these counts as a user of its own, called missing 1, missing 2, ..."
         warnings.warn(text, stacklevel=4)
-    return np.array([f"row {i}" if gone else str(v) for i, (v, gone) in enumerate(zip(values, missing, strict=True))])
+    named = {str(value) for value, gone in zip(values, missing, strict=True) if not gone}
+    others = (name for name in (f"missing {i}" for i in itertools.count(1)) if name not in named)
+    return np.array([next(others) if gone else str(value) for value, gone in zip(values, missing, strict=True)])
 
 
 __all__ = ["METHODS", "TrollFilter"]

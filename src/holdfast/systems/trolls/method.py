@@ -210,8 +210,8 @@ class UserTrust:
     totals: dict[Hashable, tuple[float, int]] = field(default_factory=dict)
 
     def add(self, users: Iterable[Hashable], f: Iterable[float]) -> None:
-        """Count examples with trust f in."""
-        for user, value in zip(users, f, strict=True):
+        """Count examples with trust f in: all, or none where there are not as many users as f."""
+        for user, value in list(zip(users, f, strict=True)):
             total, count = self.totals.get(user, (0.0, 0))
             self.totals[user] = (total + float(value), count + 1)
 

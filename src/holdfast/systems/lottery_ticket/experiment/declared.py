@@ -54,8 +54,8 @@ ARMS = {
 }
 ERROR = partial(Metric, "%", higher_is_better=False)
 METRICS = {
-    "error at .13": ERROR(about="on the test images, 13 % of the prunable weights kept"),
-    "error at .078": ERROR(about="on the test images, 7.8 % kept"),
+    "error at .078": ERROR(about="on the test images, 7.8 % of the prunable weights kept"),
+    "error at .13": ERROR(about="on the test images, 13 % kept"),
     "error at .03": ERROR(about="on the test images, 2.8 % kept"),
     "validation error": ERROR(about="at .078, on images set aside for tuning"),
     "barrier, matching levels": Metric(

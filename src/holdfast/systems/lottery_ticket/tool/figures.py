@@ -23,6 +23,9 @@ def draw_levels(table: Any, others: Mapping[str, float]) -> Any:
     valley.set_ylabel("barrier to the\nlevel before, points")
     valley.set_xlabel("share of the prunable weights that is kept, %")
     valley.set_xscale("log")
+    shown = [share for share in (100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if share >= 0.8 * density.iloc[-1]]
+    valley.set_xticks(shown, [f"{share:g}" for share in shown])
+    valley.set_xticks([], minor=True)
     valley.invert_xaxis()
     return figure
 
@@ -39,6 +42,3 @@ def draw_barrier(found: Any) -> Any:
     axes.set_ylabel("error on held-out rows, %")
     axes.legend(frameon=False)
     return figure
-
-
-__all__ = ["draw_barrier", "draw_levels"]

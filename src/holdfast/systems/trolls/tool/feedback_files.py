@@ -47,9 +47,11 @@ class Feedback:
         kept = {column.name: column.series()[keep] for column in self.table.columns}
         changed = np.array(self.y) != y
         if changed.any():
-            cells = self.table.column(self.label).values.astype(object)
-            cells[changed] = y[changed]
-            kept[self.label] = cells[keep]
+            labels = self.table.column(self.label).series()
+            first = {
+                said: row for row, said in reversed(list(enumerate(self.y)))
+            }  # where a label stands as in the file
+            kept[self.label] = labels.iloc[[first[y[i]] if changed[i] else i for i in np.flatnonzero(keep)]]
         return kept
 
 
@@ -63,7 +65,8 @@ def read_feedback(
         text: name of the column of texts; or None, and
         features: names of columns of numbers, separated by commas, or an npy file with a row for each of the table's.
         label, user: names of columns; user None = no such column.
-        reading: what the user said about the table.
+        reading: what the user said about the table. Words for "no value" that it names count among users as well;
+            without them every id is a name, "NA" and "null" too.
 
     Raises:
         InputError: a missing column (with the nearest name), neither or both of texts and features, a row without
@@ -80,8 +83,14 @@ def read_feedback(
     if not len(table):
         raise InputError(str(path), "must have at least one row", f"{len(file.names)} columns, 0 rows")
     X = _texts(table, text) if text is not None else _numbers(path, table, str(features), reading)
-    users = None if user is None else table.column(user).tolist()
+    users = None if user is None else _users(table.column(user), reading)
     return Feedback(table, label, X, _texts(table, label), users)
+
+
+def _users(column: Column, reading: TableOptions) -> list[Any]:
+    """Ids, None where there is none."""
+    none = {word.casefold() for word in reading.null or ()}
+    return [None if isinstance(value, str) and value.casefold() in none else value for value in column.tolist()]
 
 
 def _texts(table: Table, name: str) -> list[str]:
