@@ -25,7 +25,7 @@ from holdfast.validation import check_integer
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows and targets to train on, to tune with, to test: arrays, or tensors of images and labels and the images' ids."""
+    """Rows and targets to train on, to tune with, to test: arrays, or tensors of images and labels and images' ids."""
 
     x: Any
     y: Any
