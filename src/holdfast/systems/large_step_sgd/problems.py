@@ -1,0 +1,174 @@
+"""Worlds in which rates are compared: sparse regression, a ReLU teacher, pooled digits, and CIFAR-10 as published."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast.data.cifar import read_cifar10
+from holdfast.data.digits import Mnist5k, mnist5k, resize
+from holdfast.data.fetched import FileProblem
+from holdfast.data.location import data_folder
+from holdfast.data.splits import fixed_test, training_rows
+from holdfast.experiment import DataSource, Problem
+from holdfast.layers.resnet18 import ResNet18
+from holdfast.systems.large_step_sgd.method import relu
+from holdfast.systems.large_step_sgd.net import SmallCNN
+from holdfast.validation import check_integer
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows and targets to train on, to tune with, to test: arrays, or tensors of images and labels and images' ids."""
+
+    x: Any
+    y: Any
+    validation_x: Any
+    validation_y: Any
+    test_x: Any
+    test_y: Any
+    test_id: Any = ()
+
+
+@dataclass(frozen=True)
+class SparseRegression(Problem):
+    """y = <theta, x>, x standard normal, theta with k positive coordinates and norm 1, no noise.
+
+    Attributes:
+        n, d, k: rows to train on, coordinates, of them not 0.
+        held: rows to tune with, and as many times five to test.
+    """
+
+    n: int = 80
+    d: int = 200
+    k: int = 20
+    held: int = 200
+
+    source: ClassVar[DataSource] = "generated"
+    redrawn: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_integer(self.n, "n", low=2)
+        check_integer(self.k, "k", low=1, high=self.d)
+
+    def load(self, rng: np.random.Generator) -> Rows:
+        """The data of one replicate."""
+        theta = np.abs(rng.standard_normal(self.d)) * (np.arange(self.d) < self.k)
+        theta /= np.linalg.norm(theta)
+        parts = [rng.standard_normal((size, self.d)) for size in (self.n, self.held, 5 * self.held)]
+        return Rows(*(array for x in parts for array in (x, x @ theta)))
+
+    def describe(self) -> str:
+        return f"{self.n} rows of {self.d} normal coordinates, of which {self.k} count; no noise"
+
+
+@dataclass(frozen=True)
+class ReluTeacher(Problem):
+    """A ReLU network of 3 units teaches one of 20, on 15 inputs of norm 1 in the plane.
+
+    Attributes:
+        n: rows to train on.
+        d: coordinates.
+        teacher, student: hidden units.
+        held: as in `SparseRegression`.
+    """
+
+    n: int = 15
+    d: int = 2
+    teacher: int = 3
+    student: int = 20
+    held: int = 200
+
+    source: ClassVar[DataSource] = "generated"
+    redrawn: ClassVar[bool] = True
+
+    def load(self, rng: np.random.Generator) -> Rows:
+        """The data of one replicate."""
+        W, a = rng.standard_normal((self.teacher, self.d)), rng.standard_normal(self.teacher)
+        parts = [rng.standard_normal((size, self.d)) for size in (self.n, self.held, 5 * self.held)]
+        parts = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in parts]
+        return Rows(*(array for x in parts for array in (x, relu.predict(W, a, x))))
+
+    def describe(self) -> str:
+        return f"{self.n} inputs of norm 1 in {self.d} dimensions, teacher of {self.teacher}, student of {self.student}"
+
+
+@dataclass(frozen=True)
+class PooledDigits(Problem):
+    """MNIST-5k at 14x14 (means of 2x2 pixels); 1,000 fixed images to test, from the others the rest is drawn."""
+
+    train: int = 1000
+    validation: int = 200
+    test: int = 1000
+
+    source: ClassVar[DataSource] = "package"
+    how_to_get: ClassVar[str] = Mnist5k.how_to_get
+    fixed_test: ClassVar[bool] = True
+    block: ClassVar[str] = "4"  # whose output is measured
+
+    def load(self, rng: np.random.Generator) -> Rows:
+        """The data of one replicate."""
+        x, y = _pooled()
+        _, tested, others = fixed_test(y, self.test)
+        drawn = training_rows(y, others, self.train + self.validation, rng)
+        rows, held = drawn[: self.train], drawn[self.train :]
+        return Rows(x[rows], y[rows], x[held], y[held], x[tested], y[tested], tested.tolist())
+
+    def network(self) -> nn.Module:
+        """A fresh network."""
+        return SmallCNN()
+
+    def available(self) -> bool:
+        return Mnist5k().available()
+
+    def describe(self) -> str:
+        return f"MNIST digits at 14x14, {self.train} drawn of {5000 - self.test}, {self.test} fixed to test; small CNN"
+
+
+@functools.cache
+def _pooled() -> tuple[Tensor, Tensor]:
+    images, labels = mnist5k()
+    return (resize(images, 14) - 0.1307) / 0.3081, labels
+
+
+@dataclass(frozen=True)
+class Cifar10(FileProblem):
+    """CIFAR-10 with ResNet-18, no augmentation: nine tenths to train, one to tune with, the official test."""
+
+    folder: str = "cifar-10-batches-py"
+    width: int = 64
+
+    fixed_test: ClassVar[bool] = True
+    block: ClassVar[str] = "stages.3"
+    how_to_get: ClassVar[str] = "cifar-10-python.tar.gz from www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, 2009)"
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (data_folder(self.folder) / "test_batch",)
+
+    def load(self, rng: np.random.Generator) -> Rows:
+        """The data of one replicate."""
+        folder = self.found()[0].parent
+        train, test = read_cifar10(folder), read_cifar10(folder, "test")
+        mean, spread = (f(train.pixels, (0, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
+        x, tested = ((part.pixels - mean) / spread for part in (train, test))
+        order = torch.from_numpy(rng.permutation(len(train)))
+        held, rows = order[: max(1, len(train) // 10)], order[max(1, len(train) // 10) :]
+        y = train.labels
+        return Rows(x[rows], y[rows], x[held], y[held], tested, test.labels, list(range(len(tested))))
+
+    def network(self) -> nn.Module:
+        """A fresh network."""
+        return ResNet18(width=self.width)
+
+    def describe(self) -> str:
+        return "CIFAR-10, ResNet-18, no augmentation"
+
+
+__all__ = ["Cifar10", "PooledDigits", "ReluTeacher", "Rows", "SparseRegression"]

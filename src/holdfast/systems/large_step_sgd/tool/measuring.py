@@ -1,0 +1,161 @@
+"""What the verbs do: measure a trained network on rows, and search the largest stable rate of one on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from holdfast.data.own_rows import Rows
+from holdfast.devices import torch_threads
+from holdfast.errors import InputError
+from holdfast.layers.outputs import Hooks, activation_layers, evaluating
+from holdfast.metrics.landscape.jacobian import jacobian_rank
+from holdfast.own_model import called
+from holdfast.systems.large_step_sgd.method.features import feature_sparsity
+from holdfast.systems.large_step_sgd.method.schedule import Hold, StableRate, find_max_stable_lr
+from holdfast.training.plain_sgd import train_sgd
+from holdfast.validation import check_integer
+
+EXACT = 2**27  # numbers of a Jacobian that is written out; larger ones are sketched
+NEAR = 0.8  # of the largest stable rate, as a recommendation: on pilots units died later at rates nearer to it
+PEAK_WARMUP = 1.05
+
+
+def measure(
+    net: nn.Module,
+    x: Tensor,
+    layers: Sequence[str],
+    *,
+    threshold: float = 0.95,
+    max_units: int = 1000,
+    rank_rows: int = 50,
+    show: Callable[[str, int, int | None], None] | None = None,
+) -> dict[str, Any]:
+    """Sparsity of layers on rows x (N, ...), and the rank of the Jacobian on the first of them.
+
+    Args:
+        net: in any mode; it is measured in evaluation mode.
+        x: rows.
+        layers: names of modules; empty = all activation functions.
+        rank_rows: rows that the Jacobian's rank is measured on.
+        threshold: correlation above which units are duplicates.
+        max_units: units of a layer that are compared, drawn where it has more.
+        show: called with (what is done, done, total).
+
+    Raises:
+        InputError: no layer to measure, one that does not exist, outputs that are not finite.
+    """
+    check_integer(rank_rows, "rank_rows", low=1)
+    names = list(layers) or activation_layers(net)
+    if not names:
+        known = [name for name, module in net.named_modules() if name and not list(module.children())]
+        raise InputError("layer", f"must name layers, as no module is an activation function; of {known}", "none")
+    with torch_threads(1), torch.no_grad(), evaluating(net), Hooks(net, names) as hooks:
+        for start in range(0, len(x), 256):
+            called(lambda rows=x[start : start + 256]: net(rows), argument="--model")
+            if show is not None:
+                show("Rows", min(start + 256, len(x)), len(x))
+    found = []
+    for name, phi in hooks.features().items():
+        report = feature_sparsity(phi, threshold, max_units)
+        found.append(
+            {
+                "layer": name,
+                "units": phi.shape[1],
+                "compared": report.units,
+                "dead": report.n_dead,
+                "duplicates": report.n_duplicates,
+                "left": len(report.kept_indices),
+                "active %": 100 * report.raw,
+                "sparsity %": 100 * report.dedup,
+            }
+        )
+    rows = x[:rank_rows]
+    outputs = len(rows) * net(x[:1]).numel()
+    size = sum(p.numel() for p in net.parameters())
+    how = "exact" if outputs * size <= EXACT else "sketch"
+    with torch_threads(1):
+        rank = jacobian_rank(net, rows, method="exact" if how == "exact" else "sketch")
+    return {
+        "rows": len(x),
+        "layers": found,
+        "jacobian": {"rank": rank.rank, "outputs": outputs, "parameters": size, "rows": len(rows), "method": how},
+    }
+
+
+def search(
+    build: Callable[[int], nn.Module],
+    rows: Rows,
+    *,
+    batch: int = 32,
+    steps: int = 200,
+    lo: float = 1e-3,
+    hi: float = 10.0,
+    evaluations: int = 8,
+    seed: int = 0,
+    device: str = "cpu",
+    show: Callable[[str, int, int | None], None] | None = None,
+) -> StableRate:
+    """The largest rate at which plain SGD on cross-entropy is stable, after a linear warm-up of 30 % of the steps.
+
+    Args:
+        build: seed -> a fresh network.
+        rows: those to train on are used.
+        batch: rows per step.
+        steps: of every run.
+        lo: a rate that is stable.
+        hi: one that is not.
+        evaluations: runs between the two.
+        seed: of initialisation and order.
+        device: "cpu", "cuda", "cuda:1", ...
+        show: called with (what is done, done, total).
+    """
+    check_integer(batch, "batch", low=1)
+    ramp, runs = Hold(1.0, (), (), ramp=0.3), 0
+
+    def run(rate: float, n: int) -> np.ndarray:
+        nonlocal runs
+        runs += 1
+        losses = train_sgd(
+            build(seed), rows.x, rows.y, rate, n,
+            schedule=lambda progress: float(ramp(progress)), batch=batch, seed=seed, device=device,
+        )  # fmt: skip
+        if show is not None:
+            show("Runs", runs, evaluations + 2)
+        return losses
+
+    with torch_threads(1):
+        return find_max_stable_lr(run, lo, hi, steps, evaluations=evaluations)
+
+
+def recommended(rate: float) -> str:
+    """Code for a schedule close to the edge."""
+    return f"LargeStepSchedule(optimizer, peak={NEAR * rate:.3g}, warmup={PEAK_WARMUP}, hold_frac=0.5, total_steps=T)"
+
+
+# ---------------------------------------------------------------------------------------------------------- the figures
+def draw_layers(report: dict[str, Any]) -> Any:
+    """What becomes of the units of every layer: dead, duplicates, left; and how sparse it is."""
+    from matplotlib.figure import Figure
+
+    layers = report["layers"]
+    figure = Figure(figsize=(7, 1.2 + 0.45 * len(layers)), layout="constrained")
+    axes = figure.subplots()
+    names, base = [entry["layer"] for entry in layers], np.zeros(len(layers))
+    for what, colour in (("left", "#0b6e4f"), ("duplicates", "#d9a441"), ("dead", "#999999")):
+        width = np.array([100 * entry[what] / entry["compared"] for entry in layers])
+        axes.barh(names, width, left=base, color=colour, label=what if what != "left" else "distinct")
+        base += width
+    axes.plot([entry["sparsity %"] for entry in layers], names, "k|", markersize=14, label="sparsity coefficient")
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of the units compared")
+    figure.legend(frameon=False, ncols=4, loc="outside upper center")
+    return figure
+
+
+__all__ = ["draw_layers", "measure", "recommended", "search"]
