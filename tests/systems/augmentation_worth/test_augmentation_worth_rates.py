@@ -125,8 +125,8 @@ def test_a_falling_curve_is_level_outside_and_linear_in_log_n():
         ([1, 10, 100, 1000], [0.3, 0.2, 0.1, 0.0], "above 0 and at most 1"),
         ([1, 10, 100, 1000], [30, 20, 10, 5], "above 0 and at most 1"),
         ([0, 10, 100, 1000], [0.3, 0.2, 0.1, 0.1], "n"),
-        ([1, 10], [0.1], "length|same"),
-        ([], [], "at least one run"),
+        ([1, 10], [0.1], "as many rows"),
+        ([], [], "must not be empty"),
         ([1, 10, 100, np.nan], [0.3, 0.2, 0.1, 0.1], "n"),
     ],
 )

@@ -57,12 +57,7 @@ def test_moves_against_numpy():
     assert down.tolist() == [[0, 0, 0, 0], [1, 2, 3, 4], [5, 6, 7, 8]]
     left = Moved(0, -1)(image)[0, 0]
     assert left.tolist() == [[2, 3, 4, 0], [6, 7, 8, 0], [10, 11, 12, 0]]
-    assert [view(image).sum().item() for view in CROSS] == [78, 42, 68, 60, 63][:1] + [
-        float(image[..., :2, :].sum()),
-        float(image[..., 1:, :].sum()),
-        float(image[..., :3].sum()),
-        float(image[..., 1:].sum()),
-    ]
+    assert [view(image).sum().item() for view in CROSS] == [78, 36, 68, 54, 63]
 
 
 def test_stored_copies_are_neighbours_and_drawn_once():

@@ -218,8 +218,7 @@ def by_size(n: Any, error: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """
     size = check_array(np.asarray(n, np.float64), "R", name="n")
     e = check_array(np.asarray(error, np.float64), "R", name="error")
-    if not check_same_length(n=size, error=e):
-        raise InputError("n", "must have at least one run", "none")
+    check_same_length(n=size, error=e)
     check_positive(float(size.min()), "n")
     if not ((e > 0) & (e <= 1)).all():
         raise InputError("error", "must be shares above 0 and at most 1", float(e[~((e > 0) & (e <= 1))][0]))

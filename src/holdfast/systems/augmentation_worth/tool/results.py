@@ -200,9 +200,7 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
             upper.plot(rows["n"], 100 * rows["error"], "o-", color=colour, markersize=4, label=str(arm))
             down, up = rows["rate"] - rows["lo"], rows["hi"] - rows["rate"]
             bars = np.maximum(np.stack([down, up]), 0)
-            lower.errorbar(
-                rows["n"], rows["rate"], bars, color=colour, marker="o", markersize=4, capsize=2, label=str(arm)
-            )
+            lower.errorbar(rows["n"], rows["rate"], bars, color=colour, marker="o", markersize=4, capsize=2)
             law = rows[np.isfinite(rows["law_rate"])]
             lower.plot(law["n"], law["law_rate"], "x", color=colour)
             cut = rows[rows["censored"] != ""]
@@ -213,6 +211,9 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
         upper.legend(fontsize=7)
         lower.set_title("dots: falling curve, crosses: power law, triangles: censored", fontsize=8)
         for axis in (upper, lower):
+            for scale in (axis.yaxis, axis.xaxis):
+                scale.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter("{x:g}")
             axis.spines[["top", "right"]].set_visible(False)
     return figure
 
