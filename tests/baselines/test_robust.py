@@ -145,3 +145,12 @@ def test_bad_input_is_named():
     ):
         with pytest.raises(InputError, match=words):
             call()
+
+
+@pytest.mark.parametrize("weights", [cvar_weights, kl_ball_weights, chi2_ball_weights])
+def test_weights_stay_on_the_device_of_the_losses(weights):
+    losses = torch.tensor([0.0, 1.0, 2.0, 4.0])
+    with torch.device("meta"):  # a tensor made on the default device would not mix with the losses
+        found = weights(losses, 0.3)
+    assert found.device == losses.device
+    assert torch.equal(found, weights(losses, 0.3))

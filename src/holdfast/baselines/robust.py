@@ -111,12 +111,12 @@ def chi2_ball_weights(losses: Tensor, rho: float) -> Tensor:
     if radius == 0:
         return torch.full_like(losses, 1 / n)
     falling = values.sort(descending=True).values - values.mean()
-    m = torch.arange(1, n + 1, dtype=torch.float64)
+    m = torch.arange(1, n + 1, dtype=torch.float64, device=values.device)
     mean = falling.cumsum(0) / m
     variance = (falling.square().cumsum(0) / m - mean.square()).clamp(min=0)
     excess = m * (2 * radius + 1) / n - 1  # variance over (mean - eta)^2
     eta = torch.where(excess > 0, mean - (variance / excess.clamp(min=1e-300)).sqrt(), -torch.inf)
-    below = torch.cat([falling[1:], torch.tensor([-torch.inf], dtype=torch.float64)])
+    below = torch.cat([falling[1:], torch.full_like(falling[:1], -torch.inf)])
     slack = 1e-12 * (falling[0] - falling[-1])
     fits = (excess > 0) & (eta <= falling + slack) & (eta >= below - slack)
     chosen = eta[int(fits.int().argmax())]

@@ -62,5 +62,21 @@ class GroupScores:
             rows.append(row)
         return heads, rows
 
+    def figure(self) -> Any:
+        """Bars of the mean over groups, a mark at the worst, and a line at each, of every method (matplotlib)."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(self.scores)), layout="constrained")
+        axes = figure.subplots()
+        for place, (name, values) in enumerate(self.scores.items()):
+            axes.barh(place, values.mean(), color="#6baed6", label=None if place else "mean")
+            axes.plot(self.worst(name), place, "D", color="#b30000", label=None if place else "worst")
+            axes.plot(values, [place] * len(values), "|", color="#333333", markersize=9, alpha=0.5)
+        axes.set_yticks(range(len(self.scores)), list(self.scores))
+        axes.invert_yaxis()
+        axes.set_xlabel(self.unit)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+        return figure
+
 
 __all__ = ["GroupScores"]

@@ -214,3 +214,40 @@ def test_own_tables_that_do_not_fit(folder, name, columns, match):
         experiment.own([folder / name], columns)
     with pytest.raises(InputError, match="one table"):
         experiment.own([folder / name] * 2, columns)
+
+
+def test_half_way_between_two_sites_is_not_unrelated(tmp_path):
+    table = sites(2)
+    table.assign(lat=table["site"].map({"s0": 2019, "s1": 2021})).to_csv(tmp_path / "data.csv", index=False)
+    table.assign(site="new", lat=2020).to_csv(tmp_path / "new.csv", index=False)
+    named = ["--target", "y", "--domain", "site", "--meta", "lat", "--features", "a,b"]
+    run("fit", tmp_path / "data.csv", *named, "-o", tmp_path / "model", *FAST)
+    said = run("predict", tmp_path / "model", tmp_path / "new.csv", "-o", tmp_path / "out.csv").output
+    assert "related to no" not in said
+    assert set(pd.read_csv(tmp_path / "out.csv")["distance"]) == {0.5}
+
+
+def test_predict_names_the_columns_that_are_missing(folder, tmp_path):
+    pd.read_csv(folder / "new.csv").drop(columns=["lat", "b"]).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match="that the model was trained with; 'lat', 'b' not found"):
+        run("predict", folder / "model", tmp_path / "new.csv", "-o", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_whole_numbers_as_classes_are_said_and_can_be_numbers(tmp_path):
+    table = sites(4)
+    table.assign(y=np.arange(len(table)) % 5).to_csv(tmp_path / "data.csv", index=False)
+    assert "--task numbers" in run("fit", tmp_path / "data.csv", *META, "-o", tmp_path / "model", *FAST).output
+    compared = ["compare", tmp_path / "data.csv", *META, "--folds", 2, *FAST]
+    assert "accuracy" in run(*compared).output
+    assert "root mean squared error of y" in run(*compared, "--task", "numbers").output
+    sites(4).to_csv(tmp_path / "texts.csv", index=False)
+    with pytest.raises(InputError, match="task: must be classes where the target holds no numbers"):
+        run("compare", tmp_path / "texts.csv", *META, *FAST, "--task", "numbers")
+
+
+def test_a_negative_weight_is_found(folder, tmp_path):
+    (tmp_path / "edges.csv").write_text("one,other,weight\ns0,s1,1\ns1,s2,-2\n", encoding="utf-8")
+    named = ["--target", "y", "--domain", "site", "--graph", tmp_path / "edges.csv"]
+    with pytest.raises(InputError, match="at least 0; received -2 in row 3"):
+        run("fit", folder / "plain.csv", *named, "-o", tmp_path / "model", *FAST)

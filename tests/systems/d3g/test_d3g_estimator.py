@@ -163,3 +163,26 @@ def test_metadata_of_another_width_are_refused(fitted):
         fitted.predict([[2.0, 50.0]])
     with pytest.raises(InputError, match="X"):
         fitted.predict([[2.0]], [[1.0]])
+
+
+def test_numbers_do_not_shrink_where_relations_are_tiny():
+    x, y, domain, metadata = rows(numbers=True)
+    model = D3G(steps=2, sigma=0.1).fit(x, y, domain, metadata)
+    far = [[7.0 + 0.93 * float(metadata.std())]]  # 9.3 sigma beyond the last site, whose head is left alone
+    assert model.is_related(far).all()
+    assert model.domain_weights(far)[0].round(4).tolist() == [0] * 7 + [1]
+    assert model.predict(x[:3], far * 3) == pytest.approx(model.predict(x[:3], domain=["site 7"] * 3), rel=1e-4)
+
+
+def test_one_place_or_name_for_all_rows(fitted):
+    x = rows()[0][:5]
+    assert np.array_equal(fitted.predict_proba(x, [0.3]), fitted.predict_proba(x, [[0.3]] * 5))
+    assert np.array_equal(fitted.predict_proba(x, domain="site 2"), fitted.predict_proba(x, domain=["site 2"] * 5))
+    with pytest.raises(InputError, match="must have as many rows as X"):
+        fitted.predict(x, [[0.3]] * 4)
+
+
+def test_metadata_that_are_the_same_everywhere_are_refused():
+    x, y, domain, metadata = rows()
+    with pytest.raises(InputError, match="metadata: must differ between domains"):
+        D3G(steps=2).fit(x, y, domain, 0 * metadata + 3)

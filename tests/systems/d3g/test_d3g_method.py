@@ -351,3 +351,11 @@ def test_only_adam_with_the_settings():
     assert (adam.defaults["lr"], adam.defaults["weight_decay"]) == (0.01, 0.1)
     learner = learner_of(D3GSettings(beta=0.5, hidden=7, relation_heads=3), metadata=torch.randn(K, 2))
     assert learner.learned.w.shape == (3, 7)
+
+
+def test_weights_sum_to_one_however_far_the_domain():
+    distance = torch.tensor([[1.0], [8.8], [9.3], [10.0]])  # exp(-d^2) down to numbers that float32 holds no more
+    found = normalised(relation_from_distance(distance, 1.0, torch.tensor([[0.0], [-0.1]])))
+    assert found.sum(1).tolist() == pytest.approx([1.0] * 4, abs=1e-6)
+    assert found[2, 1].item() == pytest.approx(1 / (1 + math.exp(2 * 9.3 * 0.1 + 0.01)), rel=1e-3)
+    assert normalised(torch.zeros(1, 4)).tolist() == [[0.25] * 4]

@@ -78,6 +78,9 @@ def test_fit_writes_model_weights_and_a_figure(fitted):
     assert "region = odd" in found.output
     assert "Accuracy per group" in found.output
     assert "campaign = 1" in found.output
+    assert "learned from: age, campaign; only looked through: town, note" in found.output
+    assert "amounts" not in found.output
+    assert "+1 = twice as much" in " ".join(found.output.split())
 
 
 def test_the_group_changes_nothing_that_is_learned(fitted, tmp_path):
@@ -152,7 +155,8 @@ def test_numbers_that_are_missing_and_tables_without_numbers(tmp_path):
     lines = data.read_text().splitlines()
     lines[3] = "," + lines[3].split(",", 1)[1]
     data.write_text("\n".join(lines) + "\n")
-    refused("column 'age': must have a finite number in every row; received none in row 4", *asked)
+    rule = "must have a finite number in every row (fill it in, or take the row or column out of the file)"
+    refused(f"column 'age': {rule}; received none in row 4", *asked)
     pd.read_csv(data)[["town", "bought"]].to_csv(data, index=False)
     refused("--text", *asked)
 
@@ -164,3 +168,26 @@ def test_predict_refuses(fitted, tmp_path):
     pd.read_csv(data)[["age"]].to_csv(tmp_path / "d.csv", index=False)
     refused("campaign", "predict", model, tmp_path / "d.csv")
     refused("model", "predict", tmp_path, data)
+
+
+def test_predict_says_what_labels_the_model_does_not_know(fitted, tmp_path):
+    folder, _ = fitted
+    data = pd.read_csv(folder / "data.csv")
+    out = tmp_path / "p.csv"
+    data.loc[:3, "bought"] = "maybe"
+    data.to_csv(tmp_path / "some.csv", index=False)
+    found = run("predict", folder / "model", tmp_path / "some.csv", "--label", "bought", "--out", out)
+    assert "4 rows with a label that the model does not know, such as 'maybe': counted as wrong" in found.output
+    out.unlink()
+    data["bought"] = 1
+    data.to_csv(tmp_path / "none.csv", index=False)
+    asked = ("predict", folder / "model", tmp_path / "none.csv", "--label", "bought", "--out", out)
+    refused("--label: must name a column with classes of the model (no, yes); received 1", *asked)
+    assert not out.exists()
+
+
+def test_a_label_of_amounts_is_said(tmp_path):
+    data = table(tmp_path / "data.csv", rows=40)
+    out = ("-o", tmp_path / "m", "--weights", tmp_path / "w.csv", "--figure", tmp_path / "w.svg")
+    found = run("fit", data, "--label", "age", *out, "--steps", "3", "--quiet", "--device", "cpu")
+    assert "age: 40 different values in 40 rows, each a class" in found.output

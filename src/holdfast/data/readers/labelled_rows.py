@@ -116,7 +116,8 @@ def _numbers(records: Records, features: Sequence[str] | None, path: str) -> tup
         values = columns[name].numbers()
         if not np.isfinite(values).all():
             row = records.rows[int((~np.isfinite(values)).argmax())]
-            raise InputError(f"{path}, column {name!r}", "must have a finite number in every row", f"none in row {row}")
+            rule = "must have a finite number in every row (fill it in, or take the row or column out of the file)"
+            raise InputError(f"{path}, column {name!r}", rule, f"none in row {row}")
         wanted.append(values)
     return np.stack(wanted, axis=1), tuple(features)
 

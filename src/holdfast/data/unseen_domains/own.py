@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from holdfast.data.fetched import FileProblem
-from holdfast.data.unseen_domains.tables import DomainTable, is_classes, read_training, world_of
+from holdfast.data.unseen_domains.tables import DomainTable, domain_means, is_classes, read_training, world_of
 from holdfast.data.unseen_domains.worlds import DomainsProblem, World
 from holdfast.errors import InputError
 
@@ -96,6 +96,8 @@ def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnTable:
         raise InputError(f"{problem.path}, column {problem.target!r}", "must have at least two classes", "one")
     if (found := len(set(table.domain.tolist()))) < FEWEST:
         raise InputError(f"{problem.path}, column {problem.domain!r}", f"must name at least {FEWEST} domains", found)
+    assert table.metadata is not None
+    domain_means(table.metadata, table.domain)  # says so where they are the same for all
     return problem
 
 

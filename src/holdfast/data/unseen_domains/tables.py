@@ -17,7 +17,7 @@ from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.readers.tables.reading import open_table
 from holdfast.data.unseen_domains.worlds import Part, World
 from holdfast.errors import InputError
-from holdfast.validation import check_number
+from holdfast.validation import check_choice, check_number
 
 DOMAIN = Role("domain")
 META = Role("meta", kind="number", required=False, several=True)
@@ -65,11 +65,18 @@ def read_training(
 
 
 def read_new(path: Path, columns: Mapping[str, Sequence[str]], options: TableOptions | None = None) -> DomainTable:
-    """A table to predict for, with the columns that a model was trained with; the domain's may be missing."""
+    """A table to predict for, with the columns that a model was trained with; the domain's may be missing.
+
+    Raises:
+        InputError: what `read_records` raises; a column is missing.
+    """
     names = open_table(path, options=options).names
     wanted = {role: list(found) for role, found in columns.items() if role != "target"}
     if wanted.get("domain") and wanted["domain"][0] not in names and wanted.get("meta"):
         del wanted["domain"]
+    if missing := [name for found in wanted.values() for name in found if name not in names]:
+        rule = f"must have the columns that the model was trained with; {', '.join(map(repr, missing))} not found"
+        raise InputError(str(path), rule, f"columns {', '.join(names)}")
     roles = [FEATURE, META, *([DOMAIN] if "domain" in wanted else [])]
     return _table(read_records(path, roles, wanted, options), path)
 
@@ -109,8 +116,10 @@ def read_edges(path: Path) -> list[tuple[str, str, float]]:
     roles = (Role("from"), Role("to"), Role("weight", kind="number", required=False))
     found = read_records(path, roles, {"from": names[0], "to": names[1]})
     weights = found["weight"] if "weight" in found else np.ones(len(found))
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InputError(f"{path}, column 'weight'", "must be at least 0", "another value")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        received = f"{weights[wrong[0]]:g} in row {found.rows[wrong[0]]}"
+        raise InputError(f"{path}, column 'weight'", "must be at least 0", received)
     return list(zip(found["from"].tolist(), found["to"].tolist(), map(float, weights), strict=True))
 
 
@@ -147,9 +156,19 @@ def checked_edges(graph: Any) -> list[list[Any]]:
     return found
 
 
-def is_classes(y: np.ndarray) -> bool:
-    """Whether a target is classes: texts, booleans, or few different whole numbers."""
+def is_classes(y: np.ndarray, task: str = "auto") -> bool:
+    """Whether a target is classes: texts, booleans, or few different whole numbers; or what the task says.
+
+    Raises:
+        InputError: a task that is none, or "numbers" where there are none.
+    """
     values = np.asarray(y)
+    if check_choice(task, ("auto", "classes", "numbers"), "task") == "classes":
+        return True
+    if task == "numbers":
+        if values.dtype.kind not in "iuf":
+            raise InputError("task", "must be classes where the target holds no numbers", task)
+        return False
     if values.dtype.kind in "OUSb":
         return True
     if values.dtype.kind == "f" and not (values == np.round(values)).all():
@@ -158,11 +177,17 @@ def is_classes(y: np.ndarray) -> bool:
 
 
 def domain_means(metadata: np.ndarray, domain: np.ndarray) -> tuple[np.ndarray, int]:
-    """The mean of each domain's rows, in ascending order of domains, and in how many domains rows differ."""
+    """The mean of each domain's rows, in ascending order of domains, and in how many domains rows differ.
+
+    Raises:
+        InputError: several domains have the same metadata, all of them.
+    """
     names, place = np.unique(domain.astype(str), return_inverse=True)
     total = np.zeros((len(names), metadata.shape[1]))
     np.add.at(total, place, metadata)
     mean = total / np.bincount(place)[:, None]
+    if len(names) > 1 and not np.ptp(mean, axis=0).any():
+        raise InputError("metadata", "must differ between domains", f"{mean[0].tolist()} for all {len(names)}")
     differs = np.abs(metadata - mean[place]).max(1) > 1e-9 * (1 + np.abs(metadata).max())
     return mean, len(np.unique(place[differs]))
 

@@ -66,7 +66,11 @@ def fit_(
     model.save(out)
     kind = f"{len(model.classes_)} classes" if len(model.classes_) else "numbers"
     counted = f"{verbs.counted(len(table.x), 'row')} of {verbs.counted(len(model.domains_), 'domain')}"
-    verbs.say(f"{out}: {target} is predicted as {kind}; learned from {counted}, {table.x.shape[1]} features")
+    verbs.say(
+        f"{out}: {target} is predicted as {kind}; learned from {counted}, {verbs.counted(table.x.shape[1], 'feature')}"
+    )
+    if len(model.classes_) > 2 and settings["task"] == "auto" and model.classes_.dtype.kind in "iuf":
+        verbs.say("whole numbers were taken as classes; if they are amounts: --task numbers")
     if model.varying_:
         verbs.say(f"{verbs.counted(model.varying_, 'domain')} with more than one value of {meta}: their mean is used")
     if figure is not None:
@@ -116,6 +120,7 @@ def compare_(
     folds: Annotated[int, typer.Option(min=2, help="Parts that the domains are divided into.")] = 5,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of each method.")] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of the division and the training.")] = 0,
+    task: Annotated[str, typer.Option(help="classes, numbers, or auto, as in fit.")] = "auto",
     figure: Annotated[Path | None, verbs.figure_out("Bars of mean and worst domain")] = None,
     as_json: verbs.Json = False,
     quiet: verbs.Quiet = False,
@@ -128,7 +133,7 @@ def compare_(
 
     columns = _columns(target, domain, meta, graph, features)
     with verbs.progresses(quiet) as show:
-        found = compare(data, columns, graph, folds, steps, seed, reading, partial(show, "Comparing"))
+        found = compare(data, columns, graph, folds, steps, seed, reading, partial(show, "Comparing"), task)
     if as_json:
         scores = {name: dict(zip(found.groups, values.tolist(), strict=True)) for name, values in found.scores.items()}
         verbs.show_json({"unit": found.unit, "scores": scores, "advice": advice(found)})
@@ -137,9 +142,7 @@ def compare_(
         verbs.show_table(heads, rows, f"{found.unit}, on domains left out")
         verbs.say(advice(found))
     if figure is not None:
-        from holdfast.systems.d3g.tool.figure import comparison_figure
-
-        verbs.write_figure(comparison_figure(found), figure)
+        verbs.write_figure(found.figure(), figure)
 
 
 __all__ = ["app"]

@@ -27,6 +27,7 @@ from holdfast.systems.d3g.method import (
     D3GSettings,
     MultiHead,
     Space,
+    normalised,
     relation_from_distance,
 )
 from holdfast.training import fit
@@ -261,21 +262,26 @@ class D3G(Estimator):
         Returns:
             (K,) or (N, K) float32, columns in the order of `domains_`. Where nothing is related, all are 1/K.
         """
+        relation, single = self._relation(metadata, domain)
+        weights = normalised(relation).cpu().numpy()
+        return weights[0] if single else weights
+
+    def is_related(self, metadata: Any = None, domain: Any = None) -> np.ndarray:
+        """Whether each new domain (N,) is related to any training domain; if not, the mean of all heads answers."""
+        return (self._relation(metadata, domain)[0] > 0).any(1).cpu().numpy()
+
+    def _relation(self, metadata: Any, domain: Any) -> tuple[Tensor, bool]:
+        """a of new domains (N, K), and whether one was asked for alone."""
         self.check_fitted()
         place = self.learner_.fixed.device
         if self.edges_:
             names = [domain] if isinstance(domain, str) else list(check_present(domain, "domain"))
-            found = (
-                self.learner_.weights(torch.from_numpy(edges_to(names, self.domains_.tolist(), self.edges_)).to(place))
-                .cpu()
-                .numpy()
-            )
-            return found[0] if isinstance(domain, str) else found
+            fixed = torch.from_numpy(edges_to(names, self.domains_.tolist(), self.edges_))
+            return self.learner_.relation_to(fixed.to(place)), isinstance(domain, str)
         scaled, single = self._scaled(metadata)
         known = self.metadata_scale_(torch.from_numpy(self.metadata_))
         fixed = relation_from_distance(scaled, self.sigma_, known)
-        weights = self.learner_.weights(fixed.to(place), scaled.to(place)).cpu().numpy()
-        return weights[0] if single else weights
+        return self.learner_.relation_to(fixed.to(place), scaled.to(place)), single
 
     def nearest(self, metadata: Any) -> tuple[np.ndarray, np.ndarray]:
         """The nearest training domain of each row of metadata (N, m): names (N,) and distances (N,).
@@ -310,6 +316,7 @@ class D3G(Estimator):
         own = np.zeros((count, len(self.domains_)), np.float32)
         if domain is not None:
             names = np.asarray(check_present(domain, "domain")).astype(str)
+            names = names.repeat(count) if names.ndim == 0 else names
             if names.shape != (count,):
                 raise InputError("domain", f"must have one name per row ({count})", f"shape {names.shape}")
             place = np.searchsorted(self.domains_, names).clip(max=len(self.domains_) - 1)
@@ -322,7 +329,10 @@ class D3G(Estimator):
                 return own, known
         elif self.edges_:
             raise InputError("domain", "must be given: the model was fitted with a graph of names", "none")
-        rows = np.asarray(metadata)[~known] if metadata is not None else None
+        rows = None if metadata is None else np.asarray(metadata)
+        if rows is not None and rows.ndim > 1:
+            check_same_length(X=own, metadata=rows)
+            rows = rows[~known]
         own[~known] = self.domain_weights(rows)
         return own, known
 
@@ -356,8 +366,8 @@ class D3G(Estimator):
 
         Args:
             X: (N, F) features.
-            metadata: (N, m) of each row's domain.
-            domain: (N,) names: rows of a training domain get its own head. Needed with a graph.
+            metadata: (N, m) of each row's domain, or (m,) of the one domain of all rows.
+            domain: (N,) names, or one for all rows: rows of a training domain get its own head. Needed with a graph.
         """
         found = self.outputs(X, metadata, domain)
         if len(self.classes_):

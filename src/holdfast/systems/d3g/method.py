@@ -152,9 +152,11 @@ def without_self(relation: Tensor) -> Tensor:
 
 
 def normalised(weights: Tensor) -> Tensor:
-    """Rows (..., K) that sum to 1; a row of zeros becomes 1/K."""
-    total = weights.sum(-1, keepdim=True)
-    return torch.where(total > 0, weights / total.clamp(min=TINY), 1 / weights.shape[-1])
+    """Rows (..., K) that sum to 1, however small they are; a row of zeros becomes 1/K."""
+    peak = weights.detach().amax(-1, keepdim=True)
+    lifted = torch.where(peak < TINY, weights / peak.clamp(min=torch.finfo(weights.dtype).tiny), weights)
+    total = lifted.sum(-1, keepdim=True)
+    return torch.where(total > 0, lifted / total.clamp(min=TINY), 1 / weights.shape[-1])
 
 
 # -------------------------------------------------------------------------------------------------------------- mixing
@@ -322,8 +324,8 @@ class D3GLearner(Learner):
         return without_self(combined_relation(self.fixed, learned, self.settings.beta))
 
     @torch.no_grad()
-    def weights(self, fixed: Tensor, metadata: Tensor | None = None) -> Tensor:
-        """The weights of the heads for new domains, from a^g to each training domain (N, K): rows sum to 1."""
+    def relation_to(self, fixed: Tensor, metadata: Tensor | None = None) -> Tensor:
+        """a of new domains (N, K), from a^g to each training domain (N, K) and, where some is learned, metadata."""
         learned = None
         if self.learned is not None and self.metadata is not None and metadata is not None:
             learned = self.learned(metadata, self.metadata)
@@ -331,7 +333,11 @@ class D3GLearner(Learner):
         if self.settings.related is not None:
             values, index = top_relations(relation, self.settings.related)
             relation = torch.zeros_like(relation).scatter(1, index, values)
-        return normalised(relation)
+        return relation
+
+    def weights(self, fixed: Tensor, metadata: Tensor | None = None) -> Tensor:
+        """The weights of the heads for new domains (N, K), arguments as in `relation_to`: rows sum to 1."""
+        return normalised(self.relation_to(fixed, metadata))
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         """Outputs (B, C) with weights (B, K) of the heads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ CLASSIFIER = verbs.Parameters("holdfast.systems.rp_dro.estimator:RPDROClassifier
 SETTINGS = CLASSIFIER.options("tau", "steps", "batch", "lr", "adversary_lr", "hidden", "seed", "device")
 DEVICE = CLASSIFIER.options("device")
 # What the classifier calls its data, and what they come from here.
+FEW = 10  # rows a class, below which a label looks like amounts
 NAMED = {"X": "data", "y": "--label", "X_val": "--validation", "y_val": "--validation"}
 
 Group = Annotated[
@@ -55,7 +57,7 @@ def fit_(
     read = partial(read_rows, label=label, group=group, text=text, reading=reading)
     rows = read(data)
     held = None if validation is None else read(validation, features=rows.features)
-    for note in rows.notes:
+    for note in (*rows.notes, *_understood(rows, label)):
         verbs.say(note)
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
         model = RPDROClassifier(**settings)
@@ -69,7 +71,9 @@ def fit_(
     verbs.write_table(weights, rows.by_weight(found, model.predict(rows.X), label))
     verbs.write_figure(draw(summary, found), figure)
     verbs.show_table(
-        *_top(summary), title="What was weighted up: shares and means per label, without the weights and with"
+        *_top(summary),
+        title="What was weighted up, per label: shares and means, without the weights and with "
+        "(change: log2 of the ratio of shares, +1 = twice as much; of a mean in standard deviations)",
     )
     if group is not None:
         seen = rows if held is None else held
@@ -105,6 +109,8 @@ def predict(
     names = classifier.columns_ or ()
     text = names[0] if classifier.reads_text and names else None
     rows = read_rows(data, label=label, group=group, text=text, features=names or None, reading=reading)
+    if label is not None:
+        _warn_of_unknown(rows.label, [str(name) for name in classifier.classes_])
     p = classifier.predict_proba(rows.X)
     answers = classifier.classes_[p.argmax(1)].astype(str)
     verbs.write_table(out, {"row": rows.number, "class": answers, "probability": p.max(1)})
@@ -112,6 +118,33 @@ def predict(
     if label is not None:
         groups = rows.group if group is not None else ["all"] * len(p)
         verbs.show_table(*_of_groups(rows.label, answers, groups), title="Accuracy per group")
+
+
+def _understood(rows: Any, label: str) -> list[str]:
+    """What the classifier sees, what it does not, and a label that looks like amounts."""
+    unseen = [str(name) for name in rows.frame.columns if name not in rows.features]
+    beside = f"; only looked through: {_some(unseen)}" if unseen else ""
+    notes = [f"learned from: {_some(rows.features)}{beside}"]
+    classes, n = len(set(rows.label)), len(rows.label)
+    if classes > 2 and n < FEW * classes:
+        notes.append(f"{label}: {classes} different values in {n} rows, each a class; cut amounts into classes first")
+    return notes
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _warn_of_unknown(labels: Any, known: list[str]) -> None:
+    strange = [name for name in labels if name not in known]
+    if len(strange) == len(labels):
+        from holdfast.errors import InputError
+
+        raise InputError("--label", f"must name a column with classes of the model ({', '.join(known)})", strange[0])
+    if strange:
+        rows = verbs.counted(len(strange), "row")
+        verbs.say(f"{rows} with a label that the model does not know, such as {strange[0]!r}: counted as wrong")
 
 
 def _top(summary: Any, most: int = 15) -> tuple[list[str], list[list[Any]]]:

@@ -39,7 +39,7 @@ class RPDROClassifier(Estimator):
 
     Args:
         tau: weight of the penalty on the adversary, on the scale of cross-entropies: large = the plain mean, small =
-            only the hardest examples. Try 0.1, 0.3 and 1.
+            only the hardest examples. Try 0.03, 0.1, 0.3 and 1.
         alpha: share of the reweighted loss in what is minimised; the rest is the plain mean.
         self_normalised: lam of ratios kept near mean 1 by a penalty. None = normalised over each batch, the paper's.
         steps: optimiser steps.

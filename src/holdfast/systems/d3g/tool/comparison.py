@@ -18,7 +18,6 @@ from holdfast.systems.d3g.experiment.arms import Heads, Nearest
 from holdfast.systems.d3g.method import D3GSettings
 
 FEWEST = 4  # domains
-OPTIONS = "--target, --domain, --meta"  # that name columns
 POOLED, INFORMED, OURS = "ERM", "ERM + metadata", "D3G"
 
 
@@ -45,13 +44,14 @@ def compare(
     seed: int,
     options: TableOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
+    task: str = "auto",
 ) -> GroupScores:
     """Leave domains out, a fold at a time, and measure every method on them.
 
     Raises:
         InputError: what reading the table raises; neither metadata nor graph; too few domains.
     """
-    table = read_training(path, columns, options, option=OPTIONS)
+    table = read_training(path, columns, options, option="--target, --domain, --meta")
     edges = read_edges(graph) if graph is not None else []
     if not edges and table.metadata is None:
         raise InputError("meta", "must name the columns that describe domains, unless there is a graph", "none")
@@ -63,7 +63,8 @@ def compare(
         )
     order = np.random.default_rng(seed).permutation(count)
     groups = np.array_split(order, min(folds, count))
-    return _scores(table, edges, groups, (steps, seed), progress)
+    assert table.y is not None
+    return _scores(table, edges, groups, (steps, seed), is_classes(table.y, task), progress)
 
 
 def _scores(
@@ -71,10 +72,9 @@ def _scores(
     edges: Sequence[tuple[str, str, float]],
     groups: Sequence[np.ndarray],
     budget: tuple[int, int],
+    classes: bool,
     progress: Callable[[int, int], None] | None,
 ) -> GroupScores:
-    assert table.y is not None
-    classes = is_classes(table.y)
     alone = D3GSettings(lam=0.0)
     count = sum(map(len, groups))
     methods: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Figures: which training domains a new one is related to, and how methods compare on domains left out."""
+"""The figure of which training domains a new one is related to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
-
-from holdfast.metrics.group_scores import GroupScores
 
 
 def weights_figure(weights: Tensor, rows: Sequence[Any], columns: Sequence[Any]) -> Any:
@@ -26,21 +24,4 @@ def weights_figure(weights: Tensor, rows: Sequence[Any], columns: Sequence[Any])
     return figure
 
 
-def comparison_figure(found: GroupScores) -> Any:
-    """Bars of the mean over domains left out, a mark at the worst, and a line at each, of every method."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(found.scores)), layout="constrained")
-    axes = figure.subplots()
-    for place, (name, values) in enumerate(found.scores.items()):
-        axes.barh(place, values.mean(), color="#6baed6", label=None if place else "mean")
-        axes.plot(found.worst(name), place, "D", color="#b30000", label=None if place else "worst domain")
-        axes.plot(values, [place] * len(values), "|", color="#333333", markersize=9, alpha=0.5)
-    axes.set_yticks(range(len(found.scores)), list(found.scores))
-    axes.invert_yaxis()
-    axes.set_xlabel(found.unit)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    return figure
-
-
-__all__ = ["comparison_figure", "weights_figure"]
+__all__ = ["weights_figure"]

@@ -44,7 +44,7 @@ def predictions(model: D3G, table: DomainTable) -> Predictions:
         columns["prediction"] = model.predict(table.x, table.metadata, table.domain)
     columns["head"] = np.where(known, "own", "mixed").astype(object)
     doubts = []
-    lost = np.isclose(weights, 1 / weights.shape[1]).all(1) & ~known
+    lost = ~known & ~model.is_related(table.metadata, table.domain)
     if model.edges_:
         nearest = model.domains_[weights.argmax(1)].astype(object)
         columns["nearest"] = np.where(lost, "", nearest)
@@ -60,10 +60,10 @@ def predictions(model: D3G, table: DomainTable) -> Predictions:
         doubts.append(
             f"{int(lost.sum())} of {count} rows are related to no training domain: the mean of all heads is used"
         )
-    different, first = np.unique(weights.round(6), axis=0, return_index=True)
+    first = np.sort(np.unique(weights.round(6), axis=0, return_index=True)[1])  # in the order of the table
     names = [str(table.domain[i]) if table.domain is not None else f"row {table.records.rows[i]}" for i in first]
     summary = f"{count} rows, {int(known.sum())} of them of domains known from the training"
-    return Predictions(columns, summary, tuple(doubts), torch.from_numpy(different), tuple(names))
+    return Predictions(columns, summary, tuple(doubts), torch.from_numpy(weights[first]), tuple(names))
 
 
 __all__ = ["Predictions", "predictions"]

@@ -1,0 +1,16 @@
+from .estimator import LotteryClassifier as LotteryClassifier
+from .method import IMP as IMP
+from .method import Level as Level
+from .method import MagnitudePruner as MagnitudePruner
+from .method import PruneLimit as PruneLimit
+from .method import gordon_limit as gordon_limit
+from .method import max_prune_fraction as max_prune_fraction
+from .method import newly_small as newly_small
+from .method import sgd_stability as sgd_stability
+from .tool.parts import Barrier as Barrier
+from .tool.parts import MaskDict as MaskDict
+from .tool.parts import error_barrier as error_barrier
+from .tool.parts import hessian_spectrum as hessian_spectrum
+from .tool.parts import load_mask as load_mask
+from .tool.parts import random_mask_like as random_mask_like
+from .tool.parts import save_mask as save_mask

@@ -1,0 +1,238 @@
+"""A ticket of the user's own network: levels on the disk, what came of them, and what else would have come."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from holdfast.baselines.pruning import keep_largest
+from holdfast.canonical import digest
+from holdfast.data.own_rows import Rows, loaded
+from holdfast.errors import InputError
+from holdfast.files import read_json, replacing, write_json
+from holdfast.layers.norm import batch_norms
+from holdfast.layers.weight_masks import MaskDict, load_mask, random_mask_like, read_tensors, save_mask
+from holdfast.metrics.landscape.barrier import error_barrier
+from holdfast.own_model import called, own_function
+from holdfast.randomness import derived_seed
+from holdfast.systems.lottery_ticket.method import IMP, Level, MagnitudePruner
+from holdfast.training.masked import MaskedTraining, error_rate, train_masked
+from holdfast.validation import check_fraction, check_integer
+
+Show = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How a ticket is made.
+
+    Attributes:
+        density: share of the prunable weights that is left at the end.
+        fraction: that goes at every level, at most: all take as much, and the last ends at `density`.
+        rewind: share of the training that the weights go back to; 0 = initialisation.
+        exclude: tensors that are not pruned.
+        training: of every level.
+        seed: of initialisation and order.
+    """
+
+    density: float = 0.1
+    fraction: float = 0.2
+    rewind: float = 0.05
+    exclude: tuple[str, ...] = ()
+    training: MaskedTraining = MaskedTraining()  # noqa: RUF009  frozen
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_fraction(self.density, "density", zero=False, one=False)
+        check_fraction(self.fraction, "fraction", zero=False, one=False)
+        check_fraction(self.rewind, "rewind", one=False)
+        for name in ("steps", "batch"):
+            check_integer(getattr(self.training, name), name, low=1)
+
+    @property
+    def levels(self) -> int:
+        """Number of prunings."""
+        return max(1, math.ceil(math.log(self.density) / math.log(1 - self.fraction) - 1e-9))
+
+    @property
+    def share(self) -> float:
+        """What goes at every level: (1 - share)^levels = density."""
+        return 1 - self.density ** (1 / self.levels)
+
+
+def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> Any:
+    """Prune level by level into a folder; a repeated call with the same arguments goes on after the last whole level.
+
+    Args:
+        build: seed -> network.
+        rows: data.
+        how: settings.
+        folder: level0.safetensors, level0.mask.safetensors, ...; made if it is not there.
+        show: (what, done, total).
+
+    Returns:
+        A table (pandas) with a row per level: density, errors in %, barrier to the level before.
+
+    Raises:
+        InputError: the folder holds a ticket of other data or settings, or something else.
+    """
+    import pandas as pd
+
+    _claim(folder, {"settings": repr(how), "data": _checksum(rows)})
+    data = {"x": rows.x, "y": rows.y}
+    rewind = round(how.rewind * how.training.steps)
+    pruner = MagnitudePruner(how.share, exclude=how.exclude)
+    index = 0
+
+    def train(net: nn.Module, mask: MaskDict, start: int, stop: int | None, seed: int) -> dict[str, float]:
+        what = "to the rewinding point" if stop is not None else f"level {index} of {how.levels}"
+        train_masked(net, mask, data, how.training, seed=seed, start=start, stop=stop, on_step=partial(show, what))
+        return {
+            "error": 100 * error_rate(net, rows.held_x, rows.held_y),
+            "training error": 100 * error_rate(net, rows.x, rows.y),
+        }
+
+    imp = IMP(build, train, how.levels, rewind, pruner)
+    done = _levels(folder, how.levels)
+    index = len(done)
+    for level in imp.run(how.seed, done=tuple(done)):
+        save_mask(level.mask, folder / f"level{level.index}.mask.safetensors")
+        with replacing(folder / f"level{level.index}.safetensors") as temporary:
+            whole = {name: value.detach().cpu().contiguous() for name, value in level.weights.items()}
+            save_file(whole, temporary, metadata={"metrics": json.dumps(dict(level.metrics))})
+        done.append(level)
+        index = len(done)
+    table = pd.DataFrame(
+        {
+            "level": [level.index for level in done],
+            "density": [_density(level.mask, how.exclude) for level in done],
+            "error %": [level.metrics["error"] for level in done],
+            "training error %": [level.metrics["training error"] for level in done],
+        }
+    )
+    table["barrier to the level before"] = [math.nan, *_barriers(build(how.seed), done, rows)]
+    return table
+
+
+def instead(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> dict[str, float]:
+    """Errors in % of two cheaper ways to as sparse a network: the mask's layers shuffled, one-shot pruning."""
+    first, last = _levels(folder, 0)[0], _levels(folder, how.levels)[-1]
+    data, rewind = {"x": rows.x, "y": rows.y}, round(how.rewind * how.training.steps)
+    generator = torch.Generator().manual_seed(derived_seed(how.seed, "mask"))
+    sizes = {n: first.weights[n].abs() for n in last.mask if n not in how.exclude}
+    share = MaskDict({n: last.mask[n] for n in sizes}).density
+    masks = {
+        "layers shuffled": random_mask_like(last.mask, per_layer=True, generator=generator),
+        "one-shot": MaskDict({**last.mask, **keep_largest(sizes, share)}),
+    }
+    found = {}
+    for name, mask in masks.items():
+        net = build(how.seed)
+        for start, stop, kept in ((0, rewind, MaskDict.ones(net)), (rewind, None, mask)):
+            if stop != start:
+                train_masked(
+                    net,
+                    kept,
+                    data,
+                    how.training,
+                    seed=how.seed,
+                    start=start,
+                    stop=stop,
+                    on_step=partial(show, name),
+                )
+        found[name] = 100 * error_rate(net, rows.held_x, rows.held_y)
+    return found
+
+
+def _barriers(net: nn.Module, levels: list[Level], rows: Rows) -> list[float]:
+    nets = []
+    for level in levels:
+        nets.append(copy.deepcopy(net))
+        nets[-1].load_state_dict(dict(level.weights))
+    return [barrier_of(a, b, rows).barrier for a, b in pairwise(nets)]
+
+
+def barrier_of(a: nn.Module, b: nn.Module, rows: Rows, points: int = 11) -> Any:
+    """The barrier in % of error on the rows held out, batch-norm statistics from the rows to train on."""
+    batches = rows.x.split(512) if batch_norms(a) else None
+    return error_barrier(
+        a, b, lambda net: 100 * error_rate(net, rows.held_x, rows.held_y), points=points, recalibrate=batches
+    )
+
+
+def _density(mask: MaskDict, exclude: tuple[str, ...]) -> float:
+    return MaskDict({n: kept for n, kept in mask.items() if n not in exclude}).density
+
+
+def _checksum(rows: Rows) -> str:
+    parts = (rows.x, rows.y, rows.held_x, rows.held_y)
+    return digest([hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in parts])
+
+
+def _claim(folder: Path, about: dict[str, str]) -> None:
+    """Make the folder this ticket's, or see that it is."""
+    file = folder / "ticket.json"
+    if file.is_file():
+        if read_json(file) != about:
+            raise InputError(
+                str(folder),
+                "must hold a ticket of the same data and settings to go on with; take another folder",
+                "another",
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(str(folder), "must be a new or empty folder, or a ticket to go on with", "other files")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(file, about)
+
+
+def _levels(folder: Path, last: int) -> list[Level]:
+    """The whole levels 0 .. `last` of a folder, as far as they are there."""
+    found = []
+    for index in range(last + 1):
+        weights, mask = folder / f"level{index}.safetensors", folder / f"level{index}.mask.safetensors"
+        if not weights.is_file() or not mask.is_file():
+            break
+        state, about = read_tensors(weights)
+        found.append(Level(index, load_mask(mask), state, json.loads(about["metrics"])))
+    return found
+
+
+def finish(folder: Path, how: Pruning, others: Mapping[str, float]) -> None:
+    """Put the last level's weights and mask under their plain names, and what else was reached into others.json."""
+    for kind, name in (("safetensors", "model.safetensors"), ("mask.safetensors", "mask.safetensors")):
+        with replacing(folder / name) as temporary:
+            shutil.copyfile(folder / f"level{how.levels}.{kind}", temporary)
+    write_json(folder / "others.json", dict(others))
+
+
+def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tuple[str, ...]) -> MaskDict:
+    """Write a network's weights with the smallest set to 0; gives the mask."""
+    net = called(own_function(model, argument="--model"), argument="--model")
+    loaded(net, weights)
+    ones = MaskDict.ones(net)
+    for name in exclude:
+        if name not in ones:
+            raise InputError("--exclude", f"must name a layer's weight ({', '.join(ones)})", name)
+    chosen = {n: net.get_parameter(n).detach().abs() for n in ones if n not in exclude}
+    mask = MaskDict(keep_largest(chosen, check_fraction(density, "density", zero=False)))
+    mask.apply_(net)
+    with replacing(out) as temporary:
+        save_file({n: value.contiguous() for n, value in net.state_dict().items()}, temporary)
+    return mask
+
+
+__all__ = ["Pruning", "barrier_of", "finish", "instead", "make_ticket", "sparsify"]
