@@ -1,0 +1,1 @@
+"""Exchange rates from a user's table of results."""
