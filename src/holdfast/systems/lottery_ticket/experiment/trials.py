@@ -285,8 +285,8 @@ def _valley(world: World, levels: Mapping[str, Any]) -> Iterator[Measurement]:
     errors = [100 * error_rate(net, world.data.test_x, world.data.test_y) for net in nets]
     barriers = [_barrier(world, a, b) for a, b in pairwise(nets)]
     matching = [b for b, error in zip(barriers, errors[1:], strict=True) if error <= errors[0] + MATCHING]
-    # With no level that matches there is no such pair, and the claim about them has nothing to be refuted by.
-    yield Scalar("barrier, matching levels", max(matching, default=0.0))
+    if matching:  # else there is nothing that could speak for the claim or against it
+        yield Scalar("barrier, matching levels", max(matching))
     yield Scalar("barrier at .03", barriers[-1])
     densities = [(1 - FRACTION) ** level for level in range(LEVELS + 1)]
     yield Curve("test error along levels", densities, errors, x_label="density")
