@@ -10,55 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
-from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from holdfast.baselines.fixmatch import FixMatch
 from holdfast.data.augment import DIGITS_STRONG
 from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.layers.wide_resnet import WideResNet
 from holdfast.systems.adamatch import AdaMatch, CTAugment
-from holdfast.training.learner import Learner
+from holdfast.testing.timing import interleaved, medians, one_step
 
 B, R = 32, 3
-
-
-def interleaved(works: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of each piece of work; every repetition runs all of them, so that disturbances hit all alike."""
-
-    def wait() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 3):
-        for name, work in works.items():
-            wait()
-            start = time.perf_counter()
-            work()
-            wait()
-            if repeat >= 3:  # the first three warm up
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def step(learner: Learner, batch: dict[str, Tensor], rng: torch.Generator) -> Callable[[], None]:
-    """One optimiser step of a learner on a fixed batch, augmentation included."""
-    learner.progress = 0.5
-    optimizers = learner.optimizers()
-
-    def run() -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        learner.loss(batch, rng)[0].backward()
-        for optimizer in optimizers:
-            optimizer.step()
-
-    return run
 
 
 def steps(repeats: int, device: torch.device) -> dict[str, float]:
@@ -74,10 +36,10 @@ def steps(repeats: int, device: torch.device) -> dict[str, float]:
             "tx": torch.rand(b * R, channels, side, side, device=device),
         }
         works = {
-            k: step(kind(net(), 10).to(device), batch, rng)
+            k: one_step(kind(net(), 10).to(device), batch, rng)
             for k, kind in (("AdaMatch", AdaMatch), ("FixMatch", FixMatch))
         }
-        median = interleaved(works, repeats if name == "small" else max(repeats // 4, 3), device)
+        median = medians(interleaved(works, repeats if name == "small" else max(repeats // 4, 3), device))
         out |= {f"{name}: {k} ms per step": 1e3 * v for k, v in median.items()}
         out[f"{name}: AdaMatch / FixMatch (by count {(2 + R) / (1 + R):.2f})"] = median["AdaMatch"] / median["FixMatch"]
     return out
@@ -108,7 +70,7 @@ def augmentation(repeats: int, device: torch.device) -> dict[str, float]:
             "CTAugment": lambda x=colour, f=ours_cta: f(x, rng),
             "kornia RandAugment + erasing": lambda x=colour, f=rand_augment, g=half: g(f(x)),
         }
-        median = interleaved(works, repeats, device)
+        median = medians(interleaved(works, repeats, device))
         out |= {f"{name}: {k} images/s": len(images) / v for k, v in median.items()}
         ours, theirs, cta, rand = median.values()
         out[f"{name}: strong, ours over kornia"] = theirs / ours

@@ -8,9 +8,7 @@ The same ranges of turns, moves and magnifications, each image with its own draw
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,18 +16,7 @@ from kornia.augmentation import RandomAffine as KorniaAffine
 
 from holdfast.data.augment import RandomAffine
 from holdfast.systems.augmentation_worth import ScalingCurve, exchange_rate
-
-
-def interleaved(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each piece of work; every repetition runs all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if repeat:  # the first warms up
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+from holdfast.testing.timing import interleaved, medians
 
 
 def main() -> None:
@@ -45,12 +32,15 @@ def main() -> None:
     for size in (32, given.images):
         images = torch.rand(size, 1, given.side, given.side, generator=rng)
         calls = max(1, given.images // size)
-        median = interleaved(
-            {
-                "holdfast": lambda images=images, calls=calls: [ours(images, rng) for _ in range(calls)],  # type: ignore[misc]
-                "kornia": lambda images=images, calls=calls: [theirs(images) for _ in range(calls)],  # type: ignore[misc]
-            },
-            given.repeats,
+        median = medians(
+            interleaved(
+                {
+                    "holdfast": lambda images=images, calls=calls: [ours(images, rng) for _ in range(calls)],  # type: ignore[misc]
+                    "kornia": lambda images=images, calls=calls: [theirs(images) for _ in range(calls)],  # type: ignore[misc]
+                },
+                given.repeats,
+                warm=1,
+            )
         )
         speed = {name: size * calls / seconds for name, seconds in median.items()}
         ratio = speed["holdfast"] / speed["kornia"]

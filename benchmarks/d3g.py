@@ -13,7 +13,6 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -21,46 +20,16 @@ from torch import nn
 from holdfast.baselines.unseen_domains import Pooled, plain_mean
 from holdfast.losses.per_example import cross_entropy
 from holdfast.systems.d3g import D3GLearner, D3GSettings, MultiHead, mix_heads
-from holdfast.training.learner import Learner
+from holdfast.testing.timing import interleaved, one_step
 
 ROWS = 256
 RATE = 1e-7  # so that steps on one batch do not run into gradients too small for ordinary arithmetic
 ENCODERS = {"196-64-64": (196, 64), "784-512-512": (784, 512), "2048-1024-1024": (2048, 1024)}
 
 
-def interleaved(works: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of each piece of work in every repetition: processor time, on a GPU the time until it is done."""
-    cuda = device.type == "cuda"
-    clock = time.perf_counter if cuda else time.process_time
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 3):
-        for name, work in works.items():
-            start = clock()
-            work()
-            if cuda:
-                torch.cuda.synchronize(device)
-            if repeat >= 3:  # the first three warm up
-                seconds[name].append(clock() - start)
-    return seconds
-
-
 def ratio(one: list[float], other: list[float]) -> float:
     """Median over repetitions of the ratio of two works that were done one after the other."""
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
-
-
-def step(learner: Learner, batch: dict[str, torch.Tensor]) -> Callable[[], None]:
-    """One optimiser step of a learner on a fixed batch."""
-    optimizers, rng = learner.optimizers(), torch.Generator(batch["x"].device)
-
-    def run() -> None:
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        learner.loss(batch, rng)[0].backward()
-        for optimizer in optimizers:
-            optimizer.step()
-
-    return run
 
 
 def encoder_of(inputs: int, width: int) -> nn.Module:
@@ -83,15 +52,17 @@ def measured(name: str, domains: int, repeats: int, device: torch.device) -> dic
     erm = Pooled(nn.Sequential(encoder_of(inputs, width), nn.Linear(width, 2)), cross_entropy, plain_mean, RATE).to(
         device
     )
-    works = {"ERM": step(erm, batch), "D3G": step(d3g, batch), "heads only": step(alone, batch)}
-    seconds = interleaved(works, repeats, device)
+    works = {"ERM": one_step(erm, batch), "D3G": one_step(d3g, batch), "heads only": one_step(alone, batch)}
+    seconds = interleaved(works, repeats, device, clock=time.process_time)
     out = {f"{name}: {k} ms per step": 1e3 * statistics.median(v) for k, v in seconds.items()}
     out[f"{name}: D3G / ERM"] = ratio(seconds["D3G"], seconds["ERM"])
     out[f"{name}: heads only / ERM"] = ratio(seconds["heads only"], seconds["ERM"])
     weights, z = torch.rand(domains, device=device), torch.randn(ROWS, width, device=device)
     one, row = heads.collapse(weights), weights.expand(ROWS, domains)
     with torch.no_grad():
-        answers = interleaved({"mixed": lambda: mix_heads(heads(z), row), "one": lambda: one(z)}, repeats, device)
+        answers = interleaved(
+            {"mixed": lambda: mix_heads(heads(z), row), "one": lambda: one(z)}, repeats, device, clock=time.process_time
+        )
     out[f"{name}: all heads / one collapsed layer"] = ratio(answers["mixed"], answers["one"])
     return out
 

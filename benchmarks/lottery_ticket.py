@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -18,18 +16,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from holdfast.systems.lottery_ticket import MagnitudePruner, MaskDict
-
-
-def interleaved(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each piece of work; every repetition runs all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if repeat:  # the first warms up
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+from holdfast.testing.timing import interleaved, medians
 
 
 def masks(weights: int, repeats: int) -> None:
@@ -54,7 +41,7 @@ def masks(weights: int, repeats: int) -> None:
     differ = sum(int((ours[f"{i}.weight"] != (layer.weight_mask > 0)).sum()) for i, layer in enumerate(theirs))
     print(f"{10 * side * side:,} weights; masks differ from torch's in {differ} places")
     works = {"ours": lambda: pruner.next_mask(net), "torch.nn.utils.prune": by_torch, "numpy sort": by_sort}
-    median = interleaved(works, repeats)
+    median = medians(interleaved(works, repeats, warm=1))
     for name, seconds in median.items():
         print(f"{name:<24} {1e3 * seconds:8.1f} ms, {seconds / median['ours']:5.2f} x ours")
 
@@ -83,7 +70,7 @@ def steps(repeats: int) -> None:
             "masked": lambda: train(masked, "masked"),
             "torch.nn.utils.prune": lambda: train(pruned, "torch.nn.utils.prune"),
         }
-        median = interleaved(works, repeats)
+        median = medians(interleaved(works, repeats, warm=1))
     for name, seconds in median.items():
         print(f"{name:<24} {10 * seconds:8.2f} ms a step, {seconds / median['dense']:5.2f} x dense")
 

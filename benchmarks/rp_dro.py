@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable
 
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from holdfast.baselines.reweighted import ReweightedERM
 from holdfast.layers.perceptron import Perceptron, classifier
 from holdfast.systems.rp_dro import RPDRO, RatioAdversary
+from holdfast.testing.timing import interleaved, medians
 
 CLIP = 10.0
 
@@ -58,26 +58,6 @@ def game_step(learner: RPDRO, batch: dict[str, Tensor]) -> Callable[[], None]:
     return run
 
 
-def interleaved(works: dict[str, Callable[[], None]], repeats: int, device: torch.device) -> dict[str, float]:
-    """Median milliseconds of each; every repetition runs all, so that disturbances hit all alike.
-
-    On a CPU they are those of the processor, so that other work on the machine does not count.
-    """
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 5):
-        for name, work in works.items():
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            start = clock()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if repeat >= 5:  # the first ones warm up
-                taken[name].append(1000 * (clock() - start))
-    return {name: statistics.median(values) for name, values in taken.items()}
-
-
 def main() -> None:
     """Print milliseconds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -97,7 +77,8 @@ def main() -> None:
         for size, width in (("RP-DRO", hidden), ("RP-DRO, adversary a tenth as wide", max(1, hidden // 10))):
             players = classifier(Perceptron(features, hidden), 2), RatioAdversary(Perceptron(features, width), 2)
             works[size] = game_step(RPDRO(*players).to(device), batch)
-        median = interleaved(works, asked.repeats, device)
+        seconds = medians(interleaved(works, asked.repeats, device, warm=5, clock=time.process_time))
+        median = {name: 1000 * value for name, value in seconds.items()}
         out |= {f"{name}: {work}, ms per step": value for work, value in median.items()}
         out |= {f"{name}: {w} / plain": v / median["plain"] for w, v in median.items() if w != "plain"}
     print(json.dumps({name: round(value, 3) for name, value in out.items()}, indent=1))

@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib.util
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -19,18 +17,7 @@ import numpy as np
 from holdfast.baselines.confident_learning import label_issues
 from holdfast.baselines.own_classifiers import number_classifier
 from holdfast.systems.trolls import Purr, TrollFilter
-
-
-def interleaved(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each piece of work; every repetition runs all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if repeat:  # the first warms up
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+from holdfast.testing.timing import interleaved, medians
 
 
 def fits(rows: int, repeats: int) -> None:
@@ -42,7 +29,7 @@ def fits(rows: int, repeats: int) -> None:
     works: dict[str, Callable[[], object]] = {"one fit": lambda: copy.deepcopy(model).fit(X, y)}
     for k in (3, 5):
         works[f"filter, k = {k}"] = lambda k=k: TrollFilter(k=k).fit(X, y, users)  # type: ignore[misc]
-    median = interleaved(works, repeats)
+    median = medians(interleaved(works, repeats, warm=1))
     for name, seconds in median.items():
         print(f"{name:<24} {1e3 * seconds:8.1f} ms, {seconds / median['one fit']:5.2f} x one fit")
 
@@ -65,7 +52,7 @@ def rules(examples: int, repeats: int) -> None:
         theirs = find_label_issues(y, both, n_jobs=1)
         print(f"label_issues: {int((theirs != label_issues(y, both)).sum())} of {examples:,} differ from cleanlab's")
         works["find_label_issues"] = lambda: find_label_issues(y, both, n_jobs=1)
-    median = interleaved(works, repeats)
+    median = medians(interleaved(works, repeats, warm=1))
     peer = median.get("find_label_issues")
     for name, seconds in median.items():
         ratio = f", {peer / seconds:6.2f} times as fast as cleanlab" if peer else ""
