@@ -11,7 +11,7 @@ from PIL import Image
 
 from holdfast.data.cifar import CIFAR10, list_cinic10, read_cifar, read_cifar10, read_cifar10c
 from holdfast.errors import InputError
-from toy_cifar import write_cifar
+from toy_cifar import write_cifar, write_cifar10
 
 
 def test_cifar_is_read_plane_by_plane(tmp_path):
@@ -52,15 +52,6 @@ def test_a_bomb_in_a_data_file_runs_nothing(tmp_path):
 
 
 # -------------------------------------------------------------------------------------- CIFAR-10, CIFAR-10-C, CINIC-10
-def write_cifar10(folder, rows=3):
-    folder.mkdir()
-    rng = np.random.default_rng(1)
-    for name in [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]:
-        labels = [int(k) for k in rng.integers(0, 10, rows)]
-        content = {b"data": rng.integers(0, 256, (rows, 3072), np.uint8), b"labels": labels, b"batch_label": b"x"}
-        (folder / name).write_bytes(pickle.dumps(content, 2))
-
-
 def test_cifar10_is_its_five_batches_in_order(tmp_path):
     write_cifar10(tmp_path / "c")
     train, test = read_cifar10(tmp_path / "c"), read_cifar10(tmp_path / "c", "test")

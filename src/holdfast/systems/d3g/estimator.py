@@ -31,6 +31,7 @@ from holdfast.systems.d3g.method import (
     relation_from_distance,
 )
 from holdfast.training import fit
+from holdfast.training.threads import threads_for
 from holdfast.validation import (
     check_array,
     check_choice,
@@ -245,10 +246,9 @@ class D3G(Estimator):
         rows = balanced_rows(domain)
         tensors = {"x": self.features_scale_(x)[rows], "y": y[rows], "domain": domain[rows]}
         batches = Batches(tensors, min(self.batch, len(rows)), derived_seed(self.seed, "batches"))
-        trained = fit(
-            parts["learner_"], batches, steps=self.steps, seed=self.seed, device=self.device, on_step=progress
-        )
-        learner: Any = trained.learner
+        learner: Any = parts["learner_"]
+        with threads_for(learner):
+            fit(learner, batches, steps=self.steps, seed=self.seed, device=self.device, on_step=progress)
         return learner
 
     # ------------------------------------------------------------------------------------------------------- predicting
@@ -383,6 +383,3 @@ class D3G(Estimator):
         data = {"X": X, "y": y, "domain": np.array(["a", "b", "c"])[place.astype(int)], "metadata": metadata}
         new = {"X": rng.normal(size=(4, 3)), "metadata": rng.random((4, 2))}
         return Example(data, new, {"task": "classes", "steps": 3, "batch": 6, "width": 8})
-
-
-__all__ = ["D3G"]

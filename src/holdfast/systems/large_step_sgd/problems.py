@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from holdfast.data.cifar import read_cifar10
-from holdfast.data.digits import Mnist5k, mnist5k, resize
+from holdfast.data.digits import Mnist5k
+from holdfast.data.drawn_images import DrawnImages, drawn_cifar10, pooled_mnist
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.splits import fixed_test, training_rows
 from holdfast.experiment import DataSource, Problem
 from holdfast.layers.resnet18 import ResNet18
 from holdfast.systems.large_step_sgd.method import relu
@@ -25,7 +22,7 @@ from holdfast.validation import check_integer
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows and targets to train on, to tune with, to test: arrays, or tensors of images and labels and images' ids."""
+    """Rows and targets to train on, to tune with, to test, as arrays."""
 
     x: Any
     y: Any
@@ -33,7 +30,6 @@ class Rows:
     validation_y: Any
     test_x: Any
     test_y: Any
-    test_id: Any = ()
 
 
 @dataclass(frozen=True)
@@ -112,13 +108,9 @@ class PooledDigits(Problem):
     fixed_test: ClassVar[bool] = True
     block: ClassVar[str] = "4"  # whose output is measured
 
-    def load(self, rng: np.random.Generator) -> Rows:
+    def load(self, rng: np.random.Generator) -> DrawnImages:
         """The data of one replicate."""
-        x, y = _pooled()
-        _, tested, others = fixed_test(y, self.test)
-        drawn = training_rows(y, others, self.train + self.validation, rng)
-        rows, held = drawn[: self.train], drawn[self.train :]
-        return Rows(x[rows], y[rows], x[held], y[held], x[tested], y[tested], tested.tolist())
+        return pooled_mnist(rng, self.train, self.validation, self.test)
 
     def network(self) -> nn.Module:
         """A fresh network."""
@@ -129,12 +121,6 @@ class PooledDigits(Problem):
 
     def describe(self) -> str:
         return f"MNIST digits at 14x14, {self.train} drawn of {5000 - self.test}, {self.test} fixed to test; small CNN"
-
-
-@functools.cache
-def _pooled() -> tuple[Tensor, Tensor]:
-    images, labels = mnist5k()
-    return (resize(images, 14) - 0.1307) / 0.3081, labels
 
 
 @dataclass(frozen=True)
@@ -152,16 +138,9 @@ class Cifar10(FileProblem):
     def paths(self) -> tuple[Path, ...]:
         return (data_folder(self.folder) / "test_batch",)
 
-    def load(self, rng: np.random.Generator) -> Rows:
+    def load(self, rng: np.random.Generator) -> DrawnImages:
         """The data of one replicate."""
-        folder = self.found()[0].parent
-        train, test = read_cifar10(folder), read_cifar10(folder, "test")
-        mean, spread = (f(train.pixels, (0, 2, 3), keepdim=True) for f in (torch.mean, torch.std))
-        x, tested = ((part.pixels - mean) / spread for part in (train, test))
-        order = torch.from_numpy(rng.permutation(len(train)))
-        held, rows = order[: max(1, len(train) // 10)], order[max(1, len(train) // 10) :]
-        y = train.labels
-        return Rows(x[rows], y[rows], x[held], y[held], tested, test.labels, list(range(len(tested))))
+        return drawn_cifar10(self.found()[0].parent, rng)
 
     def network(self) -> nn.Module:
         """A fresh network."""

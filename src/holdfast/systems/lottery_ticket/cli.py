@@ -39,6 +39,7 @@ def prune(
     from holdfast.data.own_rows import builder, read_rows
     from holdfast.systems.lottery_ticket.tool import tickets
     from holdfast.systems.lottery_ticket.tool.figures import draw_levels
+    from holdfast.training.threads import threads_for
 
     how = tickets.Pruning(**pruning, exclude=tuple(exclude or ()))
     rows = read_rows(data)
@@ -46,6 +47,7 @@ def prune(
     with (
         verbs.on_stop(lambda: "finished levels are kept: the same command goes on from there"),
         verbs.progresses(quiet) as show,
+        threads_for(build(how.seed)),
     ):
         table = tickets.make_ticket(build, rows, how, out, show)
         others = tickets.instead(build, rows, how, out, show)

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from holdfast.data.cifar import read_cifar10
-from holdfast.data.digits import Mnist5k, mnist5k, resize
+from holdfast.data.digits import Mnist5k
+from holdfast.data.drawn_images import DrawnImages, drawn_cifar10, pooled_mnist
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.splits import fixed_test, training_rows
 from holdfast.experiment import DataSource, Problem
 from holdfast.layers.resnet20 import ResNet20
 from holdfast.systems.lottery_ticket.net import Perceptron
 from holdfast.validation import check_integer
-
-MEAN, SPREAD = 0.1307, 0.3081  # of MNIST's pixels, as everywhere
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """One replicate: x (N, ...) float32, y (N,) int64 to train on, to tune with, to test; ids of the test's cases."""
-
-    x: Tensor
-    y: Tensor
-    validation_x: Tensor
-    validation_y: Tensor
-    test_x: Tensor
-    test_y: Tensor
-    test_id: Sequence[int]
 
 
 class Classified(Problem):
@@ -46,7 +27,7 @@ class Classified(Problem):
     unpruned: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def load(self, rng: np.random.Generator) -> Images:
+    def load(self, rng: np.random.Generator) -> DrawnImages:
         """The data of one replicate, drawn from its stream "split"."""
 
     @abstractmethod
@@ -73,12 +54,8 @@ class PooledDigits(Classified):
         check_integer(self.train, "train", low=1)
         check_integer(self.validation, "validation", low=1)
 
-    def load(self, rng: np.random.Generator) -> Images:
-        x, y = _pooled()
-        _, tested, others = fixed_test(y, self.test)
-        rows = training_rows(y, others, self.train + self.validation, rng)
-        rows, held = rows[: self.train], rows[self.train :]
-        return Images(x[rows], y[rows], x[held], y[held], x[tested], y[tested], tested.tolist())
+    def load(self, rng: np.random.Generator) -> DrawnImages:
+        return pooled_mnist(rng, self.train, self.validation, self.test)
 
     def network(self) -> nn.Module:
         return Perceptron((196, 100, 50, 10))
@@ -88,12 +65,6 @@ class PooledDigits(Classified):
 
     def available(self) -> bool:
         return Mnist5k().available()
-
-
-@functools.cache
-def _pooled() -> tuple[Tensor, Tensor]:
-    images, labels = mnist5k()
-    return ((resize(images, 14) - MEAN) / SPREAD).flatten(1), labels
 
 
 @dataclass(frozen=True)
@@ -108,16 +79,8 @@ class Cifar10(FileProblem, Classified):
     def paths(self) -> tuple[Path, ...]:
         return (data_folder(self.folder) / "test_batch",)
 
-    def load(self, rng: np.random.Generator) -> Images:
-        folder = self.found()[0].parent
-        train, test = read_cifar10(folder), read_cifar10(folder, "test")
-        mean = train.pixels.mean((0, 2, 3), keepdim=True)
-        spread = train.pixels.std((0, 2, 3), keepdim=True)
-        x, tested = ((part.pixels - mean) / spread for part in (train, test))
-        y, count = train.labels, max(1, len(train) // 10)
-        order = torch.from_numpy(rng.permutation(len(train)))
-        rows, held = order[count:], order[:count]
-        return Images(x[rows], y[rows], x[held], y[held], tested, test.labels, list(range(len(tested))))
+    def load(self, rng: np.random.Generator) -> DrawnImages:
+        return drawn_cifar10(self.found()[0].parent, rng)
 
     def network(self) -> nn.Module:
         return ResNet20()
@@ -126,4 +89,4 @@ class Cifar10(FileProblem, Classified):
         return "CIFAR-10, ResNet-20"
 
 
-__all__ = ["Cifar10", "Classified", "Images", "PooledDigits"]
+__all__ = ["Cifar10", "Classified", "PooledDigits"]

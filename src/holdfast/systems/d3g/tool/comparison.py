@@ -11,6 +11,7 @@ import numpy as np
 from holdfast.baselines.unseen_domains import ERM, ERMWithMetadata, Training
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.data.unseen_domains.tables import DomainTable, is_classes, read_edges, read_training, world_of
+from holdfast.devices import torch_threads
 from holdfast.errors import InputError
 from holdfast.metrics.group_scores import GroupScores
 from holdfast.randomness import derived_seed
@@ -67,6 +68,7 @@ def compare(
     return _scores(table, edges, groups, (steps, seed), is_classes(table.y, task), progress)
 
 
+@torch_threads(1)  # all these networks are small
 def _scores(
     table: DomainTable,
     edges: Sequence[tuple[str, str, float]],
@@ -104,6 +106,3 @@ def _scores(
                 progress(fold * len(methods) + number + 1, len(groups) * len(methods))
     unit = "accuracy, %" if classes else f"root mean squared error of {table.columns['target'][0]}"
     return GroupScores(scores, tuple(names.tolist()), unit, classes)
-
-
-__all__ = ["INFORMED", "OURS", "POOLED", "advice", "compare"]

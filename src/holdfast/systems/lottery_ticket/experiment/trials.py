@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.baselines.pruning import Gradual, keep_largest, snip_scores
+from holdfast.data.drawn_images import DrawnImages
 from holdfast.experiment import Curve, Measurement, PerUnit, Scalar, Scale
 from holdfast.experiment.run import Run
 from holdfast.layers.weight_masks import MaskDict, random_mask_like
@@ -21,7 +22,7 @@ from holdfast.metrics.landscape.barrier import error_barrier
 from holdfast.metrics.landscape.spectrum import hessian_spectrum
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.lottery_ticket.method import IMP, MagnitudePruner, max_prune_fraction
-from holdfast.systems.lottery_ticket.problems import Classified, Images
+from holdfast.systems.lottery_ticket.problems import Classified
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.masked import MaskedTraining, error_rate, train_masked
 
@@ -53,7 +54,7 @@ class World:
     """One trial's data, network and training, shared by all arms of a replicate."""
 
     problem: Classified
-    data: Images
+    data: DrawnImages
     scale: Steps
     lr: float
     init: int

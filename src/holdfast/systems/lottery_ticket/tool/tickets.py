@@ -185,8 +185,7 @@ def _density(mask: MaskDict, exclude: tuple[str, ...]) -> float:
 
 
 def _checksum(rows: Rows) -> str:
-    parts = (rows.x, rows.y, rows.held_x, rows.held_y)
-    return digest([hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in parts])
+    return digest([hashlib.sha256(v.numpy().tobytes()).hexdigest() for v in (rows.x, rows.y, rows.held_x, rows.held_y)])
 
 
 def _claim(folder: Path, about: dict[str, str]) -> None:
