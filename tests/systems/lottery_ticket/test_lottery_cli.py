@@ -106,6 +106,18 @@ def test_the_same_command_goes_on_after_the_last_whole_level(files):
         assert (files / "again" / name).read_bytes() == (files / "whole" / name).read_bytes()
 
 
+def test_a_finished_ticket_is_not_trained_again(files, monkeypatch):
+    prune("ticket")
+    before = (files / "ticket" / "levels.csv").read_bytes()
+
+    def fails(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("holdfast.systems.lottery_ticket.tool.tickets.train_masked", fails)
+    assert "one-shot" in prune("ticket").stdout
+    assert (files / "ticket" / "levels.csv").read_bytes() == before
+
+
 def test_a_folder_of_other_settings_or_of_other_files_is_refused(files):
     prune("ticket")
     with pytest.raises(InputError, match="same data and settings"):

@@ -51,7 +51,7 @@ def prune(
     ):
         table = tickets.make_ticket(build, rows, how, out, show)
         others = tickets.instead(build, rows, how, out, show)
-    tickets.finish(out, how, others)
+    tickets.finish(out, how)
     verbs.write_table(out / "levels.csv", table)
     verbs.write_figures(draw_levels(table, others), out / "levels")
     verbs.show_table(table.columns, table.itertuples(index=False), f"{model}, {len(rows.held_y)} rows held out")

@@ -120,7 +120,7 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
     imp = IMP(build, train, how.levels, rewind, pruner)
     done = _levels(folder, how.levels)
     index = len(done)
-    for level in imp.run(how.seed, done=tuple(done)):
+    for level in imp.run(how.seed, done=tuple(done)) if index <= how.levels else ():
         save_mask(level.mask, folder / f"level{level.index}.mask.safetensors")
         with replacing(folder / f"level{level.index}.safetensors") as temporary:
             whole = {name: value.detach().cpu().contiguous() for name, value in level.weights.items()}
@@ -135,7 +135,9 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
 
 
 def instead(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> dict[str, float]:
-    """Errors in % of two cheaper ways to as sparse a network: the mask's layers shuffled, one-shot pruning."""
+    """Errors in % of two cheaper ways to as sparse a network: the mask's layers shuffled, one-shot pruning; kept."""
+    if (folder / "others.json").is_file():
+        return dict(read_json(folder / "others.json"))
     first, last = _levels(folder, 0)[0], _levels(folder, how.levels)[-1]
     data, rewind = {"x": rows.x, "y": rows.y}, round(how.rewind * how.training.steps)
     generator = torch.Generator().manual_seed(derived_seed(how.seed, "mask"))
@@ -161,6 +163,7 @@ def instead(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder:
                     on_step=partial(show, name),
                 )
         found[name] = 100 * error_rate(net, rows.held_x, rows.held_y)
+    write_json(folder / "others.json", found)
     return found
 
 
@@ -217,12 +220,11 @@ def _levels(folder: Path, last: int) -> list[Level]:
     return found
 
 
-def finish(folder: Path, how: Pruning, others: Mapping[str, float]) -> None:
-    """Put the last level's weights and mask under their plain names, and what else was reached into others.json."""
+def finish(folder: Path, how: Pruning) -> None:
+    """Put the last level's weights and mask under their plain names."""
     for kind, name in (("safetensors", "model.safetensors"), ("mask.safetensors", "mask.safetensors")):
         with replacing(folder / name) as temporary:
             shutil.copyfile(folder / f"level{how.levels}.{kind}", temporary)
-    write_json(folder / "others.json", dict(others))
 
 
 def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tuple[str, ...]) -> MaskDict:
