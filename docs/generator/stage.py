@@ -18,6 +18,8 @@ import reference
 import yaml
 from page_links import rewritten, title
 
+from holdfast import catalogue
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 HERE = Path(__file__).parent
@@ -44,8 +46,10 @@ class Pages:
 
     @classmethod
     def found(cls) -> Pages:
-        """All Markdown files below docs/, and those elsewhere that belong to the site."""
-        below = {path: path.relative_to(DOCS).as_posix() for path in sorted(DOCS.rglob("*.md"))}
+        """All Markdown files below docs/ but those of drafts, and those elsewhere that belong to the site."""
+        drafts = {DOCS / "systems" / f"{name}.md" for name in catalogue.find().drafts}
+        written = sorted(path for path in DOCS.rglob("*.md") if path not in drafts)
+        below = {path: path.relative_to(DOCS).as_posix() for path in written}
         return cls({**below, **ELSEWHERE})
 
     def guides(self) -> list[str]:
