@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from holdfast.data.readers.arrays import read_npz
+from holdfast.data.readers.features import read_arrays
 from holdfast.data.splits import stratified
 from holdfast.errors import InputError
 from holdfast.files import check_regular
@@ -33,19 +33,23 @@ class Rows:
 
 
 def read_rows(path: Path, held_out: float = 0.2) -> Rows:
-    """Arrays x (N, ...) and y (N,) of an npz file, divided by label into rows to train on and rows to measure on.
+    """Inputs (N, ...) and labels (N,) of a file, divided by label into rows to train on and rows to measure on.
+
+    Args:
+        path: an npz file with x and y, or a table of numbers with a column `label` or `y`.
+        held_out: share to measure on.
 
     Raises:
         InputError: no labels, fewer than two classes, labels that are not 0 .. K-1, too few rows of a class.
     """
-    x, y = read_npz(path)
+    x, y = read_arrays(path)
     if y is None:
-        raise InputError(str(path), "must hold labels too, as y", "inputs alone")
+        raise InputError(str(path), "must hold labels too, as y (in a table: a column label or y)", "inputs alone")
     counts = np.bincount(y) if len(y) and y.min() >= 0 else np.zeros(0, int)
     if len(counts) < 2 or counts.min() == 0:
-        raise InputError(f"{path}, array 'y'", "must hold classes 0 .. K-1, K >= 2, each at least once", np.unique(y))
+        raise InputError(f"{path}, labels", "must hold classes 0 .. K-1, K >= 2, each at least once", np.unique(y))
     if counts.min() < 2:
-        raise InputError(f"{path}, array 'y'", "must have at least 2 rows of every class", f"1 of {counts.argmin()}")
+        raise InputError(f"{path}, labels", "must have at least 2 rows of every class", f"1 of {counts.argmin()}")
     inputs, labels = torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.from_numpy(y)
     held = stratified(labels, check_fraction(held_out, "held_out", zero=False, one=False), np.random.default_rng(0))
     if not held.any() or held.all():

@@ -17,6 +17,7 @@ from holdfast.data.readers.arrays import read_npz
 from holdfast.errors import InputError
 from holdfast.layers.weight_masks import load_mask
 from holdfast.systems.lottery_ticket.cli import app
+from holdfast.systems.lottery_ticket.tool import tickets
 
 OWN = """
 from torch import nn
@@ -76,6 +77,24 @@ def test_a_ticket_has_the_density_and_zeros_where_the_mask_says(files):
     assert set(others) == {"layers shuffled", "one-shot"}
     assert "layers shuffled" in done.stdout
     assert (files / "ticket" / "levels.svg").is_file()
+
+
+def test_few_weights_end_at_the_density_too(files):
+    model, levels = nn.Linear(9, 8, bias=False), 14
+    pruner, mask = tickets.Pruning(density=0.05).pruner, None
+    for level in range(1, levels + 1):
+        before, mask = mask, pruner.next_mask(model, mask)
+        assert mask.kept == round(72 * 0.05 ** (level / levels))
+        order = model.weight.detach().abs().reshape(-1).argsort(descending=True)[: mask.kept]
+        assert torch.equal(mask["weight"].reshape(-1).nonzero().squeeze(1), order.sort().values)
+        assert before is None or bool((before["weight"] | ~mask["weight"]).all())
+
+
+def test_a_table_will_do(files):
+    x, y = (np.load(files / "d.npz")[name] for name in "xy")
+    pd.DataFrame({**{f"f{k}": x[:, k] for k in range(6)}, "y": y}).to_csv(files / "d.csv", index=False)
+    run("prune", "--model", "own.py:build", "--data", "d.csv", "--density", ".5", "-o", "t", *FAST)
+    assert (files / "t" / "model.safetensors").is_file()
 
 
 def test_errors_are_those_of_the_rows_held_out(files):

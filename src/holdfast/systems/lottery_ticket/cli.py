@@ -13,7 +13,9 @@ app = verbs.Verbs(
     "Make a network of yours sparse by pruning and rewinding; see whether two networks are in one valley."
 )
 MODEL = typer.Option(help="file.py:function or module:function of yours: () -> a torch.nn.Module that gives logits.")
-DATA = typer.Option(help="npz file with inputs x (N, ...) and labels y (N,), whole numbers from 0.")
+DATA = typer.Option(
+    help="npz file with inputs x (N, ...) and labels y, whole numbers from 0; or a table with a column y."
+)
 TRAINING = ("steps", "batch", "lr", "momentum", "weight_decay")
 PRUNING = verbs.Parameters("holdfast.systems.lottery_ticket.tool.tickets:Pruning")
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from holdfast.baselines.pruning import keep_largest
 from holdfast.canonical import digest
@@ -86,6 +86,29 @@ class Pruning:
         """What goes at every level: (1 - share)^levels = density."""
         return 1 - self.density ** (1 / self.levels)
 
+    @property
+    def pruner(self) -> MagnitudePruner:
+        """What goes after each level."""
+        return _ToDensities(self.share, exclude=self.exclude, levels=self.levels)
+
+
+@dataclass(frozen=True)
+class _ToDensities(MagnitudePruner):
+    """Level L keeps the share (1 - fraction)^L of all weights, rounded: ceilings of many levels would add up."""
+
+    levels: int = 1
+
+    def next_mask(self, model: nn.Module, mask: Mapping[str, Tensor] | None = None) -> MaskDict:
+        """The next of these masks that is smaller than this one."""
+        current = MaskDict.ones(model) if mask is None else MaskDict(mask)
+        if unknown := [name for name in self.exclude if name not in current]:
+            raise InputError("exclude", f"must name tensors of the mask ({', '.join(current)})", unknown[0])
+        chosen = MaskDict({n: kept for n, kept in current.items() if n not in self.exclude})
+        counts = [max(1, round(chosen.size * (1 - self.fraction) ** k)) for k in range(1, self.levels + 1)]
+        count = next((n for n in counts if n < chosen.kept), counts[-1])
+        sizes = {n: model.get_parameter(n).detach().abs().cpu().masked_fill(~kept, -1.0) for n, kept in chosen.items()}
+        return MaskDict({**current, **keep_largest(sizes, count / chosen.size)})
+
 
 def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> Any:
     """Prune level by level into a folder; a repeated call with the same arguments goes on after the last whole level.
@@ -108,7 +131,6 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
     _claim(folder, {"settings": repr(how), "data": _checksum(rows)})
     data = {"x": rows.x, "y": rows.y}
     rewind = round(how.rewind * how.training.steps)
-    pruner = MagnitudePruner(how.share, exclude=how.exclude)
     index = 0
 
     def train(net: nn.Module, mask: MaskDict, start: int, stop: int | None, seed: int) -> dict[str, float]:
@@ -117,7 +139,7 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
         errors = [100 * error_rate(net, x, y) for x, y in ((rows.held_x, rows.held_y), (rows.x, rows.y))]
         return {"error": errors[0], "training error": errors[1]}
 
-    imp = IMP(build, train, how.levels, rewind, pruner)
+    imp = IMP(build, train, how.levels, rewind, how.pruner)
     done = _levels(folder, how.levels)
     index = len(done)
     for level in imp.run(how.seed, done=tuple(done)) if index <= how.levels else ():
