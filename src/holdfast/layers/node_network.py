@@ -45,19 +45,20 @@ class NodeNetwork(nn.Module):
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """(v, in_channels) and (2, E) -> (v, out_channels)."""
-        return self.decode(self.states(x, edge_index)[-1])
-
-    def states(self, x: Tensor, edge_index: Tensor) -> list[Tensor]:
-        """What enters the first layer and what leaves each, (v, width)."""
-        states = [torch.relu(self.enc(F.dropout(x, self.dropout_in, self.training)))]
-        graph = conv_graph(self.kind, edge_index, states[0])
+        state = self.encode(x)
+        graph = conv_graph(self.kind, edge_index, state)
         for layer in self.layers:
-            states.append(layer(states[-1], edge_index, graph=graph))
-        return states
+            state = layer(state, edge_index, graph=graph)
+        return self.decode(state)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(v, in_channels) -> (v, width)."""
+        return torch.relu(self.enc(F.dropout(x, self.dropout_in, self.training)))
 
     def decode(self, x: Tensor) -> Tensor:
         """(v, width) -> (v, out_channels)."""
-        return self.dec(F.dropout(x, self.dropout, self.training))
+        found: Tensor = self.dec(F.dropout(x, self.dropout, self.training))
+        return found
 
 
 class PlainLayer(nn.Module):

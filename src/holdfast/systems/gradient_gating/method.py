@@ -212,21 +212,21 @@ class G2GNN(NodeNetwork):
         layers = repeated(layer, num_layers, share=share_weights)
         super().__init__(in_channels, out_channels, hidden_channels, layers, conv, dropout_in, dropout)
 
-    @torch.no_grad()
     def rates(self, x: Tensor, edge_index: Tensor) -> list[float]:
         """Mean tau of each layer: where all are about 0 the network is its encoder and decoder alone."""
-        return [float(tau.mean()) for tau, _ in self.inspect(x, edge_index)]
-
-    @torch.no_grad()
-    def inspect(self, x: Tensor, edge_index: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Of each layer: tau (v, m), and the Dirichlet energy of what leaves it (no axes)."""
-        state = torch.relu(self.enc(x))
-        graph = conv_graph(self.kind, edge_index, state)
-        found = []
-        for layer in self.layers:
-            state, tau = layer(state, edge_index, graph=graph, return_rate=True)
-            found.append((tau, dirichlet_energy(state, edge_index)))
-        return found
+        return [float(tau.mean()) for tau, _ in rates_and_energies(self, x, edge_index)]
 
 
-__all__ = ["AdjacentMean", "G2GNN", "GradientGating", "gate_rates", "gated", "power"]
+@torch.no_grad()
+def rates_and_energies(net: NodeNetwork, x: Tensor, edge_index: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each gated layer of a network: tau (v, m), and the Dirichlet energy of what leaves it (no axes)."""
+    state = net.encode(x)
+    graph = conv_graph(net.kind, edge_index, state)
+    found = []
+    for layer in net.layers:
+        state, tau = layer(state, edge_index, graph=graph, return_rate=True)
+        found.append((tau, dirichlet_energy(state, edge_index)))
+    return found
+
+
+__all__ = ["AdjacentMean", "G2GNN", "GradientGating", "gate_rates", "gated", "power", "rates_and_energies"]
