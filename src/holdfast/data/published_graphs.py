@@ -39,8 +39,8 @@ def load_geom_gcn(folder: str | Path, splits: str | Path | None = None) -> NodeG
     """Texas, Wisconsin, Cornell, Film as Geom-GCN has them (Pei et al., 2020).
 
     Args:
-        folder: with out1_graph_edges.txt (a head, then two ids a line) and out1_node_feature_label.txt (a head, then id,
-            features with commas, label). Features are 0/1 of every word, or (Film) numbers of the words that occur.
+        folder: with out1_graph_edges.txt (a head, then two ids a line) and out1_node_feature_label.txt (a head, then
+            id, features with commas, label). Features are 0/1 of every word, or (Film) numbers of the words that occur.
         splits: folder of NAME_split_0.6_0.2_I.npz with train_mask, val_mask, test_mask; NAME is the folder's.
 
     Raises:
@@ -72,7 +72,9 @@ def _rows(path: Path, columns: int) -> list[list[str]]:
     rows = [line.split("\t") for line in lines if line.strip()]
     wrong = [row for row in rows if len(row) != columns]
     if wrong or not rows:
-        raise InputError(str(path), f"must have {columns} columns between tabs", "\t".join(wrong[0]) if wrong else "none")
+        raise InputError(
+            str(path), f"must have {columns} columns between tabs", "\t".join(wrong[0]) if wrong else "none"
+        )
     return rows
 
 
@@ -100,8 +102,8 @@ def load_heterophilous_npz(path: str | Path) -> NodeGraph:
     """Roman-empire, Minesweeper, filtered Chameleon and the others of Platonov et al., 2023.
 
     Args:
-        path: an npz of node_features (v, F), node_labels (v,), edges (E, 2) in one direction, and train_masks, val_masks,
-            test_masks (10, v).
+        path: an npz of node_features (v, F), node_labels (v,), edges (E, 2) in one direction, and train_masks,
+            val_masks, test_masks (10, v).
 
     Raises:
         InputError: no npz of plain arrays, or not these.
@@ -138,7 +140,9 @@ def load_mat(path: str | Path, classes: int = 5) -> NodeGraph:
         raise InputError(str(path), "must hold plain numbers", "objects")
     if "label" not in found:
         y = np.searchsorted(np.quantile(y, np.arange(1, classes) / classes), y, side="right")
-    edges = check_edge_index(np.asarray(_key(found, "edge_index", path)).astype(np.int64), len(x), f"{path}: edge_index")
+    edges = check_edge_index(
+        np.asarray(_key(found, "edge_index", path)).astype(np.int64), len(x), f"{path}: edge_index"
+    )
     return _graph(x, edges, np.nan_to_num(y.astype(float), nan=-1), {}, path)
 
 

@@ -58,7 +58,7 @@ class _Propagate(torch.autograd.Function):
         return torch.sparse.mm(matrix, x.to(matrix.dtype))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return torch.sparse.mm(ctx.transposed, gradient.contiguous()), None, None
 
 

@@ -49,9 +49,14 @@ class WholeGraph(Learner):
         for name, tensor in (("x", x), ("edge_index", edge_index), ("target", target)):
             self.register_buffer(name, tensor, persistent=False)
 
+    x: Tensor
+    edge_index: Tensor
+    target: Tensor
+
     def outputs(self) -> Tensor:
         """(v, C), of all nodes."""
-        return self.net(self.x, self.edge_index)
+        found: Tensor = self.net(self.x, self.edge_index)
+        return found
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, Parts]:
         node = batch["node"]

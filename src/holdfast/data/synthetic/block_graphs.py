@@ -12,7 +12,7 @@ Mixing = Literal["ring", "even"]
 
 
 def ends_of_edges(classes: int, homophily: float, mixing: Mixing = "ring") -> np.ndarray:
-    """The share of edges (C, C) between nodes of two classes, symmetric; all shares sum to 1, the diagonal to homophily.
+    """The share of edges (C, C) between nodes of two classes, symmetric: all sum to 1, the diagonal to homophily.
 
     Args:
         classes: at least 3.

@@ -5,14 +5,14 @@
     tau = tanh(agg over neighbours j of i of |Th_j - Th_i|^p), entry by entry
     X'  = (1 - tau) X + tau Xh
 
-Where neighbours agree tau is 0 and nothing moves, so that depth cannot make all nodes alike. Gradients flow through tau.
+Where neighbours agree tau is 0 and nothing moves, so that depth cannot make all nodes alike. Gradients flow through
+tau.
 
-Differences from the reference code (github.com/tk-rusch/gradientgating): where F is shared, Xh and Th are one tensor that
-is computed once (there twice). GAT's heads are averaged; there four adjacent channels of one head are:
-`reference=True` does that. The paper's sum over neighbours is `reduce="sum"`; the default is
-the code's mean. As in the code, neighbours of the gate are found from row 0 of the edges (where they come from) and those
-of the layers from row 1: on an undirected graph there is no difference, on a directed one a node that no edge leaves never
-moves; `gate_index=1` takes the other side.
+Differences from the reference code (github.com/tk-rusch/gradientgating): where F is shared, Xh and Th are one tensor
+that is computed once (there twice). GAT's heads are averaged; there four adjacent channels of one head are:
+`reference=True` does that. The paper's sum over neighbours is `reduce="sum"`; the default is the code's mean. As in the
+code, the gate finds neighbours from row 0 of the edges (where they come from), a layer from row 1. On an undirected
+graph there is no difference; on a directed one a node that no edge leaves never moves. `gate_index=1` takes row 1.
 """
 
 from __future__ import annotations
@@ -229,4 +229,4 @@ def rates_and_energies(net: NodeNetwork, x: Tensor, edge_index: Tensor) -> list[
     return found
 
 
-__all__ = ["AdjacentMean", "G2GNN", "GradientGating", "gate_rates", "gated", "power", "rates_and_energies"]
+__all__ = ["G2GNN", "AdjacentMean", "GradientGating", "gate_rates", "gated", "power", "rates_and_energies"]

@@ -81,8 +81,8 @@ class Labelled(Problem):
         """Nodes with a label divided at random; edges made undirected."""
         labelled = rng.permutation(np.flatnonzero(y.numpy() >= 0))
         train, val = self.sizes(len(labelled))
-        parts = torch.from_numpy(labelled).split([train, val, len(labelled) - train - val])
-        return Task(x, to_undirected(edges, len(x)), y, *parts, num_classes=int(y.max()) + 1)
+        for_train, for_val, test = torch.from_numpy(labelled).split([train, val, len(labelled) - train - val])
+        return Task(x, to_undirected(edges, len(x)), y, for_train, for_val, test, int(y.max()) + 1)
 
     def sizes(self, labelled: int) -> tuple[int, int]:
         """Nodes to train on and to validate with."""
