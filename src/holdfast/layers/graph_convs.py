@@ -38,9 +38,9 @@ class Propagation:
     @classmethod
     def of(cls, edges: Tensor, values: Tensor, nodes: int) -> Propagation:
         """A[i, j] = the sum of the values (E,) of edges from j to i."""
-        forward = torch.sparse_coo_tensor(edges.flip(0), values, (nodes, nodes)).coalesce()
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+            warnings.filterwarnings("ignore", message="Sparse ")  # in beta; invariants are not checked
+            forward = torch.sparse_coo_tensor(edges.flip(0), values, (nodes, nodes)).coalesce()
             return cls(forward.to_sparse_csr(), forward.t().coalesce().to_sparse_csr())
 
     def __call__(self, x: Tensor) -> Tensor:
