@@ -15,9 +15,10 @@ A replicate of all arms takes about 40 s of one core; times 24: 960 s.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -47,7 +48,15 @@ from holdfast.layers.node_network import NodeNetwork, PlainLayer, ResidualLayer,
 from holdfast.losses.per_example import cross_entropy
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.gradient_gating.method import GradientGating, rates_and_energies
-from holdfast.systems.gradient_gating.problems import ACTIVATIONS, BlockGraph, Grid, Labelled, Task, published
+from holdfast.systems.gradient_gating.problems import (
+    ACTIVATIONS,
+    BlockGraph,
+    Grid,
+    Labelled,
+    Task,
+    own_graph,
+    published,
+)
 from holdfast.training import Best, fit
 from holdfast.training.whole_graph import WholeGraph
 
@@ -313,6 +322,22 @@ CLAIMS = (
     ),
 )
 
+
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
+    """The claims about published graphs, on a graph of the user's."""
+    name = "your graph"
+    claims = [claim.rebind((name,)) for claim in CLAIMS if claim.problems and set(claim.problems) <= set(FILES)]
+    needed = ("MLP", "residual GCN", "SAGE", "G2-GCN", "G2-SAGE")
+    return replace(
+        experiment,
+        problems={name: own_graph(paths, columns.get("label", "label"))},
+        arms={arm: replace(ARMS[arm], problems=None) for arm in needed},
+        scales={name: replace(scale, arms=None, problems=None) for name, scale in experiment.scales.items()},
+        claims=[replace(claims[0], role="headline"), *claims[1:]],
+        tuning=None,
+    )
+
+
 experiment = Experiment(
     question="Does a gate on the rate of change keep deep graph networks from smoothing, and does that help?",
     problems={
@@ -335,7 +360,6 @@ experiment = Experiment(
     },
     scales={
         "smoke": Budget(steps=2, width=8, replicates=1, problems=("grid, relu", BLOCKS), arms=("MLP", "GCN", "G2-GCN")),
-        "pilot": Budget(steps=30, replicates=2),
         "demo": Budget(arms=("MLP", "GCN", "residual GCN", "G2-GCN", "G2-GCN, 1 - tau"), problems=(*GRIDS, BLOCKS)),
         "small": Budget(problems=(*GRIDS, BLOCKS, EVEN, *FILES)),
         "full": Budget(
@@ -350,6 +374,8 @@ experiment = Experiment(
     },
     claims=CLAIMS,
     trial=trial,
-    tuning=Tuning("validation accuracy", problem=(BLOCKS, *FILES), configurations=4, pilots=2, scale="pilot"),
+    tuning=Tuning("validation accuracy", problem=(BLOCKS, *FILES), configurations=4, pilots=2),
+    own=own,
+    roles=("label",),
     benefit="accuracy",
 )

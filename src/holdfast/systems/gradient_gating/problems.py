@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,12 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.published_graphs import NodeGraph, load_geom_gcn, load_heterophilous_npz, load_mat
+from holdfast.data.readers.graph_tables import read_graph_tables
 from holdfast.data.synthetic.block_graphs import Mixing, block_graph, class_features
+from holdfast.errors import InputError
+from holdfast.estimator.labels import encode_labels
 from holdfast.experiment import Problem
 from holdfast.graphs.edges import grid_edges, to_undirected
+from holdfast.layers.standardise import Standardise
 
+FEWEST = 20  # nodes with a label
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "tanh": torch.tanh}
 
 
@@ -133,7 +138,7 @@ LOADERS: dict[str, Callable[..., NodeGraph]] = {
 
 
 @dataclass(frozen=True)
-class Published(Labelled):
+class Published(FileProblem, Labelled):
     """A published graph, split anew in every replicate.
 
     Attributes:
@@ -148,29 +153,54 @@ class Published(Labelled):
     depth: int = 16
     train: float = 0.48
     val: float = 0.32
-    source: ClassVar[Literal["file"]] = "file"
     how_to_get: ClassVar[str] = (
         "WebKB: github.com/graphdml-uiuc-jlu/geom-gcn, new_data (no licence stated); npz: "
         "github.com/yandex-research/heterophilous-graphs, data (MIT); .mat: github.com/CUAI/Non-Homophily-Large-Scale"
     )
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        place = data_folder(self.path)
+        if self.form != "geom-gcn":
+            return (place,)
+        return tuple(place / f"out1_{part}.txt" for part in ("graph_edges", "node_feature_label"))
+
+    @property
     def resplit(self) -> tuple[int, int]:
         train, val = self.sizes(self.nodes)
         return self.nodes - train - val, train
 
-    def available(self) -> bool:
-        return data_folder(self.path).exists()
-
-    def fingerprint(self) -> str:
-        return _fingerprint(data_folder(self.path))
+    def graph(self) -> NodeGraph:
+        """The graph as published."""
+        return _loaded(self.form, data_folder(self.path))
 
     def task(self, rng: np.random.Generator) -> Task:
-        graph = _loaded(self.form, data_folder(self.path))
+        graph = self.graph()
         return self.split(rng, graph.x, graph.edge_index, graph.y)
 
     def describe(self) -> str:
         return f"{Path(self.path).stem}, fresh splits; depth {self.depth}"
+
+
+@dataclass(frozen=True)
+class OwnGraph(Published):
+    """A user's graph: its path is the table of nodes.
+
+    Attributes:
+        edges: path of the table of edges.
+        label: column of the nodes.
+    """
+
+    edges: str = ""
+    label: str = "label"
+    how_to_get: ClassVar[str] = "give a table of nodes and a table of edges"
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return Path(self.path), Path(self.edges)
+
+    def graph(self) -> NodeGraph:
+        return _own(self.path, self.edges, self.label)
 
 
 @cache
@@ -179,11 +209,29 @@ def _loaded(form: str, path: Path) -> NodeGraph:
 
 
 @cache
-def _fingerprint(path: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _own(nodes: str, edges: str, label: str) -> NodeGraph:
+    found = read_graph_tables(nodes, edges, label=label)
+    assert found.label is not None
+    known = np.array([name is not None for name in found.label])
+    y = np.full(len(known), -1)
+    y[known], _ = encode_labels(found.label[known].astype(str), name=f"{nodes}, column {label!r}")
+    x = Standardise(found.X.shape[1]).learn(rows := torch.from_numpy(found.X).float())(rows)
+    return NodeGraph(x, torch.from_numpy(found.edge_index), torch.from_numpy(y), {})
+
+
+def own_graph(paths: Sequence[Path], label: str) -> OwnGraph:
+    """A table of nodes and one of edges as a problem.
+
+    Raises:
+        InputError: not two tables, or what the reader finds wrong with them.
+    """
+    if len(paths) != 2:
+        raise InputError("--on", "must name two tables: of nodes, of edges", f"{len(paths)} paths")
+    nodes, edges = map(str, paths)
+    labelled = int((_own(nodes, edges, label).y >= 0).sum())
+    if labelled < FEWEST:
+        raise InputError("--on", f"must have at least {FEWEST} nodes with a label", labelled)
+    return OwnGraph(path=nodes, edges=edges, label=label, nodes=labelled, train=0.5, val=0.25)
 
 
 def published(**changes: Any) -> Published:
@@ -191,4 +239,4 @@ def published(**changes: Any) -> Published:
     return Published(**{**changes, "path": f"gradient_gating/{changes['path']}"})
 
 
-__all__ = ["ACTIVATIONS", "BlockGraph", "Grid", "Labelled", "Published", "Task", "published"]
+__all__ = ["ACTIVATIONS", "BlockGraph", "Grid", "Labelled", "OwnGraph", "Published", "Task", "own_graph", "published"]
