@@ -229,4 +229,13 @@ def rates_and_energies(net: NodeNetwork, x: Tensor, edge_index: Tensor) -> list[
     return found
 
 
-__all__ = ["G2GNN", "AdjacentMean", "GradientGating", "gate_rates", "gated", "power", "rates_and_energies"]
+__all__ = [
+    "G2GNN",
+    "AdjacentMean",
+    "GradientGating",
+    "dirichlet_energy",
+    "gate_rates",
+    "gated",
+    "power",
+    "rates_and_energies",
+]

@@ -239,4 +239,17 @@ def published(**changes: Any) -> Published:
     return Published(**{**changes, "path": f"gradient_gating/{changes['path']}"})
 
 
-__all__ = ["ACTIVATIONS", "BlockGraph", "Grid", "Labelled", "OwnGraph", "Published", "Task", "own_graph", "published"]
+__all__ = [
+    "ACTIVATIONS",
+    "BlockGraph",
+    "Grid",
+    "Labelled",
+    "OwnGraph",
+    "Published",
+    "Task",
+    "load_geom_gcn",
+    "load_heterophilous_npz",
+    "own_graph",
+    "published",
+    "to_undirected",
+]

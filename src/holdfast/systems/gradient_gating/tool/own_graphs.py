@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holdfast.data.readers.graph_tables import GraphTables, read_graph_tables
 from holdfast.errors import InputError
-from holdfast.graphs.edges import count_doubles, edge_homophily, to_undirected
+from holdfast.graphs.edges import adjusted_homophily, count_doubles, edge_homophily, to_undirected
 
 
 def edges_of(graph: GraphTables, directed: bool) -> tuple[Tensor, list[str]]:
@@ -44,6 +44,7 @@ def labelled(graph: GraphTables, edges: Tensor) -> tuple[np.ndarray, np.ndarray,
     between = edges[:, told[edges].all(0)]
     codes = torch.from_numpy(np.unique(y, return_inverse=True)[1])
     same = f"; {100 * edge_homophily(between, codes):.0f} % of the edges between them join equal labels"
+    same += f" (adjusted for chance: {adjusted_homophily(between, codes):.2f})"
     return known, y, f"{known.sum():,} nodes with a label, {(~known).sum():,} without{same if between.numel() else ''}"
 
 
@@ -68,4 +69,4 @@ def layers_figure(rates: np.ndarray, energies: np.ndarray) -> Any:
     return figure
 
 
-__all__ = ["edges_of", "labelled", "layers_figure", "read_as_fitted"]
+__all__ = ["adjusted_homophily", "edge_homophily", "edges_of", "labelled", "layers_figure", "read_as_fitted"]
