@@ -21,6 +21,7 @@ from holdfast.systems.gradient_gating.method import (
     gated,
     power,
     rates_and_energies,
+    slope,
 )
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "gradient_gating.npz"
@@ -76,10 +77,25 @@ def test_the_side_of_a_directed_edge():
 
 @pytest.mark.parametrize("p", [0.5, 1.0, 1.5, 2.0, 2.5])
 def test_slope_where_neighbours_agree(p):
-    d = torch.tensor([0.0, 0.5, -0.5], requires_grad=True)
-    power(d, p).sum().backward()
-    assert d.grad.tolist() == pytest.approx([0, p * 0.5 ** (p - 1), -p * 0.5 ** (p - 1)])
+    d = torch.tensor([0.0, 0.5, -0.5])
+    assert slope(d, p).tolist() == pytest.approx([0, p * 0.5 ** (p - 1), -p * 0.5 ** (p - 1)])
     assert power(torch.tensor([0.0, -3.0]), p).tolist() == pytest.approx([0, 3**p])
+
+
+@pytest.mark.parametrize("gate_index", [0, 1])
+@pytest.mark.parametrize("p", [1.5, 2.0, 2.5])
+def test_gradients_of_the_rates(graph, p, gate_index):
+    x, edges = graph
+    x = x.double().requires_grad_()
+    for reduce in ("mean", "sum"):
+        assert torch.autograd.gradcheck(lambda z, r=reduce: gate_rates(z, edges, p, r, gate_index), (x,), atol=1e-6)
+
+
+def test_no_gradient_is_nan_where_neighbours_agree():
+    x = torch.ones(3, 2, requires_grad=True)
+    for p in (0.5, 1.0, 2.0):
+        gate_rates(x, grid_edges(1, 3), p).sum().backward()
+        assert x.grad.tolist() == [[0, 0]] * 3
 
 
 @pytest.mark.parametrize("p", [2.0, 2.5])

@@ -37,13 +37,46 @@ Reduce = Literal["mean", "sum"]
 
 
 def power(d: Tensor, p: float) -> Tensor:
-    """|d|^p, entry by entry; the gradient at 0 is 0, also for p <= 1, where it has no limit."""
+    """|d|^p, entry by entry."""
+    return d.square() if p == 2 else d.abs() ** p
+
+
+def slope(d: Tensor, p: float) -> Tensor:
+    """The derivative of |d|^p; 0 at d = 0, also for p <= 1, where it has no limit."""
     if p == 2:
-        return d.square()
-    if p > 1:
-        return d.abs() ** p
-    zero = d == 0
-    return torch.where(zero, 0.0, torch.where(zero, 1.0, d).abs() ** p)
+        return 2 * d
+    size = d.abs()
+    found = p * size ** (p - 1) * d.sign()
+    return found if p >= 1 else found.masked_fill(size == 0, 0.0)
+
+
+class _SumApart(torch.autograd.Function):
+    """Sum over a node's edges of |Th_j - Th_i|^p, (v, m).
+
+    Differences (E, m) are far larger than features (v, m): they are computed again on the way back, and never kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, edge_index: Tensor, gate_index: int, p: float) -> Tensor:
+        ctx.save_for_backward(features, edge_index)
+        ctx.gate_index, ctx.p = gate_index, p
+        apart = power(_differences(features, edge_index), p)
+        return torch.zeros_like(features).index_add_(0, edge_index[gate_index], apart)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        features, edge_index = ctx.saved_tensors
+        source, target = edge_index
+        along = slope(_differences(features, edge_index), ctx.p)
+        along *= gradient.index_select(0, edge_index[ctx.gate_index])
+        found = torch.zeros_like(features).index_add_(0, source, along)
+        return found.index_add_(0, target, along, alpha=-1), None, None, None
+
+
+def _differences(features: Tensor, edge_index: Tensor) -> Tensor:
+    """(E, m), from minus to."""
+    source, target = edge_index
+    return features.index_select(0, source) - features.index_select(0, target)
 
 
 def gate_rates(
@@ -62,10 +95,8 @@ def gate_rates(
         >>> gate_rates(torch.tensor([[0.0], [0.5]]), torch.tensor([[0, 1], [1, 0]])).flatten().tolist()
         [0.244918644..., 0.244918644...]
     """
-    source, target = edge_index
-    apart = power(features.index_select(0, source) - features.index_select(0, target), p)
     node = edge_index[gate_index]
-    total = torch.zeros_like(features).index_add(0, node, apart)
+    total: Tensor = _SumApart.apply(features, edge_index, gate_index, p)
     if reduce == "mean":
         neighbours = torch.bincount(node, minlength=len(features)).clamp(min=1)
         total = total / neighbours[:, None].to(total.dtype)
@@ -238,4 +269,5 @@ __all__ = [
     "gated",
     "power",
     "rates_and_energies",
+    "slope",
 ]
