@@ -13,6 +13,7 @@ from holdfast.graphs.edges import grid_edges
 from holdfast.graphs.smoothness import dirichlet_energy
 from holdfast.layers.graph_convs import conv_graph, graph_conv
 from holdfast.layers.node_network import NodeNetwork, PlainLayer, ResidualLayer, repeated
+from holdfast.systems.gradient_gating import method
 from holdfast.systems.gradient_gating.method import (
     G2GNN,
     AdjacentMean,
@@ -89,6 +90,20 @@ def test_gradients_of_the_rates(graph, p, gate_index):
     x = x.double().requires_grad_()
     for reduce in ("mean", "sum"):
         assert torch.autograd.gradcheck(lambda z, r=reduce: gate_rates(z, edges, p, r, gate_index), (x,), atol=1e-6)
+
+
+@pytest.mark.parametrize("numbers", [1, 8, 40])
+def test_few_edges_at_a_time_or_all_is_the_same(graph, monkeypatch, numbers):
+    def both():
+        x = graph[0].double().requires_grad_()
+        tau = gate_rates(x, graph[1], 2.5)
+        (tau * torch.arange(40).view(10, 4)).sum().backward()
+        return tau, x.grad
+
+    at_once = both()
+    monkeypatch.setitem(method.CHUNK, "cpu", numbers)
+    for one, other in zip(both(), at_once, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_no_gradient_is_nan_where_neighbours_agree():
@@ -234,7 +249,7 @@ def test_energies_are_those_of_the_states(graph):
     net = G2GNN(4, 8, 3, 2, "gcn").eval()
     matrix = conv_graph("gcn", edges, x)
     state = net.layers[0](net.encode(x), edges, graph=matrix)
-    assert float(rates_and_energies(net, x, edges)[0][1]) == pytest.approx(float(dirichlet_energy(state, edges)))
+    assert float(rates_and_energies(net, x, edges)[0][1]) == pytest.approx(dirichlet_energy(state, edges).item())
 
 
 def test_baselines_of_the_frame(graph):

@@ -18,7 +18,7 @@ graph there is no difference; on a directed one a node that no edge leaves never
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -34,6 +34,8 @@ from holdfast.validation import check_choice, check_positive
 
 Activation = Callable[[Tensor], Tensor]
 Reduce = Literal["mean", "sum"]
+CHUNK = {"cpu": 2**18}  # numbers: a megabyte, which stays in a processor's cache
+ELSEWHERE = 2**25
 
 
 def power(d: Tensor, p: float) -> Tensor:
@@ -53,30 +55,34 @@ def slope(d: Tensor, p: float) -> Tensor:
 class _SumApart(torch.autograd.Function):
     """Sum over a node's edges of |Th_j - Th_i|^p, (v, m).
 
-    Differences (E, m) are far larger than features (v, m): they are computed again on the way back, and never kept.
+    Differences (E, m) are far larger than features (v, m): those of some edges at a time are in memory, and they are
+    computed again on the way back.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, edge_index: Tensor, gate_index: int, p: float) -> Tensor:
         ctx.save_for_backward(features, edge_index)
         ctx.gate_index, ctx.p = gate_index, p
-        apart = power(_differences(features, edge_index), p)
-        return torch.zeros_like(features).index_add_(0, edge_index[gate_index], apart)
+        total = torch.zeros_like(features)
+        for edges, d in _differences(features, edge_index):
+            total.index_add_(0, edges[gate_index], power(d, p))
+        return total
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         features, edge_index = ctx.saved_tensors
-        source, target = edge_index
-        along = slope(_differences(features, edge_index), ctx.p)
-        along *= gradient.index_select(0, edge_index[ctx.gate_index])
-        found = torch.zeros_like(features).index_add_(0, source, along)
-        return found.index_add_(0, target, along, alpha=-1), None, None, None
+        found = torch.zeros_like(features)
+        for edges, d in _differences(features, edge_index):
+            along = slope(d, ctx.p) * gradient.index_select(0, edges[ctx.gate_index])
+            found.index_add_(0, edges[0], along).index_add_(0, edges[1], along, alpha=-1)
+        return found, None, None, None
 
 
-def _differences(features: Tensor, edge_index: Tensor) -> Tensor:
-    """(E, m), from minus to."""
-    source, target = edge_index
-    return features.index_select(0, source) - features.index_select(0, target)
+def _differences(features: Tensor, edge_index: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Edges (2, e) and (e, m), from minus to, about `CHUNK` numbers at a time."""
+    numbers = CHUNK.get(features.device.type, ELSEWHERE)
+    for edges in edge_index.split(max(1, numbers // features.shape[1]), 1):
+        yield edges, features.index_select(0, edges[0]) - features.index_select(0, edges[1])
 
 
 def gate_rates(
