@@ -249,6 +249,7 @@ def test_energies_are_those_of_the_states(graph):
     net = G2GNN(4, 8, 3, 2, "gcn").eval()
     matrix = conv_graph("gcn", edges, x)
     state = net.layers[0](net.encode(x), edges, graph=matrix)
+    assert not rates_and_energies(net, x, edges)[0][0].requires_grad
     assert float(rates_and_energies(net, x, edges)[0][1]) == pytest.approx(dirichlet_energy(state, edges).item())
 
 
