@@ -107,6 +107,33 @@ def test_bands_come_from_the_runs_and_runs_of_a_size_are_averaged():
     assert wide[0] <= low < high <= wide[1]
 
 
+def test_a_censored_draw_sets_no_limit():
+    n = np.repeat(N, 3)
+    error = law(n) * np.tile([0.9, 1.0, 1.1], 6)
+    curve = ScalingCurve.fit(n, error, "monotone", n_boot=200)
+    found = exchange_rate(curve, [100, 200, 3200, 6400], [1.5 * law(100), law(400), law(3200), 0.01])
+    assert found["extrapolated"].tolist() == [-1, 0, 0, 1]
+    assert found["lo"].tolist()[0] == 0  # above all of the reference's: at most 1
+    assert found["hi"].tolist()[0] == 1
+    assert 1 < found["lo"].iloc[1] < 2 < found["hi"].iloc[1] < 4
+    assert 0.1 < found["lo"].iloc[2] < 1
+    assert found["lo"].tolist()[3] == 0.5  # below all of them: at least 3200 / 6400
+    assert np.isinf(found["hi"].iloc[2:]).all()
+
+
+def test_both_readings_agree_where_both_read_without_noise():
+    """Between two sizes the falling curve is a chord of the law, in log n: they part by less than the grid's step."""
+    fine = np.geomspace(100, 3200, 41)
+    error = law(np.geomspace(120, 3000, 9))
+    apart = []
+    for sizes in (N, fine):
+        curves = [ScalingCurve.fit(sizes, law(sizes), form, n_boot=1) for form in ("power_offset", "monotone")]
+        by_law, falling = (curve.invert(error).size for curve in curves)
+        apart.append(np.abs(np.log(by_law / falling)).max())
+        assert apart[-1] < np.log(sizes[1] / sizes[0]) / 4
+    assert apart[1] < 0.01 < apart[0]
+
+
 def test_a_falling_curve_is_level_outside_and_linear_in_log_n():
     curve = ScalingCurve.fit([100, 400, 1600, 6400], [0.4, 0.2, 0.3, 0.1], "monotone", n_boot=2)
     assert curve.rises

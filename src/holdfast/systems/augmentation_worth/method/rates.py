@@ -178,8 +178,9 @@ def exchange_rate(
         seed: of the bootstrap of these runs; the reference has its own draws.
 
     Returns:
-        Columns n, error, n_eff, extra (n_eff - n), rate (n_eff / n), lo and hi (95 % of the rate over the draws),
-        extrapolated (-1 before the smallest size, 1 beyond the largest, 0 inside).
+        Columns n, error, n_eff, extra (n_eff - n), rate (n_eff / n), lo and hi (95 % of the rate over the draws; a draw
+        that a falling curve censors sets no limit on that side, so lo can be 0 and hi infinite), extrapolated (-1
+        before the smallest size, 1 beyond the largest, 0 inside).
 
     Raises:
         InputError: errors outside (0, 1], no run.
@@ -198,8 +199,13 @@ def exchange_rate(
     reading = reference.invert(means)
     count = np.asarray(reference.draws.b if isinstance(reference.draws, PowerLaw) else reference.draws.errors).shape[0]
     drawn = resampled_means(runs, count, np.random.default_rng(seed))
-    draws = _read(reference.draws, drawn, reference.sizes).size / sizes
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0, method="nearest")  # infinite draws cannot be interpolated
+    redrawn = _read(reference.draws, drawn, reference.sizes)
+    least = most = redrawn.size / sizes
+    if reference.form == "monotone":
+        least, most = np.where(redrawn.censored < 0, 0.0, least), np.where(redrawn.censored > 0, np.inf, most)
+    # Infinite draws cannot be interpolated.
+    low = np.quantile(least, 0.025, axis=0, method="nearest")
+    high = np.quantile(most, 0.975, axis=0, method="nearest")
     size, outside = reading.size, reading.censored
     if extrapolate == "nan" and reference.form != "monotone":
         size = np.where(outside == 0, size, np.nan)

@@ -135,11 +135,11 @@ def priced(runs: pd.DataFrame, reference: str, n_boot: int = 1000, seed: int = 0
         law, monotone = (
             ScalingCurve.fit(plain["n"], plain["error"], form, n_boot, seed) for form in ("power_offset", "monotone")
         )
-        yield Priced(str(name), law, monotone, *_rates(str(name), here, reference, law, monotone, seed))
+        yield Priced(str(name), law, monotone, *_rates(str(name), here, reference, law, monotone, seed, set(arms)))
 
 
 def _rates(
-    name: str, here: pd.DataFrame, reference: str, law: ScalingCurve, monotone: ScalingCurve, seed: int
+    name: str, here: pd.DataFrame, reference: str, law: ScalingCurve, monotone: ScalingCurve, seed: int, arms: set[str]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     import pandas as pd
 
@@ -160,14 +160,17 @@ def _rates(
     empty = ["test_set", "arm", "n", "runs", "error", "n_eff", "extra", "rate", "lo", "hi", "censored"]
     rates = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=empty)
     notes = []
-    if monotone.rises:
+    if absent := sorted(arms - set(here["arm"])):
+        notes.append(f"{name}: no run of {', '.join(absent)}")
+    first, last = monotone.predict(monotone.sizes[[0, -1]])
+    if last >= first * (1 - 1e-9):
+        notes.append(f"{name}: the error of {reference} never falls with more data, so nothing can be priced here")
+    elif monotone.rises:
         notes.append(f"{name}: the error of {reference} rises somewhere with more data; the falling curve levels it")
     if len(rates):
         for code, words in (("at least", "below all"), ("at most", "above all")):
             if count := int((rates["censored"] == code).sum()):
-                notes.append(
-                    f"{name}: {count} of {len(rates)} errors are {words} of {reference}'s: {code} the rate shown"
-                )
+                notes.append(f"{name}: errors {words} of {reference}'s: {count} of {len(rates)}; {code} the rate shown")
         if count := int(rates["extrapolated"].sum()):
             never = int(np.isinf(rates["law_rate"]).sum())
             notes.append(
@@ -185,6 +188,7 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
 
     figure = Figure(figsize=(4.8 * len(found) + 1.5, 7), layout="constrained")
     axes = figure.subplots(2, len(found), squeeze=False, sharex="col")
+    colours = {arm: f"C{k + 1}" for k, arm in enumerate(sorted(set(runs["arm"]) - {reference}))}
     for (upper, lower), one in zip(axes.T, found, strict=True):
         here = runs[runs["test_set"] == one.test_set]
         sizes = one.law.sizes
@@ -195,16 +199,18 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
             upper.plot(grid, 100 * curve.predict(grid), color=colour, linewidth=1.2, label=f"{reference}, {name}")
         plain = here[here["arm"] == reference]
         upper.plot(plain["n"], 100 * plain["error"], ".", color="0.3", markersize=4)
-        for k, (arm, rows) in enumerate(one.rates.groupby("arm", sort=True)):
-            colour = f"C{k + 1}"
+        for arm, rows in one.rates.groupby("arm", sort=True):
+            colour = colours[arm]
             upper.plot(rows["n"], 100 * rows["error"], "o-", color=colour, markersize=4, label=str(arm))
-            down, up = rows["rate"] - rows["lo"], rows["hi"] - rows["rate"]
-            bars = np.maximum(np.stack([down, up]), 0)
+            # A bar without a limit ends at the last size that was measured.
+            ends = np.maximum(rows["lo"], sizes[0] / rows["n"]), np.minimum(rows["hi"], sizes[-1] / rows["n"])
+            bars = np.maximum(np.stack([rows["rate"] - ends[0], ends[1] - rows["rate"]]), 0)
             lower.errorbar(rows["n"], rows["rate"], bars, color=colour, marker="o", markersize=4, capsize=2)
             law = rows[np.isfinite(rows["law_rate"])]
             lower.plot(law["n"], law["law_rate"], "x", color=colour)
-            cut = rows[rows["censored"] != ""]
-            lower.plot(cut["n"], cut["rate"], "^", color=colour, markersize=10, fillstyle="none")
+            for code, mark in (("at least", "^"), ("at most", "v")):
+                cut = rows[rows["censored"] == code]
+                lower.plot(cut["n"], cut["rate"], mark, color=colour, markersize=10, fillstyle="none")
         lower.axhline(1, color="0.6", linewidth=1, linestyle=":")
         upper.set(xscale="log", yscale="log", title=one.test_set, ylabel="error, %")
         lower.set(yscale="log", xlabel="training samples n", ylabel="exchange rate")
