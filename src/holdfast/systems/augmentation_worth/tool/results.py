@@ -177,8 +177,9 @@ def _rates(
                 f"{name}: the power law extrapolates {count} of {len(rates)} rates, {never} to no size at all"
                 f" (its error never falls below {100 * law.params['b']:.2f} %)"
             )
-        if (rates["runs"] == 1).any():
-            notes.append(f"{name}: single runs have no spread of their own; bands then show the reference's alone")
+        plain = here.loc[here["arm"] == reference, "n"].value_counts()
+        if single := [who for who, runs in ((reference, plain), ("other arms", rates["runs"])) if (runs == 1).any()]:
+            notes.append(f"{name}: single runs (of {' and '.join(single)}) show no spread: bands are too narrow")
     return rates, tuple(notes)
 
 
