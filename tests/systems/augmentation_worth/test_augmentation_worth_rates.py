@@ -1,11 +1,14 @@
 """Rates against the closed forms of the card."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.metrics.scaling import PowerLaw
 from holdfast.systems.augmentation_worth.method.rates import (
     ScalingCurve,
     by_size,
@@ -142,6 +145,24 @@ def test_a_falling_curve_is_level_outside_and_linear_in_log_n():
     np.testing.assert_allclose(curve.predict([50, 200, 800, 10_000]), [0.4, 0.325, 0.25, 0.1])
     assert predicted(curve.draws, [200, 800]).shape == (2, 2)
     assert not ScalingCurve.fit(N, law(N), "monotone", n_boot=2).rises
+    assert not ScalingCurve.fit([100, 400, 1600, 6400], [0.4, 0.2, 0.2, 0.1], "monotone", n_boot=2).rises
+
+
+def test_explained_variance_against_a_loop():
+    error = law(N) * np.array([1.2, 0.8, 1.1, 0.9, 1.1, 0.9])
+    curve = ScalingCurve.fit(N, error, "power", n_boot=2)
+    logs = [math.log(e) for e in error]
+    left = sum((y - math.log(curve.predict([n])[0])) ** 2 for y, n in zip(logs, N, strict=True))
+    assert curve.r_squared == pytest.approx(1 - left / sum((y - sum(logs) / 6) ** 2 for y in logs))
+    assert 0.5 < curve.r_squared < 0.99
+
+
+def test_the_ends_of_the_curve_are_inside_whatever_the_last_digit():
+    exact = PowerLaw(*(np.array(value) for value in (9.0, 0.9, 0.05, 0.0)))
+    curve = ScalingCurve(N, law(N), "power_offset", exact, exact)
+    assert curve.invert(law(N * (1 + 1e-11))).censored.tolist() == [0] * 6
+    assert curve.invert(law(N * (1 - 1e-11))).censored.tolist() == [0] * 6
+    assert curve.invert(law([99, 3201])).censored.tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize(
