@@ -108,7 +108,7 @@ def test_two_processes_give_the_same():
         ({"seeds": []}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
         ({"augmentations": {}}, "augmentations: must not be empty"),
-        ({"augmentations": {"none": Noise()}}, "reference's name"),
+        ({"augmentations": {"none": Noise()}}, "not the reference's"),
         ({"augmentations": {"+noise": Noise()}}, "start with no sign"),
         ({"test_sets": {}}, "test_sets"),
         ({"test_sets": {"a": (X[:3], Y[:2])}}, "as many rows"),

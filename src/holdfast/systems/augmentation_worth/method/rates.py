@@ -74,7 +74,7 @@ class ScalingCurve:
         sizes: (K,) sizes, ascending.
         errors: (K,) mean error at each, in [0, 1].
         form: "power_offset", "power" or "monotone".
-        curve: fitted to the means.
+        curve: fitted to the means; a law's `residual` says how well.
         draws: the same of (B, K) resampled means.
     """
 
@@ -124,13 +124,6 @@ class ScalingCurve:
             return {}
         found = {k: np.percentile(getattr(self.draws, k), [tail, 100 - tail]) for k in ("a", "c", "b")}
         return {k: (float(low), float(high)) for k, (low, high) in found.items()}
-
-    @property
-    def r_squared(self) -> float:
-        """Share of the variance of log error that the curve explains."""
-        y = np.log(self.errors)
-        fit = np.log(self.predict(self.sizes))
-        return 1 - float(((y - fit) ** 2).sum() / ((y - y.mean()) ** 2).sum())
 
     @property
     def rises(self) -> bool:
@@ -204,8 +197,7 @@ def exchange_rate(
     if reference.form == "monotone":
         least, most = np.where(redrawn.censored < 0, 0.0, least), np.where(redrawn.censored > 0, np.inf, most)
     # Infinite draws cannot be interpolated.
-    low = np.quantile(least, 0.025, axis=0, method="nearest")
-    high = np.quantile(most, 0.975, axis=0, method="nearest")
+    low, high = (np.quantile(q, at, axis=0, method="nearest") for q, at in ((least, 0.025), (most, 0.975)))
     size, outside = reading.size, reading.censored
     if extrapolate == "nan" and reference.form != "monotone":
         size = np.where(outside == 0, size, np.nan)

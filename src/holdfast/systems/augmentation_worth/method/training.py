@@ -2,13 +2,15 @@
 
 Differences: flatness counts the step at which the threshold is crossed (the reference one more) and is averaged over
 several directions; the noise of the gradient is that of batches of the training set without augmentation, in evaluation
-mode, and always rescaled (the reference can leave that out, and divides losses by the number of blocks, a pure scale).
-Copies of one sample lie next to each other, and are drawn again when asked for, not kept in a database.
+mode, and always rescaled (the reference can leave that out). Copies of one sample lie next to each other, and are drawn
+again when asked for, not kept in a database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -32,31 +34,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
-def mirrored(images: Tensor) -> Tensor:
-    """Left and right exchanged."""
-    return images.flip(-1)
-
-
-def unchanged(images: Tensor) -> Tensor:
-    """The images."""
-    return images
-
-
-class Turned:
-    """A turn by quarters."""
-
-    def __init__(self, quarters: int) -> None:
-        self.quarters = quarters
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return torch.rot90(images, self.quarters, (-2, -1))
-
-
+@dataclass(frozen=True)
 class Moved:
     """A move by whole pixels, down and to the right; what comes in is 0."""
 
-    def __init__(self, down: int, right: int) -> None:
-        self.down, self.right = down, right
+    down: int
+    right: int
 
     def __call__(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
@@ -66,10 +49,10 @@ class Moved:
 
 
 GROUPS: dict[str, tuple[View, ...]] = {
-    "hflip": (unchanged, mirrored),
-    "rot4": tuple(Turned(k) for k in range(4)),
+    "hflip": (Moved(0, 0), partial(torch.flip, dims=(-1,))),
+    "rot4": tuple(partial(torch.rot90, k=quarters, dims=(-2, -1)) for quarters in range(4)),
 }
-CROSS: tuple[View, ...] = (unchanged, Moved(1, 0), Moved(-1, 0), Moved(0, 1), Moved(0, -1))  # no group: moves by 1
+CROSS: tuple[View, ...] = tuple(Moved(*by) for by in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)))  # no group
 
 
 class OrbitModel(nn.Module):
@@ -197,8 +180,7 @@ def flatness(
         return torch.stack([loss_fn(forward(x), y) * (len(x) / total) for x, y in loader]).sum()
 
     directions = (filter_normalised_direction(model, generator) for _ in range(count))
-    walks = [walk(model, mean_loss, direction, step=step, threshold=threshold) for direction in directions]
-    return sum(found.distance for found in walks) / count
+    return sum(walk(model, mean_loss, d, step=step, threshold=threshold).distance for d in directions) / count
 
 
 def gradient_noise(model: nn.Module, loss_fn: Loss, loader: Batches) -> GradientNoise:

@@ -13,12 +13,7 @@ from holdfast.data.readers.records import read_records
 from holdfast.data.readers.roles import Mapped, Role
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.errors import InputError
-from holdfast.systems.augmentation_worth.method.rates import (
-    ScalingCurve,
-    check_sizes,
-    exchange_rate,
-    predicted,
-)
+from holdfast.systems.augmentation_worth.method.rates import ScalingCurve, check_sizes, exchange_rate, predicted
 from holdfast.validation import check_choice
 
 if TYPE_CHECKING:
@@ -32,7 +27,6 @@ ROLES = (
     Role("seed", required=False, also=("run",)),
     Role("test_set", required=False, also=("test", "dataset")),
 )
-ONE_TEST_SET = "test"
 Unit = Literal["auto", "percent", "share"]
 CENSORED = {-1: "at most", 0: "", 1: "at least"}
 
@@ -55,14 +49,12 @@ def read_results(path: Path, columns: Mapped = (), unit: Unit = "auto", reading:
 
     Args:
         path: a table of any format.
-        columns: which column has which role (arm, n, error, seed, test_set), where names differ. Seed and test_set may
-            be absent.
+        columns: which column has which role, where names differ. Seed and test_set may be absent.
         unit: of the errors; "auto" takes them for percent if any is above 1.
         reading: what the user said about the table.
 
     Raises:
-        InputError: no row, errors that are not numbers above 0 and at most 1 (100 %), sizes not above 0, the same run
-            twice.
+        InputError: no row, errors not above 0 or above 1 (100 %), sizes not above 0, the same run twice.
     """
     import pandas as pd
 
@@ -78,15 +70,11 @@ def read_results(path: Path, columns: Mapped = (), unit: Unit = "auto", reading:
     if bad := np.flatnonzero(~((error > 0) & (error <= top))).tolist():
         rule = f"must have an error above 0 and at most {top:g} ({'percent' if percent else 'a share'})"
         raise InputError(found.place(bad[0]), rule, float(error[bad[0]]))
-    tests = found["test_set"] if "test_set" in found else [ONE_TEST_SET] * len(n)
+    tests = found["test_set"] if "test_set" in found else ["test"] * len(n)
     runs = pd.DataFrame({"arm": found["arm"], "n": n, "test_set": tests, "error": error / top})
-    seeds = found["seed"]
-    if seeds is not None:
-        again = runs[["arm", "n", "test_set"]].assign(seed=seeds).duplicated()
-        if again.any():
-            raise InputError(
-                found.place(int(np.flatnonzero(again)[0])), "must not repeat a run (arm, n, seed, test_set)"
-            )
+    again = runs.drop(columns="error").assign(seed=found["seed"]).duplicated()
+    if "seed" in found and again.any():
+        raise InputError(found.place(int(again.argmax())), "must not repeat a run (arm, n, seed, test_set)")
     said = f"errors are read as {'percent' if percent else 'shares'}"
     return Results(runs, (*found.notes, said if unit != "auto" else f"{said} (--unit)"))
 
@@ -225,4 +213,4 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
     return figure
 
 
-__all__ = ["ONE_TEST_SET", "ROLES", "Priced", "Results", "priced", "rates_figure", "read_results"]
+__all__ = ["ROLES", "Priced", "Results", "priced", "rates_figure", "read_results"]
