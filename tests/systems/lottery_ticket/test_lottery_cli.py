@@ -173,6 +173,11 @@ def test_a_run_that_left_no_level_does_not_hold_its_folder(files):
     assert [path.name for path in (files / "ticket").iterdir()] == ["ticket.json"]
     prune("ticket")
     assert (files / "ticket" / "model.safetensors").is_file()
+    (files / "mine").mkdir()
+    (files / "mine" / "ticket.json").write_text('{"seat": 12}')
+    with pytest.raises(InputError, match="new or empty"):
+        prune("mine")
+    assert (files / "mine" / "ticket.json").read_text() == '{"seat": 12}'
 
 
 def test_a_file_in_a_levels_place_is_refused(files):

@@ -109,21 +109,17 @@ class _ToDensities(MagnitudePruner):
         return MaskDict({**current, **keep_largest(sizes, count / chosen.size)})
 
 
-def _prunable(mask: MaskDict, exclude: tuple[str, ...]) -> MaskDict:
-    """The mask without the tensors that are not pruned."""
+def _prunable(mask: MaskDict, exclude: tuple[str, ...], density: float = 1.0) -> MaskDict:
+    """The mask without the tensors that are not pruned; refuses a density at which no weight would be left."""
     for name in exclude:
         if name not in mask:
             raise InputError("--exclude", f"must name a layer's weight ({', '.join(mask)})", name)
     chosen = MaskDict({n: kept for n, kept in mask.items() if n not in exclude})
     if not chosen:
         raise InputError("--exclude", "must leave a tensor to prune", ", ".join(exclude))
+    if chosen.size * density < 1:
+        raise InputError("--density", f"must leave at least 1 of the {chosen.size} weights", density)
     return chosen
-
-
-def _reachable(size: int, density: float) -> None:
-    """Refuse a density at which no weight would be left."""
-    if size * density < 1:
-        raise InputError("--density", f"must leave at least 1 of the {size} weights", density)
 
 
 def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> Any:
@@ -146,7 +142,7 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
     import pandas as pd
 
     first = build(0)
-    _reachable(_prunable(MaskDict.ones(first), how.exclude).size, how.density)
+    _prunable(MaskDict.ones(first), how.exclude, how.density)
     tensors = (rows.x, rows.y, rows.held_x, rows.held_y)
     about = {"settings": repr(how), "data": _checksum(tensors)}
     _claim(folder, {**about, "network": digest([str(first), _checksum(first.state_dict().values())])})
@@ -171,7 +167,9 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
         done.append(level)
         index = len(done)
     columns = ["level", "density", "error %", "training error %"]
-    found = [(x.index, _density(x.mask, how.exclude), x.metrics["error"], x.metrics["training error"]) for x in done]
+    found = [
+        (x.index, _prunable(x.mask, how.exclude).density, x.metrics["error"], x.metrics["training error"]) for x in done
+    ]
     table = pd.DataFrame(found, columns=columns)
     table["barrier to the level before"] = [math.nan, *_barriers(build(how.seed), done, rows)]
     return table
@@ -195,16 +193,8 @@ def instead(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder:
         net = build(how.seed)
         for start, stop, kept in ((0, rewind, MaskDict.ones(net)), (rewind, None, mask)):
             if stop != start:
-                train_masked(
-                    net,
-                    kept,
-                    data,
-                    how.training,
-                    seed=how.seed,
-                    start=start,
-                    stop=stop,
-                    on_step=partial(show, name),
-                )
+                steps: dict[str, Any] = {"start": start, "stop": stop, "on_step": partial(show, name)}
+                train_masked(net, kept, data, how.training, seed=how.seed, **steps)
         found[name] = 100 * error_rate(net, rows.held_x, rows.held_y)
     write_json(folder / "others.json", found)
     return found
@@ -226,31 +216,23 @@ def barrier_of(a: nn.Module, b: nn.Module, rows: Rows, points: int = 11) -> Any:
     )
 
 
-def _density(mask: MaskDict, exclude: tuple[str, ...]) -> float:
-    return _prunable(mask, exclude).density
-
-
 def _checksum(tensors: Iterable[Tensor]) -> str:
-    return digest(
-        [hashlib.sha256(v.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()).hexdigest() for v in tensors]
-    )
+    flat = (value.detach().cpu().reshape(-1).view(torch.uint8).numpy() for value in tensors)
+    return digest([hashlib.sha256(value.tobytes()).hexdigest() for value in flat])
 
 
 def _claim(folder: Path, about: dict[str, str]) -> None:
     """Make the folder this ticket's, or see that it is."""
     file = folder / "ticket.json"
-    begun = file.is_file() and any(path != file for path in folder.iterdir())
-    if begun:
-        if (there := read_json(file)) != about:
-            kept = there if isinstance(there, dict) else {}
-            other = ", ".join(key for key in about if kept.get(key) != about[key]) or "entries"
-            raise InputError(
-                str(folder),
-                "must hold a ticket of the same network, data and settings to go on with; take another folder",
-                f"other {other}",
-            )
+    there = read_json(file) if file.is_file() else None
+    if there == about:
         return
-    if folder.exists() and (not folder.is_dir() or any(path != file for path in folder.iterdir())):
+    ours = isinstance(there, dict) and there.keys() == about.keys()
+    if ours and any(path != file for path in folder.iterdir()):  # without a level nothing is lost
+        other = ", ".join(key for key in about if there[key] != about[key])
+        rule = "must hold a ticket of the same network, data and settings to go on with; take another folder"
+        raise InputError(str(folder), rule, f"other {other}")
+    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(str(folder), "must be a new or empty folder, or a ticket to go on with", "other files")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(file, about)
@@ -281,13 +263,10 @@ def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tupl
     """Write a network's weights with the smallest set to 0; gives the mask."""
     check_fraction(density, "density", zero=False)
     net = loaded(network_of(model), weights)
-    chosen = _prunable(MaskDict.ones(net), exclude)
-    _reachable(chosen.size, density)
+    chosen = _prunable(MaskDict.ones(net), exclude, density)
     mask = MaskDict(keep_largest({n: net.get_parameter(n).detach().abs() for n in chosen}, density))
     mask.apply_(net)
-    with replacing(out) as temporary:  # clones: tensors that share memory are refused
-        save_file(
-            {n: value.detach().clone(memory_format=torch.contiguous_format) for n, value in net.state_dict().items()},
-            temporary,
-        )
+    state = {n: value.clone(memory_format=torch.contiguous_format) for n, value in net.state_dict().items()}
+    with replacing(out) as temporary:  # clones, for a file takes no tensors that share memory
+        save_file(state, temporary)
     return mask
