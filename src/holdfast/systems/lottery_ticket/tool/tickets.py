@@ -224,7 +224,7 @@ def _checksum(tensors: Iterable[Tensor]) -> str:
 def _claim(folder: Path, about: dict[str, str]) -> None:
     """Make the folder this ticket's, or see that it is."""
     file = folder / "ticket.json"
-    there = read_json(file) if file.is_file() else None
+    there: Any = read_json(file) if file.is_file() else None
     if there == about:
         return
     ours = isinstance(there, dict) and there.keys() == about.keys()
