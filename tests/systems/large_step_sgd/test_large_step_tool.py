@@ -18,7 +18,7 @@ from holdfast.errors import InputError
 from holdfast.layers.resnet18 import ResNet18
 from holdfast.systems.large_step_sgd import LargeStepRegressor, feature_sparsity
 from holdfast.systems.large_step_sgd.cli import app
-from holdfast.systems.large_step_sgd.experiment import usable
+from holdfast.systems.large_step_sgd.experiment.trials import usable
 from holdfast.systems.large_step_sgd.problems import Cifar10, ReluTeacher, SparseRegression
 from holdfast.testing.runs import run_of
 

@@ -31,6 +31,14 @@ class Rows:
     test_x: Any
     test_y: Any
 
+    def parts(self) -> dict[str, tuple[Any, Any]]:
+        """Rows and targets by what they are for."""
+        return {
+            "train": (self.x, self.y),
+            "validation": (self.validation_x, self.validation_y),
+            "test": (self.test_x, self.test_y),
+        }
+
 
 @dataclass(frozen=True)
 class SparseRegression(Problem):
