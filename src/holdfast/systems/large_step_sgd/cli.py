@@ -21,7 +21,7 @@ def measure(
     model: Annotated[str, MODEL],
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors), or a folder with model.safetensors.")],
     data: Annotated[Path, DATA],
-    settings: Annotated[dict[str, Any], MEASURE.options("threshold", "max_units", "rank_rows")],
+    settings: Annotated[dict[str, Any], MEASURE.options("rows", "threshold", "max_units", "rank_rows")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Report to write (.json).")] = None,
     layer: Annotated[
         list[str] | None, typer.Option(help="Layer to measure (repeatable). Default: all activation functions.")
@@ -39,10 +39,10 @@ def measure(
     from holdfast.files import write_json
     from holdfast.systems.large_step_sgd.tool import measuring
 
-    rows = read_rows(data)
-    net = loaded(builder(model, rows)(0), weights)
+    read = read_rows(data)
+    net = loaded(builder(model, read)(0), weights)
     with verbs.progresses(quiet) as show:
-        report = measuring.measure(net, torch.cat([rows.x, rows.held_x]), layer or (), **settings, show=show)
+        report = measuring.measure(net, torch.cat([read.x, read.held_x]), layer or (), **settings, show=show)
     if out is not None:
         write_json(out, report)
     if figure is not None:
@@ -62,6 +62,7 @@ def find_lr(
     data: Annotated[Path, DATA],
     settings: Annotated[dict[str, Any], SEARCH.options("batch", "steps", "lo", "hi", "evaluations", "seed", "device")],
     out: Annotated[Path | None, verbs.table_out("All rates that were tried", "--out", "-o")] = None,
+    figure: Annotated[Path | None, verbs.figure_out("Figure to write: the losses by rate")] = None,
     json: verbs.Json = False,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -77,6 +78,8 @@ def find_lr(
         found = measuring.search(builder(model, rows), rows, **settings, show=show)
     if out is not None:
         verbs.write_table(out, {"lr": [r for r, _ in found.tried], "loss at the end": [v for _, v in found.tried]})
+    if figure is not None:
+        verbs.write_figure(measuring.draw_search(found), figure)
     schedule = measuring.recommended(found.lr)
     if json:
         verbs.show_json({"lr": found.lr, "unstable": found.unstable, "tried": found.tried, "schedule": schedule})

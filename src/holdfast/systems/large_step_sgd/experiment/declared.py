@@ -26,45 +26,24 @@ from holdfast.systems.large_step_sgd.problems import Cifar10, PooledDigits, Relu
 
 SPARSE, RELU, DIGITS = "sparse regression", "ReLU teacher", "digits"
 WORLDS = (SPARSE, RELU, DIGITS)
-DECAYS = {"decay": (4.0, 8.0, 16.0)}
-
-
-def _as_large(about: str, problems: tuple[str, ...], reseed: int = 0, **changes: Any) -> Arm:
-    return Arm(SGD(**changes), tuned_as="large", problems=problems, reseed=reseed, about=about)
-
-
+LARGE = partial(Arm, tuned_as="large")
 ARMS = {
-    "small": Arm(
-        SGD(fraction=1 / 8, hold=1.0, times=4),
-        space={"fraction": (1 / 8, 1 / 4, 1 / 16)},
-        about="a small step, four times as many",
-    ),
-    "large": Arm(SGD(), space=DECAYS, about="the paper's: close to the edge, divided at 60 %"),
-    "large, 10 %": _as_large("divided at 10 %", WORLDS, hold=0.1),
-    "small init": Arm(
-        SGD(hold=1.0, times=4, batch=None, init=0.01),
-        space={"init": (0.01, 0.001, 0.0001)},
-        problems=(SPARSE,),
-        about="gradient descent from a small start, four times the steps",
-    ),
-    "label noise": Arm(
-        SGD(fraction=0.5, decay=10.0, label_noise=0.1),
-        space={"label_noise": (0.1, 0.3, 0.03)},
-        problems=(SPARSE,),
-        about="half the largest rate, new noise on the labels of every step; divided at 60 %",
-    ),
-    "LassoCV": Arm(
-        Lasso(),
-        space={"folds": (5, 10, 3)},
-        problems=(SPARSE,),
-        deterministic=True,
-        about="penalty by cross-validation",
-    ),
-    "large, all rows": _as_large(
-        "broken: gradients of all rows, so there is no noise; the same schedule", (SPARSE,), batch=None
-    ),
-    "large, other order": _as_large("control: the same data, rows in another order", (SPARSE,), reseed=1),
-}
+    "small": Arm(SGD(fraction=1 / 8, hold=1.0, times=4), space={"fraction": (1 / 8, 1 / 4, 1 / 16)},
+                 about="a small step, four times as many"),
+    "large": Arm(SGD(), space={"decay": (4.0, 8.0, 16.0)}, about="the paper's: close to the edge, divided at 60 %"),
+    "large, 10 %": LARGE(SGD(hold=0.1), problems=WORLDS, about="divided at 10 %"),
+    "small init": Arm(SGD(hold=1.0, times=4, batch=None, init=0.01), space={"init": (0.01, 0.001, 0.0001)},
+                      problems=(SPARSE,), about="gradient descent from a small start, four times the steps"),
+    "label noise": Arm(SGD(fraction=0.5, decay=10.0, label_noise=0.1), space={"label_noise": (0.1, 0.3, 0.03)},
+                       problems=(SPARSE,),
+                       about="half the largest rate, new noise on the labels of every step; divided at 60 %"),
+    "LassoCV": Arm(Lasso(), space={"folds": (5, 10, 3)}, problems=(SPARSE,), deterministic=True,
+                   about="penalty by cross-validation"),
+    "large, all rows": LARGE(SGD(batch=None), problems=(SPARSE,),
+                             about="broken: gradients of all rows, so there is no noise; the same schedule"),
+    "large, other order": LARGE(SGD(), problems=(SPARSE,), reseed=1,
+                                about="control: the same data, rows in another order"),
+}  # fmt: skip
 LOSS = partial(Metric, higher_is_better=False)
 METRICS = {
     "test loss": LOSS(about="half the mean square; for the ReLU teacher the mean square"),
@@ -77,18 +56,19 @@ METRICS = {
     "test error": LOSS("%", about="of 1,000 fixed digits"),
     "rate": Metric(about="the largest of the run"),
 }
-RATIO = LogRatio()
-FITTED = 1e-4
+RATIO = partial(Better, compare=LogRatio())
+OURS = partial(RATIO, "large", on=SPARSE, metric="test loss")
+NOTEBOOK = "saved output of the authors' notebook"
 
 
-def _fitted(*arms: str, on: str = SPARSE, level: float = FITTED) -> tuple[Better, ...]:
-    return tuple(Better(arm, than=level, metric="train loss", on=on, compare=RATIO) for arm in arms)
+def _fitted(*arms: str, on: str = SPARSE, level: float = 1e-4) -> tuple[Better, ...]:
+    return tuple(RATIO(arm, than=level, metric="train loss", on=on) for arm in arms)
 
 
 def _headline(arm: str, **role: Any) -> All:
     return All(
-        Better(arm, than="small", metric="test loss", on=SPARSE, compare=RATIO, margin=round(np.log2(5), 4)),
-        Better(arm, than="small", metric="coordinates", on=SPARSE, compare=RATIO, margin=1.0),
+        RATIO(arm, than="small", metric="test loss", on=SPARSE, margin=round(np.log2(5), 4)),
+        RATIO(arm, than="small", metric="coordinates", on=SPARSE, margin=1.0),
         requires=_fitted(arm, "small"),
         **role,
     )
@@ -102,28 +82,21 @@ CLAIMS = (
         "half as many coordinates, though the small step takes four times the steps",
         scope="diagonal linear networks, 80 rows of 200 coordinates, 20 of them count, no noise; 40,000 steps",
         published="3.5e-3 at a constant rate, 2.8e-4 with decay at 30 %; active coordinates 200 and 89 (one draw)",
-        source="saved output of the authors' notebook",
+        source=NOTEBOOK,
     ),
-    Better(
-        "large", than="large, 10 %", metric="test loss", on=SPARSE, compare=RATIO,
-        text="holding the large step for 60 % of the steps is better than for 10 % (test loss)",
-        published="6.6e-4 at 10 %, 2.8e-4 at 30 % (one draw)", source="saved output of the authors' notebook",
-    ),
-    Better("large", than="LassoCV", metric="test loss", on=SPARSE, compare=RATIO),
-    Better("large", than="small init", metric="test loss", on=SPARSE, compare=RATIO),
-    Better("large", than="label noise", metric="test loss", on=SPARSE, compare=RATIO),
-    Better(
-        "large", than="small", metric="feature sparsity", on=RELU, compare=RATIO, margin=round(np.log2(4 / 3), 4),
-        text="with a ReLU teacher the coefficient of feature sparsity is lower by a quarter",
-        requires=_fitted("large", "small", on=RELU, level=1e-3),
-    ),
-    Better(
-        "large", than="small", metric="test loss", on=RELU, compare=RATIO, margin=1.0,
-        text="with a ReLU teacher the test loss is half or less",
-        requires=_fitted("large", "small", on=RELU, level=1e-3),
-    ),
+    OURS(than="large, 10 %", text="holding the large step for 60 % of the steps is better than for 10 % (test loss)",
+         published="6.6e-4 at 10 %, 2.8e-4 at 30 % (one draw)", source=NOTEBOOK),
+    OURS(than="LassoCV"),
+    OURS(than="small init"),
+    OURS(than="label noise"),
+    RATIO("large", than="small", metric="feature sparsity", on=RELU, margin=round(np.log2(4 / 3), 4),
+          text="with a ReLU teacher the coefficient of feature sparsity is lower by a quarter",
+          requires=_fitted("large", "small", on=RELU, level=1e-3)),
+    RATIO("large", than="small", metric="test loss", on=RELU, margin=1.0,
+          text="with a ReLU teacher the test loss is half or less",
+          requires=_fitted("large", "small", on=RELU, level=1e-3)),
     All(
-        Better("large", than="small", metric="feature sparsity", on=DIGITS, compare=RATIO),
+        RATIO("large", than="small", metric="feature sparsity", on=DIGITS),
         NoWorse("large", than="small", metric="test error", on=DIGITS, margin=1.0),
         text="on digits the last convolution's features are sparser, and the test error no worse by 1 point",
         requires=_fitted("large", "small", on=DIGITS, level=0.01),
@@ -134,9 +107,9 @@ CLAIMS = (
         "ResNets on CIFAR-10, CIFAR-100 and Tiny ImageNet generalise better and get sparser with longer large steps",
         reason="100 epochs of a ResNet-18 do not fit here; `--scale full` is ready and not yet run",
     ),
-    Better("LassoCV", than="small", metric="test loss", on=SPARSE, compare=RATIO, margin=1.0, role="control",
-           expect="found", text="the regression is sparse: cross-validated lasso has half the small step's test loss"),
-    Differs("large", "large, other order", metric="test loss", on=SPARSE, compare=RATIO, role="control",
+    RATIO("LassoCV", than="small", metric="test loss", on=SPARSE, margin=1.0, role="control", expect="found",
+          text="the regression is sparse: cross-validated lasso has half the small step's test loss"),
+    Differs("large", "large, other order", metric="test loss", on=SPARSE, compare=LogRatio(), role="control",
             expect="not found"),
     _headline("large, all rows", role="control", expect="not found",
               text="the headline with gradients of all rows in the place of SGD"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from holdfast.experiment import Cost, Curve, Measurement, Run, Scalar
 from holdfast.systems.large_step_sgd.experiment.worlds import SGD, TINY, Seeds, Steps, of_coefficients, world_of
-from holdfast.systems.large_step_sgd.method.schedule import ends, find_max_stable_lr
+from holdfast.training.stable_rate import ends, find_max_stable_lr
 
 LOWER = 0.9
 HELD = SGD(hold=1.0)
@@ -41,7 +41,7 @@ def trial(run: Run[SGD | Lasso, Any, Steps]) -> Iterator[Measurement]:
         from sklearn.linear_model import LassoCV
 
         data = run.problem.load(np.random.default_rng(seeds.split))
-        lasso = LassoCV(cv=arm.folds, fit_intercept=False, max_iter=20_000).fit(data.x, data.y)
+        lasso = LassoCV(cv=arm.folds, fit_intercept=False, max_iter=20_000).fit(*data["train"])
         yield from of_coefficients(lasso.coef_, data)
         return
     given = {"problem": run.problem, "seeds": seeds, "scale": run.scale, "device": run.device}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.large_step_sgd.method import diagonal, relu
 from holdfast.systems.large_step_sgd.method.features import feature_sparsity
 from holdfast.systems.large_step_sgd.method.schedule import Hold
-from holdfast.systems.large_step_sgd.problems import ReluTeacher, Rows, SparseRegression
+from holdfast.systems.large_step_sgd.problems import Parts, ReluTeacher, SparseRegression
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.plain_sgd import train_sgd
 
@@ -80,91 +80,64 @@ class Seeds(NamedTuple):
     order: int
 
 
-class World(Protocol):
-    """Data and a fresh network, and how it descends.
-
-    Attributes:
-        bounds: of the search of the largest stable rate.
-        near: factor of the rate that is found.
-        orders: runs that the search averages at every rate.
-        steps, search: T, and steps of a run of the search.
-        ramps: share of them in which the rate rises, of T and of the search.
-    """
-
-    bounds: tuple[float, float]
-    near: float
-    orders: int
-    steps: int
-    search: int
-    ramps: tuple[float, float]
-
-    def descend(self, arm: SGD, rate: float, steps: int, schedule: Hold, order: int) -> np.ndarray:
-        """Train afresh, in this order of rows: losses of the steps."""
-
-    def measure(self) -> Iterator[Measurement]:
-        """What the last descent came to."""
-
-
+# Every world has `bounds` of the search of its largest stable rate, the factor `near` of what is found, `orders` that
+# the search averages, `steps` (T), `search` (steps of its runs), `ramps` (shares of both in which the rate rises),
+# `descend` (train afresh in an order of rows: losses of the steps), `measure` (what the last descent came to).
 class _OfRows:
-    """What the two worlds of numpy have in common; `steps` is the name of their T."""
+    """What the two worlds of numpy have in common."""
 
     near, orders = 1.0, 3
 
-    def __init__(self, data: Rows, seeds: Seeds, scale: Steps, steps: int) -> None:
+    def __init__(self, data: Parts, seeds: Seeds, steps: int, warmup: int) -> None:
         self.data, self.seeds, self.steps, self.search = data, seeds, steps, steps
-        self.ramps = (scale.warmup / steps, scale.warmup / steps)
+        self.x, self.y = data["train"]
+        self.ramps = (warmup / steps, warmup / steps)
 
 
-class Diagonal(_OfRows):
-    """Diagonal linear networks."""
-
+class Diagonal(_OfRows):  # linear networks
     bounds = (0.05, 1.0)
 
     def descend(self, arm: SGD, rate: float, steps: int, schedule: Hold, order: int) -> np.ndarray:
         self.found = diagonal.dln_sgd(
-            self.data.x, self.data.y, rate, steps, schedule, derived_seed(self.seeds.order, order),
+            self.x, self.y, rate, steps, schedule, derived_seed(self.seeds.order, order),
             batch=arm.batch, init=(arm.init, 0.0), label_noise=arm.label_noise,
         )  # fmt: skip
         return self.found.losses
 
     def measure(self) -> Iterator[Measurement]:
         yield from of_coefficients(self.found.beta, self.data)
-        yield Scalar("Jacobian rank", diagonal.rank(diagonal.jacobian(self.found.u, self.found.v, self.data.x)))
+        yield Scalar("Jacobian rank", diagonal.rank(diagonal.jacobian(self.found.u, self.found.v, self.x)))
 
 
-def of_coefficients(beta: np.ndarray, data: Rows) -> Iterator[Measurement]:
+def of_coefficients(beta: np.ndarray, data: Parts) -> Iterator[Measurement]:
     """Losses and sparsity of a linear predictor."""
-    for part, (x, y) in data.parts().items():
+    for part, (x, y) in data.items():
         yield Scalar(f"{part} loss", max(0.5 * float(np.mean((x @ beta - y) ** 2)), TINY))
     yield Scalar("coordinates", diagonal.active(beta))
     yield Scalar("l1 norm", float(np.abs(beta).sum()))
 
 
-class Student(_OfRows):
-    """Two-layer ReLU networks."""
-
+class Student(_OfRows):  # two-layer ReLU networks
     bounds = (0.01, 4.0)
 
     def descend(self, arm: SGD, rate: float, steps: int, schedule: Hold, order: int) -> np.ndarray:
-        d, m = self.data, ReluTeacher.student
-        rows = np.random.default_rng(derived_seed(self.seeds.order, order)).integers(0, len(d.x), steps)
-        start = 0.5 * np.random.default_rng(self.seeds.init).standard_normal((m, d.x.shape[1]))
+        m = ReluTeacher.student
+        rows = np.random.default_rng(derived_seed(self.seeds.order, order)).integers(0, len(self.x), steps)
+        start = 0.5 * np.random.default_rng(self.seeds.init).standard_normal((m, self.x.shape[1]))
         rates = diagonal.rates_of(rate, steps, schedule)
-        self.W, self.a, losses = relu.relu_sgd(d.x, d.y, rows, rates, start, np.zeros(m))
+        self.W, self.a, losses = relu.relu_sgd(self.x, self.y, rows, rates, start, np.zeros(m))
         return losses
 
     def measure(self) -> Iterator[Measurement]:
-        for part, (x, y) in self.data.parts().items():
+        for part, (x, y) in self.data.items():
             if part != "validation":
                 yield Scalar(f"{part} loss", max(float(np.mean((relu.predict(self.W, self.a, x) - y) ** 2)), TINY))
-        phi = torch.from_numpy(relu.hidden(self.W, self.data.x))
+        phi = torch.from_numpy(relu.hidden(self.W, self.x))
         yield Scalar("feature sparsity", 100 * feature_sparsity(phi, 0.99, normalize=True).dedup)
-        yield Scalar("Jacobian rank", diagonal.rank(relu.jacobian(self.W, self.a, self.data.x)))
+        yield Scalar("Jacobian rank", diagonal.rank(relu.jacobian(self.W, self.a, self.x)))
 
 
-class Pictures:
-    """Networks of torch on images."""
-
+class Pictures:  # networks of torch
     bounds, near, orders = (0.02, 10.0), 0.5, 1  # on pilots units died later at rates that a short search found stable
     ramps = (0.1, 0.3)
 
@@ -192,14 +165,16 @@ class Pictures:
         yield Scalar("feature sparsity", 100 * feature_sparsity(phi).dedup)
 
 
+World = Diagonal | Student | Pictures
+
+
 def world_of(problem: Any, seeds: Seeds, scale: Steps, device: str) -> World:
     """The world of a replicate."""
-    if isinstance(problem, SparseRegression | ReluTeacher):
-        data = problem.load(np.random.default_rng(seeds.split))
-        if isinstance(problem, ReluTeacher):
-            return Student(data, seeds, scale, scale.relu)
-        return Diagonal(data, seeds, scale, scale.diagonal)
+    if isinstance(problem, SparseRegression):
+        return Diagonal(problem.load(np.random.default_rng(seeds.split)), seeds, scale.diagonal, scale.warmup)
+    if isinstance(problem, ReluTeacher):
+        return Student(problem.load(np.random.default_rng(seeds.split)), seeds, scale.relu, scale.warmup)
     return Pictures(problem, seeds, scale, device)
 
 
-__all__ = ["SGD", "TINY", "Seeds", "Steps", "World", "of_coefficients", "world_of"]
+__all__ = ["SGD", "TINY", "Seeds", "Steps", "of_coefficients", "world_of"]
