@@ -11,7 +11,9 @@ from holdfast import verbs
 
 app = verbs.Verbs("See how sparse the features of a network of yours are, and find its largest stable learning rate.")
 MODEL = typer.Option(help="file.py:function or module:function of yours: () -> a torch.nn.Module that gives logits.")
-DATA = typer.Option(help="npz file with inputs x (N, ...) and labels y (N,), whole numbers from 0.")
+DATA = typer.Option(
+    help="npz file with inputs x (N, ...) and labels y, whole numbers from 0; or a table with column y."
+)
 MEASURE = verbs.Parameters("holdfast.systems.large_step_sgd.tool.measuring:measure")
 SEARCH = verbs.Parameters("holdfast.systems.large_step_sgd.tool.measuring:search")
 
@@ -38,7 +40,9 @@ def measure(
     from holdfast.data.own_rows import builder, loaded, read_rows
     from holdfast.files import write_json
     from holdfast.systems.large_step_sgd.tool import measuring
+    from holdfast.verbs.tables import check_apart
 
+    check_apart((weights, data), out=out, figure=figure)
     read = read_rows(data)
     net = loaded(builder(model, read)(0), weights)
     with verbs.progresses(quiet) as show:
@@ -62,7 +66,7 @@ def find_lr(
     data: Annotated[Path, DATA],
     settings: Annotated[dict[str, Any], SEARCH.options("batch", "steps", "lo", "hi", "evaluations", "seed", "device")],
     out: Annotated[Path | None, verbs.table_out("All rates that were tried", "--out", "-o")] = None,
-    figure: Annotated[Path | None, verbs.figure_out("Figure to write: the losses by rate")] = None,
+    figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
     json: verbs.Json = False,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -72,7 +76,9 @@ def find_lr(
     """
     from holdfast.data.own_rows import builder, read_rows
     from holdfast.systems.large_step_sgd.tool import measuring
+    from holdfast.verbs.tables import check_apart
 
+    check_apart((data,), out=out, figure=figure)
     rows = read_rows(data)
     with verbs.progresses(quiet) as show:
         found = measuring.search(builder(model, rows), rows, **settings, show=show)

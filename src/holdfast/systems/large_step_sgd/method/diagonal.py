@@ -109,18 +109,10 @@ class Trace:
 
 
 def dln_sgd(
-    X: np.ndarray,
-    y: np.ndarray,
-    gamma: float,
-    n_steps: int,
-    schedule: Callable[[np.ndarray], Any] | None = None,
-    seed: int | np.random.Generator = 0,
-    *,
-    batch: int | None = 1,
-    init: tuple[float, float] | tuple[np.ndarray, np.ndarray] = (0.1, 0.0),
-    label_noise: float = 0.0,
-    every: int | None = None,
-) -> Trace:
+    X: np.ndarray, y: np.ndarray, gamma: float, n_steps: int, schedule: Callable[[np.ndarray], Any] | None = None,
+    seed: int | np.random.Generator = 0, *, batch: int | None = 1, init: tuple[Any, Any] = (0.1, 0.0),
+    label_noise: float = 0.0, every: int | None = None,
+) -> Trace:  # fmt: skip
     """SGD on a diagonal linear network: u <- u - g r x * v and v <- v - g r x * u, at once.
 
     Args:

@@ -79,17 +79,9 @@ class LargeStepSchedule(LRScheduler):
     """
 
     def __init__(
-        self,
-        optimizer: torch.optim.Optimizer,
-        peak: float,
-        warmup: float = 1.05,
-        hold_frac: float = 0.5,
-        decay: Sequence[float] = (10.0, 100.0),
-        *,
-        total_steps: int,
-        last: float = 0.9,
-        last_epoch: int = -1,
-    ) -> None:
+        self, optimizer: torch.optim.Optimizer, peak: float, warmup: float = 1.05, hold_frac: float = 0.5,
+        decay: Sequence[float] = (10.0, 100.0), *, total_steps: int, last: float = 0.9, last_epoch: int = -1,
+    ) -> None:  # fmt: skip
         check_positive(peak, "peak")
         check_number(warmup, "warmup", low=1)
         check_fraction(hold_frac, "hold_frac", zero=False)

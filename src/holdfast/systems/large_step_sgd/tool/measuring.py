@@ -18,8 +18,8 @@ from holdfast.own_model import called
 from holdfast.systems.large_step_sgd.method.schedule import Hold
 from holdfast.systems.large_step_sgd.tool.monitor import layers_sparsity
 from holdfast.training.plain_sgd import train_sgd
-from holdfast.training.stable_rate import StableRate, find_max_stable_lr
-from holdfast.validation import check_integer
+from holdfast.training.stable_rate import StableRate, ends, find_max_stable_lr
+from holdfast.validation import check_integer, check_positive
 
 EXACT = 2**27  # numbers of a Jacobian that is written out; larger ones are sketched
 NEAR = 0.8  # of the largest stable rate, as a recommendation: on pilots units died later at rates nearer to it
@@ -66,8 +66,11 @@ def measure(
             if show is not None:
                 show("Rows", min(start + 256, len(x)), len(x))
 
+    def forward() -> Any:
+        return layers_sparsity(net, names, batches(), threshold, max_units)
+
     with torch_threads(1):
-        found = called(lambda: layers_sparsity(net, names, batches(), threshold, max_units), argument="--model")
+        found = called(forward, argument="--model")
         some = x[:rank_rows]
         outputs, size = len(some) * net(x[:1]).numel(), sum(p.numel() for p in net.parameters())
         how: Literal["exact", "sketch"] = "exact" if outputs * size <= EXACT else "sketch"
@@ -111,29 +114,40 @@ def search(
         rows: those to train on are used.
         batch: rows per step.
         steps: of every run.
-        lo: a rate that is stable.
+        lo: a rate that is stable; the search begins at the first of lo, 10 lo, 100 lo ... that halves the loss.
         hi: one that is not.
         evaluations: runs between the two.
         seed: of initialisation and order.
         device: "cpu", "cuda", "cuda:1", ...
         show: called with (what is done, done, total).
     """
-    check_integer(batch, "batch", low=1)
-    ramp, runs = Hold(1.0, (), (), ramp=0.3), 0
+    for name, value, low in (("batch", batch, 1), ("steps", steps, 2), ("seed", seed, 0)):
+        check_integer(value, name, low=low)
+    check_positive(lo, "lo")
+    ramp, runs = Hold(1.0, (), (), ramp=0.3), dict[float, np.ndarray]()
 
     def run(rate: float, n: int) -> np.ndarray:
-        nonlocal runs
-        runs += 1
-        losses = train_sgd(
-            build(seed), rows.x, rows.y, rate, n,
-            schedule=lambda progress: float(ramp(progress)), batch=batch, seed=seed, device=device,
-        )  # fmt: skip
-        if show is not None:
-            show("Runs", runs, evaluations + 2)
-        return losses
+        def training() -> np.ndarray:
+            return train_sgd(
+                build(seed), rows.x, rows.y, rate, n,
+                schedule=lambda progress: float(ramp(progress)), batch=batch, seed=seed, device=device,
+            )  # fmt: skip
+
+        if rate not in runs:
+            runs[rate] = called(training, argument="--model")
+            if show is not None:
+                show("Runs", len(runs), max(len(runs), evaluations + 2))
+        return runs[rate]
+
+    def left(rate: float) -> float:
+        first, last = ends(run(rate, steps))
+        return last / first
 
     with torch_threads(1):
-        return find_max_stable_lr(run, lo, hi, steps, evaluations=evaluations)
+        while left(lo) > 0.5 and 10 * lo < hi and left(10 * lo) <= left(lo):
+            lo *= 10
+        found = find_max_stable_lr(run, lo, hi, steps, evaluations=evaluations)
+    return StableRate(found.lr, found.unstable, tuple((rate, ends(runs[rate])[1]) for rate in sorted(runs)))
 
 
 def recommended(rate: float) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 
 from holdfast.layers.outputs import Hooks, evaluating
 from holdfast.systems.large_step_sgd.method.features import SparsityReport, feature_sparsity
-from holdfast.validation import check_integer
+from holdfast.validation import check_array, check_integer
 
 
 @torch.no_grad()
@@ -21,8 +21,8 @@ def layers_sparsity(
     with evaluating(model), Hooks(model, layers) as hooks:
         for batch in batches:
             model(batch[0] if isinstance(batch, list | tuple) else batch)
-    found = hooks.features().items()
-    return {name: (phi.shape[1], feature_sparsity(phi, corr_threshold, max_units)) for name, phi in found}
+    found = {name: check_array(phi, "N M", name=f"outputs of layer {name}") for name, phi in hooks.features().items()}
+    return {name: (phi.shape[1], feature_sparsity(phi, corr_threshold, max_units)) for name, phi in found.items()}
 
 
 class FeatureSparsityMonitor:
