@@ -14,9 +14,11 @@ from holdfast import catalogue
 
 EXTRAS = {
     "huggingface-hub": "hub",
+    "jplephem": "science",
     "kornia": "vision",
     "lightgbm": "boosting",
     "skops": "sklearn",
+    "torch-geometric": "graph",
 }
 
 
