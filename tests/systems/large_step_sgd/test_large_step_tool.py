@@ -115,7 +115,7 @@ def test_find_lr_begins_where_the_loss_is_halved_and_draws(files):
         [1e-5 * 10**k for k in range(round(np.log10(begun / 1e-5)))]
     )  # below it, lo was multiplied by 10 and nothing else was tried
     assert losses[found["lr"]] < 0.55
-    assert "the edge is in here" in (folder / "lr.svg").read_text()
+    assert "the edge" in (folder / "lr.svg").read_text()
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,11 @@ def draw_search(found: StableRate) -> Any:
     axes = figure.subplots()
     rates, losses = np.array(found.tried).T
     ended = np.isfinite(losses)
-    axes.plot(rates[ended], losses[ended], "o", color="#0b6e4f", label="loss at the end of a run")
+    axes.plot(rates[ended], losses[ended], "o", color="#0b6e4f", label="a run")
     top = losses[ended].max()
     axes.plot(rates[~ended], np.full((~ended).sum(), top), "x", color="#b03a2e", label="diverged")
-    axes.axvspan(found.lr, found.unstable, color="#d9a441", alpha=0.6, label="the edge is in here")
-    axes.axvline(NEAR * found.lr, color="black", linestyle=":", label=f"{NEAR:g} of it: a good peak")
+    axes.axvspan(found.lr, found.unstable, color="#d9a441", alpha=0.6, label="the edge")
+    axes.axvline(NEAR * found.lr, color="black", linestyle=":", label=f"{NEAR:g} of it")
     axes.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="mean loss of the last tenth of the steps")
     figure.legend(frameon=False, ncols=4, loc="outside upper center")
     return figure
