@@ -152,3 +152,11 @@ def test_a_monitor_measures_every_so_often_in_evaluation_mode():
     assert [step for step, _ in monitor.history] == [3, 6]
     assert net.training
     assert found[2]["2"].dedup == feature_sparsity(net[0](x).relu()).dedup
+
+
+def test_a_monitor_names_the_layer_whose_outputs_are_not_finite():
+    net = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
+    nn.init.constant_(net[1].weight, 1e38)
+    monitor = FeatureSparsityMonitor(net, ["0", "2"], [torch.full((3, 1), 1e3)], every=1)
+    with pytest.raises(InputError, match="outputs of layer 2: must be finite"):
+        monitor.step()

@@ -130,7 +130,7 @@ def test_find_lr_begins_where_the_loss_is_halved_and_draws(files):
         ((*MEASURE, "--rows", "1"), "--rows: must be"),
         ((*MEASURE, "-o", "w.safetensors"), "--out: must be another file than"),
         ((*MEASURE[:2], "own.py:unused", *MEASURE[3:]), "--layer: must be called in the forward pass; received spare"),
-        ((*MEASURE[:4], "lost.safetensors", *MEASURE[5:]), "outputs of layer 1: must be finite"),
+        ((*MEASURE[:4], "lost.safetensors", *MEASURE[5:]), "must hold finite weights"),
         ((*MEASURE[:2], "own.py:small_batches", *MEASURE[3:]), "raised ValueError: too many (own.py, line"),
         ((FIND[0], "--model", "own.py:small_batches", *FIND[3:]), "raised ValueError: too many (own.py, line"),
         ((*FIND, "--steps", "1"), "--steps: must be"),
