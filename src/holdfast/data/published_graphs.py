@@ -127,11 +127,12 @@ def load_mat(path: str | Path, classes: int = 5) -> NodeGraph:
         InputError: no such file, an array missing, or one of objects.
     """
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
     from scipy.sparse import issparse
 
     try:
         found = {k: v for k, v in loadmat(str(path)).items() if not k.startswith("__")}
-    except (OSError, ValueError, NotImplementedError, TypeError) as error:
+    except (*DAMAGED, MatReadError, TypeError) as error:
         raise InputError(str(path), "must be a MATLAB file (version 5)", str(error)) from None
     x = _key(found, "node_feat", path)
     x = x.toarray() if issparse(x) else x
