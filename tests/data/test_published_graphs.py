@@ -83,11 +83,13 @@ def test_files_that_are_none(tmp_path, webkb):
     objects[:] = "a"
     savemat(tmp_path / "objects.mat", {"node_feat": objects, "edge_index": np.zeros((2, 0)), "label": np.zeros(3)})
     np.savez(tmp_path / "objects.npz", node_features=objects)
+    (tmp_path / "cut.mat").write_bytes((tmp_path / "objects.mat").read_bytes()[:200])
     for load, path in (
         (load_heterophilous_npz, tmp_path / "text.npz"),
         (load_heterophilous_npz, tmp_path / "objects.npz"),
         (load_mat, tmp_path / "text.npz"),
         (load_mat, tmp_path / "objects.mat"),
+        (load_mat, tmp_path / "cut.mat"),
         (load_mat, tmp_path / "missing.mat"),
         (load_geom_gcn, tmp_path / "missing"),
     ):
