@@ -14,6 +14,8 @@ from holdfast.systems.gradient_gating.experiment import ARMS, BLOCKS, FLOOR, Inv
 from holdfast.systems.gradient_gating.method import GradientGating
 from holdfast.systems.gradient_gating.problems import BlockGraph, Grid, Published, own_graph
 from holdfast.testing.runs import run_of
+from holdfast.trials.campaign import claims_about
+from holdfast.trials.plan import applicable
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +97,16 @@ def test_published_graphs_are_split_as_declared():
             assert (len(task.test), len(task.train)) == (test, train)
             assert bool((task.edge_index[0] != task.edge_index[1]).any())
     assert not Published(path="nowhere").available()
+
+
+def test_what_is_run_is_enough_for_every_claim():
+    for scale, wanted in (
+        ("small", len(experiment.claims)),
+        ("demo", 4),
+    ):  # demo: headline, broken, one control, untested
+        read = claims_about(experiment, experiment.scales[scale], applicable(experiment, experiment.scales[scale]))
+        assert len(read) == wanted
+        assert read[0].role == "headline"
 
 
 def test_baselines_are_the_strongest_that_is_declared():
