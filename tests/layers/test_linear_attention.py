@@ -103,9 +103,7 @@ def test_stabilised_features_give_the_same_attention(causal):
     plain = FavorKernel(H, D, 8, stabilise=False).double()
     plain.load_state_dict(kernel.state_dict())
     over = [kernel.queries(q), *kernel.keys(k, causal)], [plain.queries(q), *plain.keys(k, causal)]
-    outs = [
-        causal_linear_attention(a, b, v, scale) if causal else linear_attention(a, b, v) for a, b, scale in over
-    ]
+    outs = [causal_linear_attention(a, b, v, scale) if causal else linear_attention(a, b, v) for a, b, scale in over]
     torch.testing.assert_close(*outs, atol=1e-3, rtol=1e-3)  # 1e-6 is added to features
     assert over[0][1].amax() == pytest.approx(1 + SMALLEST)
     assert (over[0][0].amax(3) - 1 - SMALLEST).abs().max() < 1e-12  # the largest of every query's own

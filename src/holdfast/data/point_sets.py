@@ -139,7 +139,11 @@ def read_points(
         InputError: what `read_records` raises; a position or number that is missing or not finite (names the row); a
             column of text where numbers are needed.
     """
-    roles = [Role("set"), Role("pos", "any", several=True), Role("feature", "any", required=False, rest=True, missing=True)]
+    roles = [
+        Role("set"),
+        Role("pos", "any", several=True),
+        Role("feature", "any", required=False, rest=True, missing=True),
+    ]
     mapped: dict[str, Any] = {"set": set, "pos": list(pos)}
     if target is not None:
         roles.insert(2, Role("target", "number"))

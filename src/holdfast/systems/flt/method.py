@@ -13,9 +13,9 @@ The estimate depends on r_i - r_j alone for every draw. g is learned, per head, 
     FreeForm          a small network                              p = N(0, scale^2 I)
 
 Departures. An odd part of f turns the phases of N2 in place of adding columns (rho cos x + rho' sin x is one cosine).
-The root has 1e-12 inside, so that its gradient is finite at rho = 0. The mixture is learned in terms of amplitudes of f,
-w_t (2 pi sigma_t^2)^(d/2), which have the same size in every dimension, and starts at small ones that are not 0. The free
-form is rho itself. No reference code is public.
+The root has 1e-12 inside, so that its gradient is finite at rho = 0. The mixture is learned in terms of amplitudes of
+f, w_t (2 pi sigma_t^2)^(d/2), which have the same size in every dimension, and starts at small ones that are not 0.
+The free form is rho itself. No reference code is public.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def local_g(xi: Tensor, v: Tensor) -> Tensor:
 
 
 def heavy_density(xi: Tensor, scale: float) -> Tensor:
-    """prod_l 1 / (2 scale log(1 + CUT) (1 + |xi_l| / scale)) for |xi_l| <= CUT scale: nearly as heavy as |g| of boxes."""
+    """prod_l 1 / (2 scale log(1 + CUT) (1 + |xi_l| / scale)), |xi_l| <= CUT scale: nearly as heavy as |g| of boxes."""
     return (1 / (2 * scale * math.log1p(CUT) * (1 + xi.abs() / scale))).prod(-1)
 
 

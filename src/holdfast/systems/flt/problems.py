@@ -81,8 +81,8 @@ class KernelMeans(PointProblem):
         return PointSets(r - r.mean(1, keepdim=True), c[..., None], torch.cat(y), real)
 
     def load(self, rng: np.random.Generator, train: int, held: int) -> Parts:
-        parts = [self.sets(rng, count) for count in (train, held, held)]
-        return Parts(*parts, tuple(map(str, range(held))), self.sets(rng, held, self.larger))
+        learned, tuned, tested = (self.sets(rng, count) for count in (train, held, held))
+        return Parts(learned, tuned, tested, tuple(map(str, range(held))), self.sets(rng, held, self.larger))
 
 
 def kernel_mean(r: Tensor, c: Tensor, length: float) -> Tensor:
@@ -181,7 +181,7 @@ def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSets:
     return problem
 
 
-# ------------------------------------------------------------------------------------------------------------------ text
+# ---------------------------------------------------------------------------------------------------------------- text
 @dataclass(frozen=True)
 class WikiText(FileProblem):
     """WikiText-103 (or -2) as published: wiki.train.tokens and its companions, words between spaces.

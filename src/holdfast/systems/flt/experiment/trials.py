@@ -164,7 +164,7 @@ def trial(run: Run[Any, PointProblem | WikiText, Steps]) -> Iterator[Measurement
     yield Curve("training loss", *trained.history["loss"])
     yield from _measured(parts, lambda sets: answers(net, positions.seen(sets, seed)), run.problem.fixed_test)
     if attention.rpe is not None:
-        yield Scalar("strength", float(attention.rpe.strength().mean()))
+        yield Scalar("strength", float(attention.rpe.strength().detach().mean()))
         yield Scalar("error slope", error_slope(attention.rpe.cpu(), parts.test.pos[0], run.seed("augment")))
 
 
