@@ -94,6 +94,12 @@ def pad_sets(ids: Any, pos: Any, x: Any = None, y: Any = None) -> tuple[PointSet
     return sets, np.asarray(found)[order], rows
 
 
+def side_of_cube(sets: PointSets) -> float:
+    """The side of the cube in which uniform points have the same mean square distance from their centre, per axis."""
+    found = float(sets.pos[sets.real].square().mean().sqrt()) * 12**0.5
+    return found or 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class PointTable:
     """Points as a table has them.
@@ -178,4 +184,4 @@ def _numbers(table: Records, role: str, name: str) -> np.ndarray:
     return values
 
 
-__all__ = ["PointSets", "PointTable", "pad_sets", "read_points"]
+__all__ = ["PointSets", "PointTable", "pad_sets", "read_points", "side_of_cube"]

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.point_sets import PointSets, pad_sets, read_points
+from holdfast.data.point_sets import PointSets, pad_sets, read_points, side_of_cube
 from holdfast.errors import InputError
 from holdfast.experiment import DataSource, Problem
 
@@ -162,12 +162,6 @@ def _scaled(path: str, set: str, pos: Sequence[str], target: str) -> tuple[Point
     return PointSets(sets.pos / side, sets.x, y, sets.real), names
 
 
-def side_of_cube(sets: PointSets) -> float:
-    """The side of the cube in which uniform points have the same mean square distance from their centre, per axis."""
-    found = float(sets.pos[sets.real].square().mean().sqrt()) * 12**0.5
-    return found or 1.0
-
-
 def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSets:
     """The user's table for `holdfast run flt --on points.csv --column set=id --column pos=x,y,z --column target=y`."""
     if len(paths) != 1:
@@ -247,5 +241,4 @@ __all__ = [
     "kernel_mean",
     "own",
     "read_words",
-    "side_of_cube",
 ]
