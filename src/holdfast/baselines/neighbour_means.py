@@ -86,7 +86,8 @@ def neighbour_means(sets: PointSets, counts: Sequence[int]) -> list[Tensor]:
         sums, number = (taken * there).cumsum(2), there.cumsum(2)
         own = torch.cat([torch.zeros_like(part.x), part.pos], 2)
         for into, k in zip(out, counts, strict=True):
-            into.append(sums[:, :, k - 1] / number[:, :, k - 1].clamp(min=1) - own)
+            last = min(k, sums.shape[2]) - 1
+            into.append(sums[:, :, last] / number[:, :, last].clamp(min=1) - own)
     return [torch.cat(parts) for parts in out]
 
 
