@@ -16,7 +16,7 @@ TOGETHER = 2**24  # distances that are formed at a time
 
 
 class NeighbourMeans:
-    """Least squares on a point's own numbers and the means of those of the k nearest points of its set, itself included.
+    """Least squares on a point's numbers and their means over the k nearest points of its set, itself included.
 
     Args:
         counts: values of k to choose from, on every fifth set, which is left out for that.

@@ -70,7 +70,10 @@ def pad_sets(ids: Any, pos: Any, x: Any = None, y: Any = None) -> tuple[PointSet
     """
     index, found = encode_labels(ids, name="set", at_least=1)
     places = np.asarray(check_array(pos, "n d", name="pos", dtype="float64"))
-    numbers = np.zeros((len(places), 0)) if x is None else np.asarray(check_array(x, "n F", name="X", dtype="float64"))
+    if x is None or np.shape(x) == (len(places), 0):
+        numbers = np.zeros((len(places), 0))
+    else:
+        numbers = np.asarray(check_array(x, "n F", name="X", dtype="float64"))
     target = np.zeros(len(places)) if y is None else np.asarray(check_array(y, "n", name="y", dtype="float64"))
     check_same_length(set=index, pos=places, X=numbers, y=target)
     first = np.full(len(found), len(index))

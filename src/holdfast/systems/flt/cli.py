@@ -9,11 +9,25 @@ import typer
 
 from holdfast import verbs
 
-app = verbs.Verbs("Predict a number for every point of a set, or every event of a series, at irregular places or times.")
+app = verbs.Verbs(
+    "Predict a number for every point of a set, or every event of a series, at irregular places or times."
+)
 MODEL = verbs.Parameters("holdfast.systems.flt.estimator:FLTRegressor")
 NAMED = {"X": "data", "y": "--target", "set": "--set", "pos": "--pos", "columns": "--column"}
 Fitted = Annotated[Path, typer.Argument(help="Folder written by fit.")]
-SETTINGS = ("kind", "attention", "coordinates", "features", "frequencies", "scale", "layers", "steps", "lr", "seed", "device")
+SETTINGS = (
+    "kind",
+    "attention",
+    "coordinates",
+    "features",
+    "frequencies",
+    "scale",
+    "layers",
+    "steps",
+    "lr",
+    "seed",
+    "device",
+)
 
 
 def _names(text: str, option: str) -> list[str]:

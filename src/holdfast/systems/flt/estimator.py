@@ -123,8 +123,7 @@ class FLTRegressor(Estimator):
             InputError: an argument breaks a rule.
         """
         self._check_settings()
-        numbers = np.zeros((len(y), 0)) if X is None else X
-        sets, names, _ = pad_sets(set, pos, numbers, y)
+        sets, names, _ = pad_sets(set, pos, X, y)
         self._check_sets(sets, names)
         order = np.random.default_rng(derived_seed(self.seed, "held out")).permutation(len(sets))
         count = min(len(sets) - 2, max(1, round(self.held_out * len(sets))))
@@ -164,7 +163,9 @@ class FLTRegressor(Estimator):
         alone = np.flatnonzero(sets.real.sum(1).numpy() < 2)
         if len(alone):
             more = f", and {len(alone) - 1} other sets" if len(alone) > 1 else ""
-            raise InputError("set", "must name sets of at least two points", f"one point in {names[alone[0]]!r}{more}")
+            raise InputError(
+                "set", "must name sets of at least two points", f"one point in {str(names[alone[0]])!r}{more}"
+            )
         if not bool(sets.pos.abs().max() > 0):
             raise InputError("pos", "must differ within sets", "the same position for all points of every set")
 
@@ -229,11 +230,11 @@ class FLTRegressor(Estimator):
     def predict(self, X: Any, set: Any, pos: Any) -> np.ndarray:
         """Numbers (n,) for points of sets that need not be known; arguments as in `fit`."""
         self.check_fitted()
-        numbers = np.zeros((len(pos), 0)) if X is None else X
-        check_array(numbers, "n F", name="X", dtype="float64", sizes={"F": self.features_})
         check_array(pos, "n d", name="pos", dtype="float64", sizes={"d": self.dim_})
-        sets, _, rows = pad_sets(set, pos, numbers)
-        out = np.empty(len(numbers), np.float32)
+        sets, _, rows = pad_sets(set, pos, X)
+        if sets.x.shape[2] != self.features_:
+            raise InputError("X", f"must have {self.features_} columns, as in fit", sets.x.shape[2])
+        out = np.empty(int(sets.real.sum()), np.float32)
         out[rows[rows >= 0]] = self._answers(sets).numpy()[rows >= 0]
         return out
 

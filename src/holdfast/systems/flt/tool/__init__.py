@@ -31,9 +31,8 @@ def described(model: FLTRegressor) -> tuple[list[str], list[list[Any]]]:
     rows: list[list[Any]] = []
     for axis, name in enumerate(names):
         far, used, _ = along(model, axis)
-        shares = [(1 + s) * (POINTS - 1) / 2 for s in (0.1, 0.25, 0.5)]
+        places = [round((1 + share) * (POINTS - 1) / 2) for share in (0.1, 0.25, 0.5)]
         for head, values in enumerate(used):
-            places = [int(round(share)) for share in shares]
             rows.append([head + 1, name, *(float(values[p]) for p in places), float(far[places[-1]])])
     return ["head", "axis", "at 1/10", "at 1/4", "at 1/2", "which is"], rows
 
@@ -56,7 +55,9 @@ def bias_figure(model: FLTRegressor) -> Figure:
         axes[head, 0].axhline(0, color="0.8", linewidth=0.8, zorder=0)
         axes[head, 0].set(title=f"head {head + 1}: bias by distance", ylabel="added to the score")
         axes[head, 0].legend(frameon=False, title="along")
-    axes[-1, 0].set_xlabel("difference of positions" if model.kind == "mlp" else "difference of positions (dashed: R → ∞)")
+    axes[-1, 0].set_xlabel(
+        "difference of positions" if model.kind == "mlp" else "difference of positions (dashed: R → ∞)"
+    )
     if model.dim_ > 1:
         _planes(model, names, axes[:, 1])
     return figure
@@ -72,7 +73,9 @@ def _planes(model: FLTRegressor, names: list[str], axes: Any) -> None:
     most = float(np.abs(used).max()) or 1.0
     for head, axis in enumerate(axes):
         extent = (-reach[0], reach[0], -reach[1], reach[1])
-        image = axis.imshow(used[head], origin="lower", extent=extent, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
+        image = axis.imshow(
+            used[head], origin="lower", extent=extent, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto"
+        )
         axis.set(title=f"head {head + 1}: over a plane", xlabel=names[0], ylabel=names[1])
         axis.figure.colorbar(image, ax=axis)
 
