@@ -11,6 +11,7 @@ Medians over repetitions of processor time; on CUDA of wall time.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import statistics
@@ -58,7 +59,7 @@ def against_softmax(lengths: list[int], repeats: int, most: float, device: torch
             out[f"{name}: exponent of N between {ends[0]} and {ends[1]}"] = rise
     both = sorted(set(seconds["FLT"]) & set(seconds["softmax"]))
     ratios = [(n, seconds["softmax"][n] / seconds["FLT"][n]) for n in both]
-    for (n, before), (m, after) in zip(ratios, ratios[1:], strict=False):
+    for (n, before), (m, after) in itertools.pairwise(ratios):
         if before < 1 <= after:
             out["crossover N"] = math.exp(
                 math.log(n) + math.log(m / n) * math.log(1 / before) / math.log(after / before)
