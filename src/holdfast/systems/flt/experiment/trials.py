@@ -206,6 +206,7 @@ class WordLearner(Learner):
     def __init__(self, vocabulary: int, width: int, encoder: FLTEncoder, added: Tensor | None, lr: float) -> None:
         super().__init__()
         self.embed, self.encoder, self.lr = nn.Embedding(vocabulary, width), encoder, lr
+        nn.init.normal_(self.embed.weight, std=width**-0.5)  # as for the logits, which they also give
         self.norm = nn.LayerNorm(width)
         self.register_buffer("added", added)
 
@@ -213,7 +214,7 @@ class WordLearner(Learner):
         return [torch.optim.Adam(self.parameters(), self.lr)]
 
     def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, LossParts]:
-        h = self.embed(batch["x"])
+        h = self.embed(batch["x"]) * self.embed.embedding_dim**0.5
         if self.added is not None:
             h = h + self.added[: h.shape[1]]  # type: ignore[index]
         pos = torch.linspace(0, 1, h.shape[1], device=h.device)[None, :, None]
