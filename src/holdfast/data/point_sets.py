@@ -70,7 +70,7 @@ def pad_sets(ids: Any, pos: Any, x: Any = None, y: Any = None) -> tuple[PointSet
     """
     index, found = encode_labels(ids, name="set", at_least=1)
     places = np.asarray(check_array(pos, "n d", name="pos", dtype="float64"))
-    if x is None or np.shape(x) == (len(places), 0):
+    if x is None or (isinstance(x, np.ndarray) and x.shape == (len(places), 0)):
         numbers = np.zeros((len(places), 0))
     else:
         numbers = np.asarray(check_array(x, "n F", name="X", dtype="float64"))

@@ -76,9 +76,9 @@ def test_times_and_no_numbers_of_points():
     given = data(d=1)
     rng = np.random.default_rng(1)
     y = given["pos"][:, 0] * 0 + np.concatenate([[n] * n for n in np.unique(given["set"], return_counts=True)[1]])
-    model = FLTRegressor(**SMALL).fit(None, y + rng.normal(size=len(y)), given["set"], given["pos"])
+    model = FLTRegressor(**SMALL).fit(np.zeros((len(y), 0)), y + rng.normal(size=len(y)), given["set"], given["pos"])
     assert model.features_ == 0
-    assert model.predict(None, given["set"], given["pos"]).shape == y.shape
+    assert model.predict(np.zeros((len(y), 0)), given["set"], given["pos"]).shape == y.shape
     used, exact = model.bias(np.linspace(-1, 1, 5)[:, None])
     assert used.shape == exact.shape == (2, 5)
 

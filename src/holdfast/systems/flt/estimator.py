@@ -112,7 +112,7 @@ class FLTRegressor(Estimator):
         """Train on most sets, and measure on those held out.
 
         Args:
-            X: (n, F) numbers of each point, or None.
+            X: (n, F) numbers of each point; (n, 0) where they have none.
             y: (n,) the number to predict.
             set: (n,) name of each point's set, at least 5 sets of at least 2 points.
             pos: (n, d) positions; axes in different units should be brought to one unit first.
@@ -123,7 +123,7 @@ class FLTRegressor(Estimator):
             InputError: an argument breaks a rule.
         """
         self._check_settings()
-        sets, names, _ = pad_sets(set, pos, X, y)
+        sets, names, _ = pad_sets(set, pos, _given(X), y)
         self._check_sets(sets, names)
         order = np.random.default_rng(derived_seed(self.seed, "held out")).permutation(len(sets))
         count = min(len(sets) - 2, max(1, round(self.held_out * len(sets))))
@@ -231,7 +231,7 @@ class FLTRegressor(Estimator):
         """Numbers (n,) for points of sets that need not be known; arguments as in `fit`."""
         self.check_fitted()
         check_array(pos, "n d", name="pos", dtype="float64", sizes={"d": self.dim_})
-        sets, _, rows = pad_sets(set, pos, X)
+        sets, _, rows = pad_sets(set, pos, _given(X))
         if sets.x.shape[2] != self.features_:
             raise InputError("X", f"must have {self.features_} columns, as in fit", sets.x.shape[2])
         out = np.empty(int(sets.real.sum()), np.float32)
@@ -259,3 +259,12 @@ class FLTRegressor(Estimator):
         data = {"X": X, "y": X[:, 0] + rng.normal(size=24), "set": name, "pos": pos}
         new = {"X": X[:8], "set": name[:8], "pos": pos[:8]}
         return Example(data, new, {"steps": 3, "batch": 2, "width": 8, "features": 16})
+
+
+def _given(X: Any) -> Any:
+    if X is None:
+        raise InputError("X", "must be an array (n, F), (n, 0) where points have no numbers", "None")
+    return X
+
+
+__all__ = ["FLTRegressor"]

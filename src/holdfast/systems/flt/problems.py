@@ -7,6 +7,7 @@ system), as `train.parquet` and `val_id.parquet`; docs/systems/flt.md has the sc
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.data.characters import shipped_text
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.point_sets import PointSets, pad_sets, read_points, side_of_cube
@@ -176,8 +178,35 @@ def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSets:
 
 
 # ---------------------------------------------------------------------------------------------------------------- text
+class TextProblem(Problem):
+    """The next token of a text."""
+
+    @abstractmethod
+    def texts(self) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+        """Ids (n,) int64 of text for training, validation and test, and the size of the vocabulary."""
+
+
 @dataclass(frozen=True)
-class WikiText(FileProblem):
+class Characters(TextProblem):
+    """What ships with scikit-learn, character by character: small enough to see that the language model works.
+
+    Attributes:
+        held: characters of validation and of test.
+    """
+
+    held: int = 2000
+    source: ClassVar[DataSource] = "package"
+
+    def describe(self) -> str:
+        return "the next character of descriptions of data sets"
+
+    def texts(self) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
+        ids, alphabet = shipped_text()
+        return (ids[: -2 * self.held], ids[-2 * self.held : -self.held], ids[-self.held :]), len(alphabet)
+
+
+@dataclass(frozen=True)
+class WikiText(FileProblem, TextProblem):
     """WikiText-103 (or -2) as published: wiki.train.tokens and its companions, words between spaces.
 
     Attributes:
@@ -200,7 +229,7 @@ class WikiText(FileProblem):
         return "WikiText: the next word"
 
     def texts(self) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
-        """Word ids (n,) int64 of the three parts, and the size of the vocabulary, which is the training part's."""
+        """The vocabulary is the training part's."""
         parts = [read_words(path) for path in self.found()]
         names, counts = np.unique(parts[0], return_counts=True)
         kept = names[np.lexsort((names, -counts))[: self.words]]
@@ -232,11 +261,13 @@ def read_words(path: Path) -> np.ndarray:
 
 
 __all__ = [
+    "Characters",
     "KernelMeans",
     "Molecules",
     "OwnSets",
     "Parts",
     "PointProblem",
+    "TextProblem",
     "WikiText",
     "kernel_mean",
     "own",

@@ -27,9 +27,10 @@ from holdfast.systems.flt.experiment.trials import (
     Transformer,
     trial,
 )
-from holdfast.systems.flt.problems import KernelMeans, Molecules, WikiText, own
+from holdfast.systems.flt.problems import Characters, KernelMeans, Molecules, WikiText, own
 
-CHARGES, WORDS, ATOMS, MOST = "charges", "WikiText-103", "OC20 IS2RE", 256
+CHARGES, LETTERS, WORDS, ATOMS = "charges", "characters", "WikiText-103", "OC20 IS2RE"
+MOST = 256
 LINEAR, WITH, FLT, EXACT = "linear", "linear + coordinates", "FLT", "FLT, exact scores"
 RATES = {"lr": (3e-3, 1e-2, 2e-2)}
 ONCE: dict[str, Any] = {"points": {"features": (MOST,)}}
@@ -93,7 +94,7 @@ CLAIMS = (
 
 experiment = Experiment(
     question="Is attention in linear time better for knowing a Fourier-learned bias of positions?",
-    problems={CHARGES: KernelMeans(), WORDS: WikiText(), ATOMS: Molecules()},
+    problems={CHARGES: KernelMeans(), LETTERS: Characters(), WORDS: WikiText(), ATOMS: Molecules()},
     arms=ARMS,
     metrics={
         "R2": R2(about="over the points of 100 sets that are in no other part"),
@@ -106,12 +107,12 @@ experiment = Experiment(
     },
     scales={
         "smoke": Steps(
-            steps=3, batch=4, held=3, replicates=1, problems=(CHARGES,), points={"features": (MOST,)},
-            arms=(LINEAR, WITH, FLT),
+            steps=3, batch=4, held=3, replicates=1, problems=(CHARGES, LETTERS), points={"features": (64, MOST)},
+            arms=(LINEAR, WITH, FLT), layers=1, width=16,
         ),
         "pilot": Steps(steps=160, replicates=2, problems=(CHARGES,), points={"features": (MOST,)}),
         "demo": Steps(
-            arms=(LINEAR, WITH, FLT, "FLT, permuted"), problems=(CHARGES,), points={"features": (MOST,)}
+            arms=(LINEAR, WITH, FLT, "FLT, permuted"), problems=(CHARGES,), points={"features": (64, MOST)}
         ),
         "small": Steps(problems=(CHARGES,)),
         "full": Steps(

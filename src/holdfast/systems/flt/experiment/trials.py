@@ -32,7 +32,7 @@ from holdfast.systems.flt.net import (
     answers,
     point_batches,
 )
-from holdfast.systems.flt.problems import Parts, PointProblem, WikiText
+from holdfast.systems.flt.problems import Parts, PointProblem, TextProblem
 from holdfast.training import fit
 from holdfast.training.learner import Learner
 from holdfast.training.learner import Parts as LossParts
@@ -143,9 +143,9 @@ class Neighbours:
 
 
 # ----------------------------------------------------------------------------------------------------------- one trial
-def trial(run: Run[Any, PointProblem | WikiText, Steps]) -> Iterator[Measurement]:
+def trial(run: Run[Any, PointProblem | TextProblem, Steps]) -> Iterator[Measurement]:
     """Train the arm and measure it on sets, or on text, that it has not seen."""
-    if isinstance(run.problem, WikiText):
+    if isinstance(run.problem, TextProblem):
         yield from _words(run, run.problem)
         return
     parts = run.problem.load(run.rng("split"), run.scale.steps * run.scale.batch, run.scale.held)
@@ -222,7 +222,7 @@ class WordLearner(Learner):
         return F.cross_entropy(logits.flatten(0, 1), batch["y"].flatten()), {}
 
 
-def _words(run: Run[Transformer, Any, Steps], problem: WikiText, length: int = 256) -> Iterator[Measurement]:
+def _words(run: Run[Transformer, Any, Steps], problem: TextProblem, length: int = 256) -> Iterator[Measurement]:
     (train, valid, test), vocabulary = problem.texts()
     scale, heads = run.scale, 8
     length = min(length, *(len(ids) - 1 for ids in (train, valid, test)))
