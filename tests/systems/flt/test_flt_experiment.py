@@ -10,15 +10,18 @@ import pandas as pd
 import pytest
 import torch
 
+from holdfast.data.point_problems import OwnSets, own
 from holdfast.data.point_sets import PointSets
+from holdfast.data.text_problems import WikiText, read_words
 from holdfast.errors import InputError
 from holdfast.experiment import PerUnit, Scalar
 from holdfast.metrics.determination import R2
 from holdfast.systems.flt.experiment import ARMS, CHARGES, FLT, LINEAR, WITH, experiment
-from holdfast.systems.flt.experiment.trials import Coordinates, Permuted, Steps, WordLearner, error_slope, trial
+from holdfast.systems.flt.experiment.trials import Coordinates, Permuted, Steps, error_slope, trial
 from holdfast.systems.flt.net import FLTAttention, FLTEncoder, FLTEncoderLayer, FourierRPE
-from holdfast.systems.flt.problems import KernelMeans, Molecules, OwnSets, WikiText, own, read_words
+from holdfast.systems.flt.problems import KernelMeans, Molecules
 from holdfast.testing.runs import run_of
+from holdfast.training.next_token import NextToken
 
 
 def measured(arm, folder, problem=CHARGES):
@@ -154,7 +157,7 @@ def test_wikitext_is_read_as_published(tmp_path, monkeypatch):
 def test_a_language_model_does_not_see_the_next_word():
     torch.manual_seed(0)
     attention = FLTAttention(16, 8, FourierRPE(1, 4, heads=8), 32, causal=True)
-    learner = WordLearner(11, 16, FLTEncoder([FLTEncoderLayer(attention, 16)]), torch.randn(12, 16), 1e-3)
+    learner = NextToken(11, 16, FLTEncoder([FLTEncoderLayer(attention, 16)]), torch.randn(12, 16), 1e-3)
     x = torch.randint(0, 11, (1, 9))
 
     def loss_of_first(ids):

@@ -10,7 +10,7 @@ from holdfast.errors import InputError
 from holdfast.layers.attention import Attention
 from holdfast.layers.linear_attention import LinearAttention
 from holdfast.systems.flt import FLTAttention, FLTEncoder, FLTEncoderLayer, FourierRPE
-from holdfast.systems.flt.net import PointLearner, PointRegressor, answers
+from holdfast.training.point_regression import PointLearner, PointRegressor, answers
 
 B, N, E, H, D = 2, 9, 8, 2, 3
 

@@ -16,17 +16,9 @@ from holdfast.estimator import Estimator, Example, Tags
 from holdfast.layers.standardise import Standardise
 from holdfast.metrics.determination import R2
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.flt.net import (
-    FLTAttention,
-    FLTEncoder,
-    FLTEncoderLayer,
-    FourierRPE,
-    PointLearner,
-    PointRegressor,
-    answers,
-    point_batches,
-)
+from holdfast.systems.flt.net import FLTAttention, FLTEncoder, FLTEncoderLayer, FourierRPE
 from holdfast.training import fit
+from holdfast.training.point_regression import PointLearner, PointRegressor, answers, point_batches
 from holdfast.training.threads import threads_for
 from holdfast.validation import check_array, check_choice, check_fraction, check_integer, check_positive
 

@@ -7,13 +7,10 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from holdfast.data.batches import Batches
-from holdfast.data.point_sets import PointSets
 from holdfast.errors import InputError
 from holdfast.layers.linear_attention import EluKernel, FavorKernel, LinearAttention, check_padding
 from holdfast.layers.transformer import FeedForward
 from holdfast.systems.flt.method import KINDS, fourier_factors, phases
-from holdfast.training.learner import Learner, Parts
 from holdfast.validation import check_choice, check_integer, check_positive
 
 ALIASED = 1e3  # positions further apart than this many wavelengths are told apart by chance
@@ -231,76 +228,10 @@ class FLTEncoder(nn.Module):
         return x
 
 
-class PointRegressor(nn.Module):
-    """A number for every point of a set: a linear embedding, a mixer, and a head that reads [mixed ; embedded].
-
-    Args:
-        features: numbers per point.
-        width: E.
-        mixer: (x, pos, key_padding_mask) -> x, such as `FLTAttention` or `FLTEncoder`.
-    """
-
-    def __init__(self, features: int, width: int, mixer: nn.Module) -> None:
-        super().__init__()
-        self.embed, self.mixer = nn.Linear(features, width), mixer
-        self.head = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 1))
-
-    def forward(self, x: Tensor, pos: Tensor, padding: Tensor | None = None) -> Tensor:
-        """`(B, N)` from features `(B, N, F)`, positions `(B, N, d)`, and padding as `FLTAttention` has it."""
-        h = self.embed(x)
-        found: Tensor = self.head(torch.cat([self.mixer(h, pos, padding), h], 2))[..., 0]
-        return found
-
-
-class PointLearner(Learner):
-    """Mean squared error over points that are real.
-
-    Args:
-        net: (x, pos, padding) -> (B, N).
-        lr: of Adam.
-        padded: whether any set is.
-    """
-
-    def __init__(self, net: nn.Module, lr: float, padded: bool) -> None:
-        super().__init__()
-        self.net, self.lr, self.padded = net, lr, padded
-
-    def optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.Adam(self.net.parameters(), self.lr)]
-
-    def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, Parts]:
-        real = batch["real"]
-        found = self.net(batch["x"], batch["pos"], ~real if self.padded else None)
-        return ((found - batch["y"]).square() * real).sum() / real.sum(), {}
-
-
-def point_batches(sets: PointSets, size: int, seed: int) -> Batches:
-    """What a `PointLearner` learns from."""
-    tensors = {"x": sets.x, "pos": sets.pos, "y": sets.y, "real": sets.real}
-    return Batches(tensors, min(size, len(sets)), seed)
-
-
-@torch.no_grad()
-def answers(net: nn.Module, sets: PointSets, size: int = 50) -> Tensor:
-    """(S, N), on the CPU, computed on the network's device, `size` sets at a time."""
-    place = next(net.parameters()).device
-    padded = not bool(sets.real.all())
-    out = []
-    for start in range(0, len(sets), size):
-        part = sets[start : start + size]
-        padding = (~part.real).to(place) if padded else None
-        out.append(net(part.x.to(place), part.pos.to(place), padding).cpu())
-    return torch.cat(out)
-
-
 __all__ = [
     "FLTAttention",
     "FLTEncoder",
     "FLTEncoderLayer",
     "FourierRPE",
-    "PointLearner",
-    "PointRegressor",
-    "answers",
     "check_positions",
-    "point_batches",
 ]

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.data.point_problems import own
+from holdfast.data.text_problems import Characters, WikiText
 from holdfast.experiment import All, Arm, Better, Differs, Experiment, Metric, Near, NotTestable, NoWorse, Slope, Tuning
 from holdfast.experiment.claims import Log2, Region
 from holdfast.metrics.determination import R2
@@ -27,7 +29,7 @@ from holdfast.systems.flt.experiment.trials import (
     Transformer,
     trial,
 )
-from holdfast.systems.flt.problems import Characters, KernelMeans, Molecules, WikiText, own
+from holdfast.systems.flt.problems import KernelMeans, Molecules
 
 CHARGES, LETTERS, WORDS, ATOMS = "charges", "characters", "WikiText-103", "OC20 IS2RE"
 MOST = 256

@@ -10,32 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.baselines.neighbour_means import NeighbourMeans
 from holdfast.data.batches import Batches
 from holdfast.data.characters import next_token_windows
+from holdfast.data.point_problems import Parts, PointProblem
 from holdfast.data.point_sets import PointSets
+from holdfast.data.text_problems import TextProblem
 from holdfast.experiment import Curve, Measurement, PerUnit, Run, Scalar, Scale
 from holdfast.layers.positions import sinusoids
 from holdfast.metrics.determination import R2
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.flt.method import fourier_factors, phases
-from holdfast.systems.flt.net import (
-    FLTAttention,
-    FLTEncoder,
-    FLTEncoderLayer,
-    FourierRPE,
-    PointLearner,
-    PointRegressor,
-    answers,
-    point_batches,
-)
-from holdfast.systems.flt.problems import Parts, PointProblem, TextProblem
+from holdfast.systems.flt.net import FLTAttention, FLTEncoder, FLTEncoderLayer, FourierRPE
 from holdfast.training import fit
-from holdfast.training.learner import Learner
-from holdfast.training.learner import Parts as LossParts
+from holdfast.training.next_token import NextToken, perplexity
+from holdfast.training.point_regression import PointLearner, PointRegressor, answers, point_batches
 
 WIDTH, HEADS = 32, 2
 
@@ -193,35 +184,6 @@ def error_slope(rpe: FourierRPE, pos: Tensor, seed: int, draws: int = 8) -> floa
     return float(np.polyfit(np.log(counts), np.log(errors), 1)[0])
 
 
-class WordLearner(Learner):
-    """Cross-entropy of the next word.
-
-    Args:
-        vocabulary, width: of the embeddings, which also give the logits.
-        encoder: causal.
-        added: to the embeddings, (length, width) or None.
-        lr: of Adam.
-    """
-
-    def __init__(self, vocabulary: int, width: int, encoder: FLTEncoder, added: Tensor | None, lr: float) -> None:
-        super().__init__()
-        self.embed, self.encoder, self.lr = nn.Embedding(vocabulary, width), encoder, lr
-        nn.init.normal_(self.embed.weight, std=width**-0.5)  # as for the logits, which they also give
-        self.norm = nn.LayerNorm(width)
-        self.register_buffer("added", added)
-
-    def optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.Adam(self.parameters(), self.lr)]
-
-    def loss(self, batch: dict[str, Tensor], rng: torch.Generator) -> tuple[Tensor, LossParts]:
-        h = self.embed(batch["x"]) * self.embed.embedding_dim**0.5
-        if self.added is not None:
-            h = h + self.added[: h.shape[1]]  # type: ignore[index]
-        pos = torch.linspace(0, 1, h.shape[1], device=h.device)[None, :, None]
-        logits = self.norm(self.encoder(h, pos)) @ self.embed.weight.T
-        return F.cross_entropy(logits.flatten(0, 1), batch["y"].flatten()), {}
-
-
 def _words(run: Run[Transformer, Any, Steps], problem: TextProblem, length: int = 256) -> Iterator[Measurement]:
     (train, valid, test), vocabulary = problem.texts()
     scale, heads = run.scale, 8
@@ -231,18 +193,12 @@ def _words(run: Run[Transformer, Any, Steps], problem: TextProblem, length: int 
         attentions = [run.arm.attention(1, features, scale.width, heads, causal=True) for _ in range(scale.layers)]
         encoder = FLTEncoder([FLTEncoderLayer(attention, scale.width) for attention in attentions])
         added = run.arm.positions.added(length, scale.width)
-        learner = WordLearner(vocabulary, scale.width, encoder, added, run.arm.lr)
+        learner = NextToken(vocabulary, scale.width, encoder, added, run.arm.lr)
     x, y = next_token_windows(train, length)
     batches = Batches({"x": x, "y": y}, min(scale.batch, len(x)), run.seed("batches"))
     fit(learner, batches, steps=scale.steps, seed=run.seed("init"), device=run.device, on_step=run.step)
     for name, ids in (("perplexity", test), ("validation perplexity", valid)):
-        x, y = (windows[::length] for windows in next_token_windows(ids, length))
-        losses = []
-        with torch.no_grad():
-            for one, other in zip(x.split(8), y.split(8), strict=True):
-                batch = {"x": one.to(run.device), "y": other.to(run.device)}
-                losses += [learner.loss(batch, torch.Generator())[0].cpu()] * len(one)
-        yield Scalar(name, math.exp(float(torch.stack(losses).mean())))
+        yield Scalar(name, perplexity(learner, ids, length, run.device))
 
 
 __all__ = [
@@ -254,7 +210,6 @@ __all__ = [
     "Permuted",
     "Steps",
     "Transformer",
-    "WordLearner",
     "error_slope",
     "trial",
 ]
