@@ -12,12 +12,11 @@ import torch
 
 from holdfast.data.point_problems import OwnSets, own
 from holdfast.data.point_sets import PointSets
-from holdfast.data.text_problems import WikiText, read_words
 from holdfast.errors import InputError
 from holdfast.experiment import PerUnit, Scalar
 from holdfast.metrics.determination import R2
 from holdfast.systems.flt.experiment import ARMS, CHARGES, FLT, LINEAR, WITH, experiment
-from holdfast.systems.flt.experiment.trials import Coordinates, Permuted, Steps, error_slope, trial
+from holdfast.systems.flt.experiment.trials import Coordinates, Permuted, error_slope, trial
 from holdfast.systems.flt.net import FLTAttention, FLTEncoder, FLTEncoderLayer, FourierRPE
 from holdfast.systems.flt.problems import KernelMeans, Molecules
 from holdfast.testing.runs import run_of
@@ -124,34 +123,12 @@ def test_molecules_are_read_from_what_the_conversion_writes(tmp_path, monkeypatc
     assert "R2, larger cube" not in found
 
 
-TEXT = " \n = Title = \n \n the cat sat on the <unk> mat . \n the dog sat . \n"
-
-
-def test_wikitext_is_read_as_published(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path))
-    (tmp_path / "wikitext-103").mkdir()
-    for part in ("train", "valid", "test"):
-        text = TEXT if part == "train" else TEXT.replace("dog", "horse")
-        (tmp_path / "wikitext-103" / f"wiki.{part}.tokens").write_text(text, encoding="utf-8")
-    words = read_words(tmp_path / "wikitext-103" / "wiki.train.tokens")
-    assert words.tolist()[:4] == ["=", "Title", "=", "<eos>"]
-    (train, valid, _), size = WikiText(words=6).texts()
-    assert len(train) == len(words) == 18
-    kept = {w for w in set(words) if (words == w).sum() > 1}
-    assert {"the", "sat", ".", "=", "<eos>"} == kept
-    assert size == 6  # those, and <unk>
-    assert int(train[1]) == int(train[10])  # Title is rare: <unk>
-    assert int(valid[14]) == int(train[1])  # horse is not in the training part
+def test_the_language_model_is_measured(tmp_path):
     for arm in (WITH, FLT):
-        run = run_of(experiment, arm, "WikiText-103", tmp_path)
-        run.scale = Steps(steps=2, batch=2, layers=1, width=16)
+        run = run_of(experiment, arm, "characters", tmp_path)
         found = {m.name: m.value for m in trial(run) if isinstance(m, Scalar)}
         assert set(found) == {"perplexity", "validation perplexity"}
         assert 1 < found["perplexity"] < 1000
-    for content, message in ((b"\xff\xfe", "UTF-8"), (b" \n", "words")):
-        (tmp_path / "bad").write_bytes(content)
-        with pytest.raises(InputError, match=message):
-            read_words(tmp_path / "bad")
 
 
 def test_a_language_model_does_not_see_the_next_word():
