@@ -29,8 +29,8 @@ class SplitConformal:
 
     Attributes:
         fraction: share of each series' steps, the last ones, whose windows are left out of training to calibrate on.
-        refit: forecast with a model that was fitted once more on everything. It has seen what the calibrated one had
-            not, so that quantiles are usually a little too wide; without it, the guarantee holds to the letter.
+        refit: forecast with a model that was fitted once more on everything; quantiles stay those of the calibrated
+            one, widened where the forecast lies outside. Without it, one model does both.
         scaled: residuals are taken relative to the mean absolute step of their series, so that large series do not
             decide about small ones.
 
