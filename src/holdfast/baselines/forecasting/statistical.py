@@ -74,7 +74,7 @@ def local_backtest(
                 "step": steps,
                 "y": came,
                 **{key: values[: len(came)] for key, values in found.items()},
-                "scale": float(np.abs(np.diff(y)).mean()),
+                "scale": _usual_change(y, season),
             }
             parts.append(pd.DataFrame(columns))
             progress(done, len(cutoffs) * panel.count)
@@ -90,6 +90,12 @@ def local_forecasts(name: str, panel: Panel, horizon: int, season: int) -> pd.Da
         positions = int(panel.first[k]) + length - 1 + np.arange(1, horizon + 1)
         parts.append(pd.DataFrame({"unique_id": panel.ids[k], "ds": panel.clock.times(positions), **found}))
     return pd.concat(parts, ignore_index=True)
+
+
+def _usual_change(y: np.ndarray, season: int) -> float:
+    """Mean absolute change over a season; over one step where there is no more than a season."""
+    lag = season if len(y) > season else 1
+    return float(np.abs(y[lag:] - y[:-lag]).mean())
 
 
 def _forecast(name: str, season: int, y: np.ndarray, horizon: int) -> dict[str, np.ndarray]:

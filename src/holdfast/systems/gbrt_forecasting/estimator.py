@@ -21,13 +21,14 @@ from holdfast.estimator import Estimator, Example, Tags
 from holdfast.metrics.backtests import Backtest, Origin
 from holdfast.metrics.conformal import SplitConformal, check_quantiles, conformal_offsets
 from holdfast.regressors.base import Regressor
-from holdfast.regressors.boosters import HistTrees, as_regressor
+from holdfast.regressors.boosters import HistTrees, Trees, as_regressor
 from holdfast.systems.gbrt_forecasting.method import Fitting, Layout, Origins, Strategy
 from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
 from holdfast.systems.gbrt_forecasting.tool.bands import (
     Calibration,
     are_counts,
     bands,
+    beyond,
     evenly,
     loses_digits,
     scale_within,
@@ -187,6 +188,7 @@ class WindowForecaster(Estimator):
         if relative != Relative(self.difference, self.scaling):
             text = "a level this large leaves no digits for steps this small: series are scaled (scaling='standard')"
             warnings.warn(text, SeriesNotice, stacklevel=3)
+        self._tell_beyond(panel, panel.between(np.zeros_like(panel.lengths), SplitConformal().cut(panel.lengths)))
         known = SeriesScale.of(panel) if relative.scaling else None
         offsets, scale, calibrated = None, None, None
         if quantiles:
@@ -207,25 +209,45 @@ class WindowForecaster(Estimator):
         self.history_ = panel if remembered is None else panel.tail(remembered)
         return self
 
-    def calibration(self, panel: Panel, progress: Progress | None = None) -> Calibration:
-        """A model of the first part of the series, and what it gets wrong on the last."""
+    def calibration(self, panel: Panel, progress: Progress | None = None, at: np.ndarray | None = None) -> Calibration:
+        """A model of the first part of the series, and what it gets wrong on the last.
+
+        Args:
+            panel: the series.
+            progress: called with (models fitted, models).
+            at: rows of the panel to forecast from; None = all that leave a horizon.
+        """
         conformal, strategy, layout = (
             self.conformal or SplitConformal(),
             as_strategy(self.strategy),
             self.layout_of(panel),
         )
         trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
-        conformal_offsets(np.empty((len(calibrates), 0)), check_quantiles(self.quantiles))  # enough, before any fit
+        if at is None:
+            conformal_offsets(np.empty((len(calibrates), 0)), check_quantiles(self.quantiles))  # enough, before any fit
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
         known = SeriesScale.of(past).for_(panel) if layout.relative.scaling else None
         fitting = self._fitting(progress)
         models = fit_within(strategy, Origins(panel, layout, trains, known), fitting, self.max_bytes)
-        if strategy.remembers(self.lookback) is None:  # each forecast looks at a whole series; fewer tell enough
+        if at is not None:
+            calibrates = at
+        elif not self._sees_windows:  # each forecast looks at a whole series; fewer tell enough
             calibrates = evenly(calibrates, panel, ENOUGH)
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
         came = panel.y[calibrates[:, None] + np.arange(1, self.horizon + 1)]
         return Calibration(models, came - forecasts, origins.series, scale_within(conformal, past, panel))
+
+    def _tell_beyond(self, panel: Panel, before: Panel) -> None:
+        """Say where values have left the range that trees can forecast."""
+        bound = self._sees_windows and self.difference is None and self.scaling != "window-mean"
+        if bound and isinstance(as_regressor(self.estimator), Trees) and (where := beyond(panel, before)) is not None:
+            advice = "trees forecast nothing that they have not seen; with difference='last' (--difference) they follow"
+            warnings.warn(f"{where}: {advice}", SeriesNotice, stacklevel=4)
+
+    @property
+    def _sees_windows(self) -> bool:
+        return as_strategy(self.strategy).remembers(self.lookback) is not None
 
     def _fitting(self, progress: Progress | None) -> Fitting:
         regressor = as_regressor(self.estimator)
@@ -234,7 +256,7 @@ class WindowForecaster(Estimator):
     def layout_of(self, panel: Panel) -> Layout:
         """The columns that rows of a panel have."""
         relative = Relative(self.difference, self.scaling)
-        if relative.nothing and loses_digits(panel):
+        if relative.nothing and self._sees_windows and loses_digits(panel):
             relative = Relative(scaling="standard")
         calendar = choose_features(self.calendar, panel.clock)
         return self._columns(calendar, panel.x_names, panel.future_names, relative)

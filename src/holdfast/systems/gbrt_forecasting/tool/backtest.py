@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from holdfast.data.series.panel import Panel
+from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError
 from holdfast.metrics.backtests import Backtest, Origin
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, progress: Progress) -> Backtest:
-    """See `WindowForecaster.backtest`."""
+def run_backtest(
+    forecaster: WindowForecaster, panel: Panel, origin: Origin, progress: Progress, season: int | None = None
+) -> Backtest:
+    """See `WindowForecaster.backtest`; `season` is that of MASE, None = what the frequency suggests."""
+    season = season_of(panel.clock) if season is None else season
     h, w = forecaster.horizon, forecaster.lookback
     origin.check(w, h)
     cutoffs = origin.cutoffs(panel, h)
@@ -31,7 +35,7 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
             trained, start = _trained_on(past, origin, w + h, done, cutoffs), time.process_time()
             model = forecaster.clone().fit_panel(trained)
             fit_seconds += time.process_time() - start
-        part, missed = _judge(model, panel, past, cutoff, origin)
+        part, missed = _judge(model, panel, past, cutoff, origin, season)
         parts.append(part)
         left_out += missed
         progress(done + 1, len(cutoffs))
@@ -53,7 +57,9 @@ def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np
     return past.between(np.zeros_like(past.lengths), np.where(long_enough, past.lengths, 0))
 
 
-def _judge(model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin) -> tuple[pd.DataFrame, int]:
+def _judge(
+    model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin, season: int
+) -> tuple[pd.DataFrame, int]:
     """Forecasts from one cutoff, beside what came."""
     h = model.horizon
     series_end = panel.first + panel.lengths - 1
@@ -77,7 +83,7 @@ def _judge(model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, orig
         "step": np.broadcast_to(steps, there.shape)[there],
         "y": came,
         **{name: values[there] for name, values in found.items()},
-        "scale": known.mean_step()[row],
+        "scale": known.seasonal_step(season)[row],
     }
     return pd.DataFrame(columns), int((some_future & ~reaches).sum())
 

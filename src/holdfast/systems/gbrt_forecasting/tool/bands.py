@@ -11,6 +11,7 @@ import numpy as np
 from holdfast.data.series.panel import Panel
 from holdfast.metrics.conformal import SplitConformal, conformal_offsets, quantile_name
 
+BEYOND = 0.05  # of the range of what was before
 DIGITS = 1e-3  # of a usual step that rounding to 32 bits may cost
 
 
@@ -93,4 +94,19 @@ def loses_digits(panel: Panel) -> bool:
     return bool(((step > 0) & (largest * np.finfo(np.float32).eps > DIGITS * step)).any())
 
 
-__all__ = ["Calibration", "are_counts", "bands", "evenly", "loses_digits", "scale_within"]
+def beyond(panel: Panel, before: Panel) -> str | None:
+    """Where the last part of series lies outside of all that was before by more than a twentieth of its range.
+
+    Args:
+        panel: the series.
+        before: their first part, or other series.
+    """
+    low, high = float(before.y.min()), float(before.y.max())
+    out = np.maximum(panel.y - high, low - panel.y)
+    if out.max() <= BEYOND * (high - low):
+        return None
+    where = panel.ids[panel.series_of(np.array([int(out.argmax())]))[0]]
+    return f"series {str(where)!r} has {panel.y[int(out.argmax())]:g}, outside of {low:g} to {high:g}"
+
+
+__all__ = ["Calibration", "are_counts", "bands", "beyond", "evenly", "loses_digits", "scale_within"]

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 MOST_WINDOWS = 30_000  # windows that are fitted on: beyond it, only the latest steps of the series are
-MOST_FORECASTS = 40  # series x cutoffs, which the statistical models pay for one by one
+MOST_FORECASTS = 40  # series x cutoffs, which the statistical models pay for one by one,
+FEWEST_CUTOFFS = 3  # but so many cutoffs wherever the series are long enough
 DRAWS = 2000
 FEWEST_WINDOWS = 6  # forecasts below which no interval is given
 
@@ -191,7 +192,7 @@ def compare_forecasters(
             short series.
         season: steps after which series repeat; None = what the frequency suggests.
         cutoffs: forecasts per series, one horizon apart, the last at the end; None = as many as fit into the last
-            quarter of the longest series, at most 40 forecasts in all.
+            quarter of the longest series, but no more than 40 forecasts in all, or three cutoffs where that is more.
         most_series: series that are compared at most, evenly spaced.
         seed: of what is random.
         threads: of each forecaster.
@@ -215,23 +216,23 @@ def compare_forecasters(
         season = 1
     if cutoffs is None:
         fitting = max(1, (longest - _steps_before(lookback, horizon)) // horizon)
-        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20, fitting)
+        cutoffs = min(max(1, longest // (4 * horizon)), max(FEWEST_CUTOFFS, MOST_FORECASTS // panel.count), 20, fitting)
     check_integer(cutoffs, "cutoffs", low=1)
     train_size = max(lookback + 4 * horizon, MOST_WINDOWS // panel.count + lookback + horizon)
     origin = Origin(cutoffs, horizon, train_size=train_size if train_size < longest else None, refit=False)
     _check_length(longest, lookback, horizon, cutoffs)
-    notes = _notes(panel, series, longest, train_size)
+    notes = _notes(panel, series, longest, train_size, cutoffs)
     known = panel.until(int(origin.cutoffs(panel, horizon)[0]))
     bands = calibration(known.tail(train_size), lookback, horizon)
     made = contenders(lookback, horizon, season, seed=seed, threads=threads, conformal=bands)
-    entries = [_global(c, panel, origin, show) for c in made]
+    entries = [_global(c, panel, origin, season, show) for c in made]
     if steps is None:
         seconds = next(e.fit_seconds for e in entries if e.name == TREES)
         steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
     trained = networks(lookback, horizon, steps, seed=seed, threads=threads, conformal=bands)
-    entries += [_global(c, panel, origin, show) for c in trained]
+    entries += [_global(c, panel, origin, season, show) for c in trained]
     for name in MODELS:
         try:
             entries.append(_local(name, panel, origin, horizon, season, show))
@@ -259,10 +260,10 @@ def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts
-def _global(contender: Contender, panel: Panel, origin: Origin, show: Progress) -> Entry:
+def _global(contender: Contender, panel: Panel, origin: Origin, season: int, show: Progress) -> Entry:
     show(contender.name, 0, origin.n_windows)
     start = time.process_time()
-    found = run_backtest(contender.forecaster, panel, origin, lambda done, of: show(contender.name, done, of))
+    found = run_backtest(contender.forecaster, panel, origin, lambda done, of: show(contender.name, done, of), season)
     return Entry(contender.name, contender.about, found, found.fit_seconds, time.process_time() - start)
 
 
@@ -308,10 +309,14 @@ def _check_length(longest: int, lookback: int, horizon: int, cutoffs: int) -> No
         raise InputError("y", f"{rule}; use a shorter horizon, lookback or fewer cutoffs", f"{longest} steps in all")
 
 
-def _notes(panel: Panel, series: int, longest: int, train_size: int) -> list[str]:
+def _notes(panel: Panel, series: int, longest: int, train_size: int, cutoffs: int) -> list[str]:
     notes = []
     if panel.count < series:
         notes.append(f"{panel.count} of {series:,} series were compared, evenly spaced; --series changes that")
+    if cutoffs == 1:
+        notes.append(
+            "all errors are of one cutoff, a single stretch of time: longer series or a shorter horizon say more"
+        )
     if train_size < longest:
         notes.append(f"models that learn from windows were fitted on the last {train_size:,} steps before the cutoffs")
     return notes
