@@ -47,6 +47,9 @@ class Theta:
         y, start = from_the_right(panel)
         season, ratio = seasons(y, start, self.season)
         flat = np.where(ratio[:, None], y / np.where(ratio[:, None], season, 1), y - season)
+        # Before a series begins it is its first value, which smoothing then starts from
+        first = flat[np.arange(len(flat)), start]
+        flat = np.where(np.arange(flat.shape[1]) < start[:, None], first[:, None], flat)
         level, weight = smoothed(flat, start)
         length = y.shape[1] - start
         ahead = np.arange(1, horizon + 1)

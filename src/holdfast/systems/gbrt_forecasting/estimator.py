@@ -88,7 +88,8 @@ class WindowForecaster(Estimator):
         history_: the last `lookback` steps of every series.
         models_: h models, or one.
         series_scale_: mean and standard deviation of the series in training; None without scaling.
-        calibrated_: the models that the quantiles belong to; None where they are `models_`, or there are none.
+        calibrated_, calibrated_scale_: the models that the quantiles belong to, and the mean and deviation of the
+            series that they saw; None where they are `models_`, or there are none.
         relative_: what windows were taken relative to.
         counts_: (S,) which series are whole numbers from 0 on; their forecasts are not negative.
         offsets_: (h, Q) what is added to forecasts to get their quantiles, in units of `residual_scale_`; None without.
@@ -113,6 +114,7 @@ class WindowForecaster(Estimator):
         tolerance=1e-3,
     )
     trusted_types = (
+        "numpy.dtype",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn._loss.link.IdentityLink",
@@ -190,20 +192,23 @@ class WindowForecaster(Estimator):
             warnings.warn(text, SeriesNotice, stacklevel=3)
         self._tell_beyond(panel, panel.between(np.zeros_like(panel.lengths), SplitConformal().cut(panel.lengths)))
         known = SeriesScale.of(panel) if relative.scaling else None
-        offsets, scale, calibrated = None, None, None
+        calibrated = None
         if quantiles:
-            found = self.calibration(panel, progress) if fitted is None else fitted
-            offsets, scale, calibrated = found.offsets(quantiles), found.scale, found.models
+            calibrated = self.calibration(panel, progress) if fitted is None else fitted
         if calibrated is not None and not (self.conformal or SplitConformal()).refit:
-            models = calibrated
+            models, known = calibrated.models, calibrated.known
         else:
             origins = Origins(panel, layout, window_ends(panel.lengths, w, strategy.trained(h)), known)
             models = fit_within(strategy, origins, self._fitting(progress), self.max_bytes)
         self._forget()
-        self.models_, self.series_scale_, self.relative_ = models, known, relative
-        self.offsets_, self.residual_scale_, self.counts_ = offsets, scale, are_counts(panel)
+        self.models_, self.series_scale_ = models, known
+        self.relative_, self.counts_ = relative, are_counts(panel)
+        self.offsets_ = None if calibrated is None else calibrated.offsets(quantiles)
+        self.residual_scale_ = None if calibrated is None else calibrated.scale
         # What bands belong to: another model than the one that forecasts, which has seen everything
-        self.calibrated_ = calibrated if models is not calibrated else None
+        apart = calibrated is not None and calibrated.models is not self.models_
+        self.calibrated_ = calibrated.models if calibrated is not None and apart else None
+        self.calibrated_scale_ = calibrated.known if calibrated is not None and apart else None
         self.calendar_, self.x_names_, self.future_names_ = layout.calendar, layout.x_names, layout.future_names
         remembered = strategy.remembers(w)
         self.history_ = panel if remembered is None else panel.tail(remembered)
@@ -236,7 +241,7 @@ class WindowForecaster(Estimator):
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
         came = panel.y[calibrates[:, None] + np.arange(1, self.horizon + 1)]
-        return Calibration(models, came - forecasts, origins.series, scale_within(conformal, past, panel))
+        return Calibration(models, known, came - forecasts, origins.series, scale_within(conformal, past, panel))
 
     def _tell_beyond(self, panel: Panel, before: Panel) -> None:
         """Say where values have left the range that trees can forecast."""
@@ -339,14 +344,15 @@ class WindowForecaster(Estimator):
     ) -> dict[str, np.ndarray]:
         """yhat and quantiles, (n, steps) each, of windows that end at rows of a panel."""
         strategy, layout = as_strategy(self.strategy), self._layout_of_fit()
-        known = None if self.series_scale_ is None else self.series_scale_.for_(panel)
-        origins, regressor = Origins(panel, layout, index, known, ahead, beyond=steps), self._regressor()
+        regressor = self._regressor()
+        origins = Origins(panel, layout, index, _of(self.series_scale_, panel), ahead, beyond=steps)
         found = {"yhat": strategy.predict(self.models_, origins, regressor, steps)}
         if self.offsets_ is not None:
             calibrated = getattr(self, "calibrated_", None)  # models saved before have none
             centre = found["yhat"]
             if calibrated is not None:
-                centre = strategy.predict(calibrated, origins, regressor, steps)
+                apart = Origins(panel, layout, index, _of(self.calibrated_scale_, panel), ahead, beyond=steps)
+                centre = strategy.predict(calibrated, apart, regressor, steps)
             scale = self._residual_scale(panel)[origins.series]
             found |= bands(found["yhat"], centre, self.offsets_, check_quantiles(self.quantiles), scale)
         counts = self._counts(panel)[origins.series]
@@ -429,6 +435,10 @@ class WindowForecaster(Estimator):
         trees = HistTrees(trees=4, depth=3, min_leaf=3, colsample=0.5)
         settings = {"lookback": 5, "horizon": 3, "estimator": trees}
         return Example({"y": y}, {"h": 2}, settings)
+
+
+def _of(scale: SeriesScale | None, panel: Panel) -> SeriesScale | None:
+    return None if scale is None else scale.for_(panel)
 
 
 def _silent(done: int, total: int) -> None:

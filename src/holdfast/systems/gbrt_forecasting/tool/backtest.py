@@ -45,6 +45,19 @@ def run_backtest(
     return Backtest(frame, left_out, fit_seconds)
 
 
+def known_first(panel: Panel, origin: Origin, horizon: int) -> Panel:
+    """The series up to the first cutoff.
+
+    Raises:
+        InputError: nothing is known by then.
+    """
+    past = panel.until(int(origin.cutoffs(panel, horizon)[0]))
+    if not past.count:
+        rule = f"must leave steps before the first of {origin.n_windows} cutoffs; use fewer windows or a smaller step"
+        raise InputError("n_windows", rule, f"{int(panel.lengths.max())} steps in all")
+    return past
+
+
 def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np.ndarray) -> Panel:
     """What a model is fitted on: series that are long enough by then, or the last steps of them."""
     if origin.train_size is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.data.series.panel import Panel
+from holdfast.data.series.relative import SeriesScale
 from holdfast.metrics.conformal import SplitConformal, conformal_offsets, quantile_name
 
 BEYOND = 0.05  # of the range of what was before
@@ -21,12 +22,14 @@ class Calibration:
 
     Attributes:
         models: of the strategy.
+        known: means and deviations of the series that the models saw, if they were scaled.
         residuals: (n, h) y - forecast, of windows that the models have not seen.
         series: (n,) which series each belongs to.
         scale: (S,) of every series, what its residuals are divided by.
     """
 
     models: list[Any]
+    known: SeriesScale | None
     residuals: np.ndarray
     series: np.ndarray
     scale: np.ndarray

@@ -19,18 +19,22 @@ from holdfast.baselines.forecasting.local import Local, SeasonalNaive
 from holdfast.baselines.forecasting.theta import Theta
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.seasons import season_of
+from holdfast.errors import InputError
 from holdfast.metrics.conformal import SplitConformal
-from holdfast.regressors.boosters import HistTrees
+from holdfast.regressors.boosters import as_regressor
 from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 from holdfast.systems.gbrt_forecasting.method import Direct, MultiOutput, Recursive, Strategy
 from holdfast.systems.gbrt_forecasting.tool.bands import Calibration, evenly
 from holdfast.systems.gbrt_forecasting.tool.contenders import calibration
+from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy
 from holdfast.systems.gbrt_forecasting.tool.local_strategies import Averaged, EachAlone
 
-Progress = Callable[[str], None]
+Progress = Callable[[int, int], None]
+CANDIDATES = 6  # that are tried; means of them cost nothing
 ORIGINS = 12  # of each series that candidates are judged at
 FEWEST = 3  # windows to judge by
 SIMPLER = 0.01  # a simpler candidate is taken where it is worse by no more
+MUCH = 0.05  # by how much a simple one must be better to be spoken of
 LONG_SEASON = 60  # beyond it a window does not hold a season
 RELATIVES = {"on differences": ("last", "window-mean"), "scaled": (None, "standard")}
 
@@ -50,6 +54,11 @@ class Candidate:
     forecaster: WindowForecaster
     error: float
     calibration: Calibration
+
+    @property
+    def strategy(self) -> Strategy:
+        """That of the forecaster."""
+        return as_strategy(self.forecaster.strategy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +86,11 @@ class Choice:
         rows = [(c.name, c.error) for c in self.candidates]
         return pd.DataFrame(rows, columns=["method", "error"]).sort_values("error", ignore_index=True)
 
+    def shown(self) -> tuple[list[str], list[list[Any]]]:
+        """Heads and rows of `table`."""
+        table = self.table()
+        return list(table.columns), [list(row) for row in table.itertuples(index=False)]
+
     def why(self) -> str:
         """The choice in a sentence."""
         naive = self.candidates[0]
@@ -88,29 +102,14 @@ class Choice:
         )
 
 
-def choose(
-    panel: Panel,
-    horizon: int,
-    *,
-    season: int | None = None,
-    trees: Any = None,
-    quantiles: tuple[float, ...] | None = (0.1, 0.9),
-    calendar: Any = "auto",
-    seed: int = 0,
-    threads: int = 1,
-    progress: Progress | None = None,
-) -> Choice:
+def choose(panel: Panel, like: WindowForecaster, progress: Progress | None = None, season: int | None = None) -> Choice:
     """Choose a forecaster for series, by forecasts of their last part.
 
     Args:
         panel: the series.
-        horizon: h.
-        season: steps after which they repeat; None = what the frequency suggests.
-        trees: a kind of trees; None = `HistTrees()`.
-        quantiles: that the forecaster shall give.
-        calendar: features; see `WindowForecaster`.
-        seed, threads: of what learns.
-        progress: called with the name of each candidate before it is tried.
+        like: its horizon, quantiles, calendar, trees, seed and threads are taken.
+        progress: called with (candidates tried, candidates).
+        season: steps after which series repeat; None = what the frequency suggests.
 
     Raises:
         InputError: series too short for a forecast of their last part.
@@ -119,42 +118,69 @@ def choose(
         >>> import numpy as np
         >>> from holdfast.data.series.long_wide import read_panel
         >>> panel = read_panel(100 + 2.0 * np.arange(100))
-        >>> choose(panel, 5, quantiles=None).best.name
+        >>> choose(panel, WindowForecaster(horizon=5)).best.name
         'ridge on differences'
     """
     season = season_of(panel.clock) if season is None else season
-    show = progress or _silent
+    horizon = like.horizon
     conformal = calibration(panel, 1, horizon)
     longest = int(conformal.cut(panel.lengths).max())
     lookback = _lookback(season, horizon, longest)
     season = season if 2 * season < longest else 1
-    made = WindowForecaster(
-        1, horizon, calendar=calendar, quantiles=quantiles, conformal=conformal, n_jobs=threads, random_state=seed
-    )
-    trial = _Trial(panel, season, conformal, horizon, show)
-    naive = SeasonalNaive(season)
-    locals_: dict[str, Local] = {
-        "seasonal naive" if season > 1 else "last value": naive,
-        "smoothing": Theta(season, drift=False),
-        "Theta": Theta(season),
-    }
-    found = [trial.alone(name, made, local) for name, local in locals_.items()]
+    trial = _Trial(panel, season, conformal, horizon, progress or _silent)
+    made = like.clone().set_params(conformal=conformal, lookback=1, difference=None, scaling=None, calendar=None)
+    found = [trial.alone(name, made, local) for name, local in _locals(season).items()]
     if longest >= 2 * (lookback + horizon):
-        learn = made.clone().set_params(lookback=lookback)
-        learned = [
-            trial.learned(f"ridge {name}", learn, _ridge(), MultiOutput(), relative)
-            for name, relative in RELATIVES.items()
-        ]
-        relative = RELATIVES["scaled" if learned[1].error < learned[0].error else "on differences"]
+        learn = made.clone().set_params(lookback=lookback, calendar=like.calendar)
+        learned = [trial.learned(f"ridge {name}", learn, _ridge(), MultiOutput(), name) for name in RELATIVES]
+        name = min(zip(RELATIVES, learned, strict=True), key=lambda pair: pair[1].error)[0]
         strategy = Direct() if panel.x_names else Recursive()
-        said = "scaled" if relative[0] is None else "on differences"
-        learned.append(trial.learned(f"trees {said}", learn, trees or HistTrees(), strategy, relative))
-        found += learned
-        theta = found[2]
-        found += [trial.averaged(theta, locals_["Theta"], other) for other in learned]
+        learned.append(trial.learned(f"trees {name}", learn, as_regressor(like.estimator), strategy, name))
+        found += [*learned, *(trial.averaged(found[-1], other) for other in learned)]
     least = min(c.error for c in found)
     best = next(c for c in found if c.error <= least * (1 + SIMPLER))
     return Choice(best, tuple(found), season, len(trial.judged))
+
+
+def fit_beside_simple(forecaster: WindowForecaster, panel: Panel, progress: Any = None) -> str | None:
+    """Fit a forecaster, and say which one that learns nothing was better on the last part of the series.
+
+    Args:
+        forecaster: with its settings; it is fitted here.
+        panel: the series.
+        progress: see `WindowForecaster.fit`.
+
+    Returns:
+        A sentence; None where none was better by more than a twentieth, or where there are no quantiles, without which
+        nobody looks at the last part.
+    """
+    if not forecaster.quantiles:
+        forecaster.fit_panel(panel, progress)
+        return None
+    fitted = forecaster.calibration(panel, progress)
+    forecaster.fit_panel(panel, progress, fitted)
+    season, conformal = season_of(panel.clock), forecaster.conformal or SplitConformal()
+    season = season if 2 * season < conformal.cut(panel.lengths).max() else 1
+    trial = _Trial(panel, season, conformal, forecaster.horizon, _silent)
+    windows = conformal.split(
+        panel, forecaster.lookback, forecaster.horizon, as_strategy(forecaster.strategy).trained(forecaster.horizon)
+    )[1]
+    both = np.isin(trial.judged, windows)
+    trial.judged, trial.series = trial.judged[both], trial.series[both]
+    if not len(trial.judged):
+        return None
+    ours = trial.error(fitted.residuals[np.searchsorted(windows, trial.judged)])
+    made = forecaster.clone().set_params(lookback=1, difference=None, scaling=None, calendar=None)
+    simple = min((trial.alone(name, made, local) for name, local in _locals(season).items()), key=lambda c: c.error)
+    if simple.error >= (1 - MUCH) * ours:
+        return None
+    share = 1 - simple.error / ours
+    return f"{simple.name} was better on the last part of the series, by {share:.0%}: fit without tree options chooses"
+
+
+def _locals(season: int) -> dict[str, Local]:
+    naive = "seasonal naive" if season > 1 else "last value"
+    return {naive: SeasonalNaive(season), "smoothing": Theta(season, drift=False), "Theta": Theta(season)}
 
 
 @dataclass
@@ -165,13 +191,15 @@ class _Trial:
     season: int
     conformal: SplitConformal
     horizon: int
-    show: Progress
+    progress: Progress
 
     def __post_init__(self) -> None:
         self.windows = self.conformal.split(self.panel, 1, self.horizon, 1)[1]
         self.judged = evenly(self.windows, self.panel, ORIGINS)
         if len(self.judged) < FEWEST:
-            self.conformal.split(self.panel, 1, self.horizon, 1)
+            rule = f"must leave {FEWEST} forecasts of {self.horizon} steps in the last part of the series"
+            longest = f"{int(self.panel.lengths.max())} steps in the longest series"
+            raise InputError("y", f"{rule}; use a shorter horizon", longest)
         self.series = self.panel.series_of(self.judged)
         cut = self.conformal.cut(self.panel.lengths)
         past = self.panel.between(np.zeros_like(cut), cut)
@@ -180,30 +208,34 @@ class _Trial:
         by_id = dict(zip(past.ids.tolist(), np.where(steps > 0, steps, usual), strict=True))
         self.unit = np.array([by_id.get(name, usual) for name in self.panel.ids.tolist()])
 
+        self.tried = 0
+
     def alone(self, name: str, made: WindowForecaster, local: Local) -> Candidate:
-        forecaster = made.clone().set_params(strategy=EachAlone(local), estimator=HistTrees(), calendar=None)
-        self.show(name)
-        found = forecaster.calibration(self.panel, at=self.judged)
-        return Candidate(name, forecaster, self._error(found.residuals), found)
+        return self._judged(name, made.clone().set_params(strategy=EachAlone(local)))
 
     def learned(
-        self, name: str, made: WindowForecaster, estimator: Any, strategy: Strategy, relative: tuple[str | None, str]
+        self, name: str, made: WindowForecaster, estimator: Any, strategy: Strategy, relative: str
     ) -> Candidate:
-        forecaster = made.clone().set_params(
-            estimator=estimator, strategy=strategy, difference=relative[0], scaling=relative[1]
-        )
-        self.show(name)
-        found = forecaster.calibration(self.panel, at=self.judged)
-        return Candidate(name, forecaster, self._error(found.residuals), found)
+        difference, scaling = RELATIVES[relative]
+        settings = {"estimator": estimator, "strategy": strategy, "difference": difference, "scaling": scaling}
+        return self._judged(name, made.clone().set_params(**settings))
 
-    def averaged(self, one: Candidate, local: Local, other: Candidate) -> Candidate:
-        strategy = Averaged(local, other.forecaster.strategy)
-        forecaster = other.forecaster.clone().set_params(strategy=strategy)
+    def averaged(self, one: Candidate, other: Candidate) -> Candidate:
+        assert isinstance(one.strategy, EachAlone)
+        strategy = Averaged(one.strategy.local, other.strategy)
         residuals = (one.calibration.residuals + other.calibration.residuals) / 2
         found = replace(other.calibration, residuals=residuals)
-        return Candidate(f"mean of {one.name} and {other.name}", forecaster, self._error(residuals), found)
+        forecaster = other.forecaster.clone().set_params(strategy=strategy)
+        return Candidate(f"mean of {one.name} and {other.name}", forecaster, self.error(residuals), found)
 
-    def _error(self, residuals: np.ndarray) -> float:
+    def _judged(self, name: str, forecaster: WindowForecaster) -> Candidate:
+        found = forecaster.calibration(self.panel, at=self.judged)
+        self.tried += 1
+        self.progress(self.tried, CANDIDATES)
+        return Candidate(name, forecaster, self.error(found.residuals), found)
+
+    def error(self, residuals: np.ndarray) -> float:
+        """Of forecasts from the judged windows."""
         return float((np.abs(residuals).mean(1) / self.unit[self.series]).mean())
 
 
@@ -222,8 +254,8 @@ def _ridge() -> Any:
     return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(alpha=1.0))
 
 
-def _silent(name: str) -> None:
+def _silent(done: int, of: int) -> None:
     """No progress is shown."""
 
 
-__all__ = ["Candidate", "Choice", "choose"]
+__all__ = ["Candidate", "Choice", "choose", "fit_beside_simple"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.data.readers.tables import TableOptions
+    from holdfast.data.series.panel import Panel
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 SHOWN = ("rmse", "mae", "wape", "mase", "coverage", "n")  # of the scores, on a terminal of 80 columns
@@ -68,6 +69,12 @@ class Given(NamedTuple):
     X_future: list[str] | None
     unused: list[str]
     notes: tuple[str, ...]
+
+    def panel(self, forecaster: WindowForecaster) -> Panel:
+        """The series as the forecaster reads them."""
+        from holdfast.data.series.arguments import read_training
+
+        return read_training(*self[:3], freq=forecaster.freq, fill=forecaster.fill)
 
     def tell(self, options: str = "--past or --known") -> None:
         """Say what was decided and left out, once all went well: an error has one line."""
