@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import SegmentPosterior, cumulative_regret, predict, ptw_log_probs
 from holdfast.systems.nonstationary_meta.cli import app
-from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
+from holdfast.data.readers.true_sequences import read_sequences
 
 BITS = (np.random.default_rng(0).random(300) < np.repeat([0.1, 0.9], [170, 130])).astype(int)
 
