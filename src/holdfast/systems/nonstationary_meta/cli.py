@@ -100,13 +100,9 @@ def changes(
     model: Annotated[
         str, typer.Option(help="lin (changes anywhere), or ptw (faster; adds auxiliary changes).")
     ] = "lin",
-    time: Annotated[
-        str | None, typer.Option(help="Column with the times; else found by name, or by its dates.")
-    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column with the times; else it is looked for.")] = None,
     min_length: Annotated[int, typer.Option(help="Shorter segments are joined to a neighbour; 1 = none.")] = 5,
-    min_mass: Annotated[
-        float, typer.Option(help="Segments whose p_change is less are joined to the one before; 0 = none.")
-    ] = 0.5,
+    min_mass: Annotated[float, typer.Option(help="Smallest p_change that a segment begins with; 0 = any.")] = 0.5,
     out: Annotated[Path | None, verbs.table_out("Table of the segments; none = print them")] = None,
     posterior: Annotated[Path | None, verbs.table_out("Table with the probability of a start at every symbol")] = None,
     figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
