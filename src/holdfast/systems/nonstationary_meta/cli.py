@@ -97,9 +97,7 @@ def changes(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
     reading: verbs.Reading,
-    model: Annotated[
-        str, typer.Option(help="lin (changes anywhere), or ptw (faster; adds auxiliary changes).")
-    ] = "lin",
+    model: Annotated[str, typer.Option(help="lin (changes anywhere), or ptw (faster; cuts at halves).")] = "lin",
     time: Annotated[str | None, typer.Option(help="Column with the times; else it is looked for.")] = None,
     min_length: Annotated[int, typer.Option(help="Shorter segments are joined to a neighbour; 1 = none.")] = 5,
     min_mass: Annotated[float, typer.Option(help="Smallest p_change that a segment begins with; 0 = any.")] = 0.5,
