@@ -277,7 +277,7 @@ def compare(
         panel = read_training(given.y, given.X, None, freq=frequency(table["freq"]), fill=table["fill"])
         with threadpool_limits(threads), verbs.progresses(quiet) as show:
             found = compare_forecasters(panel, horizon, **settings, steps=chosen, progress=show)
-            ahead = forecast_ahead(found, seed=settings["seed"], threads=threads)
+            ahead = forecast_ahead(found)
     write_all(found, ahead, data.name, out)
     given.tell("--past")
     if as_json:
