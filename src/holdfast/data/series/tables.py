@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holdfast.data.series.arguments import read_training
-from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long
+from holdfast.data.series.long_wide import ID, TIME, VALUE, is_long
 from holdfast.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.data.readers.tables import TableOptions
-    from holdfast.data.series.panel import Panel
 
 JOINED, BETWEEN = "joined names", "/"
 
@@ -161,14 +159,4 @@ def _holds_times(column: pd.Series) -> bool:
         return bool(pd.to_datetime(column.head(50), errors="coerce").notna().all())
 
 
-def read_series(path: Path) -> Panel:
-    """All series of a table; further columns of a long one are past covariates.
-
-    Raises:
-        InputError: see `read_table`, `as_series_table` and `series.read_panel`.
-    """
-    frame = with_target(as_series_table(read_table(path)[0]))
-    return read_training(frame, extra_columns(frame) or None, None, freq=None, fill=None)
-
-
-__all__ = ["as_series_table", "read_series", "read_table", "with_target"]
+__all__ = ["as_series_table", "read_table", "with_target"]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ from holdfast.experiment import (
     RootMeanSquare,
     Run,
     Scalar,
-    Scale,
     Tuning,
 )
 from holdfast.systems.gbrt_forecasting.experiment.arms import (
@@ -49,8 +47,9 @@ from holdfast.systems.gbrt_forecasting.experiment.arms import (
     SeasonalNaive,
 )
 from holdfast.systems.gbrt_forecasting.experiment.claims import CLAIMS, CO2, DEEP, EXCHANGE, HOURLY, HUFL, NOISE, OT
-from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.experiment.own_series import on_own_series
 from holdfast.systems.gbrt_forecasting.experiment.published import PUBLISHED
+from holdfast.systems.gbrt_forecasting.experiment.work import Work
 from holdfast.systems.gbrt_forecasting.problems import (
     ETTh1,
     ExchangeRates,
@@ -118,23 +117,6 @@ ARMS = {
 
 
 # --------------------------------------------------------------------------------------------------------- one trial
-@dataclass(frozen=True)
-class Work(Scale):
-    """How much is computed.
-
-    Attributes:
-        steps: most steps of a network's optimiser; trees: most trees per step ahead; rows: most windows fitted on,
-            evenly spaced. None = as the arms say.
-        measured: the parts that are forecast. Settings are chosen on "validation" with "test" left alone, and what they
-            are worth is measured on "test" alone.
-    """
-
-    steps: int | None = None
-    trees: int | None = None
-    rows: int | None = None
-    measured: tuple[str, ...] = ("test",)
-
-
 ForecastRun = Run[ForecastArm, Forecasting, Work]
 
 
@@ -193,9 +175,9 @@ def tested(run: ForecastRun, folds: Sequence[Fold]) -> Iterator[Measurement]:
         yield PerUnit("MAE", np.abs(errors).mean(axis=1).tolist(), cases)
 
 
-def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSeries:
-    """The user's series as a problem."""
-    return OwnSeries.of(paths)
+def own(paths: Sequence[Path], columns: Mapping[str, str], horizon: str | None = None) -> Experiment:
+    """The claims on the user's series."""
+    return on_own_series(experiment, paths, columns, horizon)
 
 
 experiment = Experiment(
@@ -246,5 +228,7 @@ experiment = Experiment(
         scale="tuning",
     ),
     own=own,
+    roles=("time", "target", "id", "past"),
+    settings=("horizon",),
     benefit="RMSE",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,29 @@ from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError
 from holdfast.metrics.backtests import Backtest, Origin
 
-if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
-
 Progress = Callable[[int, int], None]
 
 
+class Forecaster(Protocol):
+    """What can be backtested: a `WindowForecaster`, or a model of each series."""
+
+    @property
+    def horizon(self) -> int: ...
+
+    @property
+    def lookback(self) -> int: ...
+
+    def clone(self) -> Forecaster: ...
+
+    def fit_panel(self, panel: Panel) -> Forecaster: ...
+
+    def forecast_windows(
+        self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]: ...
+
+
 def run_backtest(
-    forecaster: WindowForecaster, panel: Panel, origin: Origin, progress: Progress, season: int | None = None
+    forecaster: Forecaster, panel: Panel, origin: Origin, progress: Progress, season: int | None = None
 ) -> Backtest:
     """See `WindowForecaster.backtest`; `season` is that of MASE, None = what the frequency suggests."""
     season = season_of(panel.clock) if season is None else season
@@ -71,7 +86,7 @@ def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np
 
 
 def _judge(
-    model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin, season: int
+    model: Forecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin, season: int
 ) -> tuple[pd.DataFrame, int]:
     """Forecasts from one cutoff, beside what came."""
     h = model.horizon
@@ -108,4 +123,4 @@ def _known_until(panel: Panel, past: Panel, chosen: np.ndarray, cutoff: int) -> 
     return panel.between(np.zeros_like(keep), keep)
 
 
-__all__ = ["run_backtest"]
+__all__ = ["Forecaster", "known_first", "run_backtest"]

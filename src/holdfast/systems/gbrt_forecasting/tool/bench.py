@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from typing import Any
 
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.seasons import season_of
@@ -134,7 +135,7 @@ class Bench:
         """How bands are calibrated."""
         return calibration(self.known, self.lookback, self.horizon)
 
-    def judge(self, contender: Contender, show: Progress) -> Entry:
+    def judge(self, contender: Contender[Any], show: Progress) -> Entry:
         """Fit before the first cutoff, forecast from all."""
         show(contender.name, 0, self.cutoffs)
         start = time.process_time()

@@ -25,7 +25,7 @@ from holdfast.regressors.boosters import as_regressor
 from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 from holdfast.systems.gbrt_forecasting.method import Direct, MultiOutput, Recursive, Strategy
 from holdfast.systems.gbrt_forecasting.tool.bands import Calibration, evenly
-from holdfast.systems.gbrt_forecasting.tool.contenders import calibration
+from holdfast.systems.gbrt_forecasting.tool.contenders import calibration, ridge
 from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy
 from holdfast.systems.gbrt_forecasting.tool.local_strategies import Averaged, EachAlone
 
@@ -132,7 +132,7 @@ def choose(panel: Panel, like: WindowForecaster, progress: Progress | None = Non
     found = [trial.alone(name, made, local) for name, local in _locals(season).items()]
     if longest >= 2 * (lookback + horizon):
         learn = made.clone().set_params(lookback=lookback, calendar=like.calendar)
-        learned = [trial.learned(f"ridge {name}", learn, _ridge(), MultiOutput(), name) for name in RELATIVES]
+        learned = [trial.learned(f"ridge {name}", learn, ridge(), MultiOutput(), name) for name in RELATIVES]
         name = min(zip(RELATIVES, learned, strict=True), key=lambda pair: pair[1].error)[0]
         strategy = Direct() if panel.x_names else Recursive()
         learned.append(trial.learned(f"trees {name}", learn, as_regressor(like.estimator), strategy, name))
@@ -243,15 +243,6 @@ def _lookback(season: int, horizon: int, longest: int) -> int:
     """Two seasons and a step, where a window can hold them and the series have many windows of that length."""
     wished = max(2 * season + 1 if season <= LONG_SEASON else 24, horizon, 12)
     return max(1, min(wished, longest // 3))
-
-
-def _ridge() -> Any:
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(alpha=1.0))
 
 
 def _silent(done: int, of: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from holdfast.baselines.forecasting.statistical import MODELS, compiled, local_backtest, local_forecasts
+from holdfast.baselines.forecasting.statistical import MODELS, StatisticalModel, compiled
 from holdfast.data.series.panel import Panel
 from holdfast.decision.resampling import block_bootstrap
 from holdfast.errors import InputError, MissingExtra
@@ -181,8 +181,9 @@ def compare_forecasters(
     panel = _some(panel, most_series)
     check_integer(horizon, "horizon", low=1)
     usual = default_cutoffs(panel, horizon)
-    given = {"lookback": lookback, "season": season, "seed": seed, "threads": threads}
-    bench = Bench.of(panel, horizon, cutoffs, **given, default=usual)
+    bench = Bench.of(
+        panel, horizon, cutoffs, lookback=lookback, season=season, seed=seed, threads=threads, default=usual
+    )
     notes = _notes(bench, series)
     settings: dict[str, Any] = {"seed": seed, "threads": threads, "conformal": bench.bands}
     made = contenders(bench.lookback, horizon, bench.season, **settings)
@@ -218,7 +219,7 @@ def forecast_ahead(comparison: Comparison) -> pd.DataFrame:
     name, bench = comparison.best.name, comparison.bench
     panel, w, h = bench.panel, bench.lookback, bench.horizon
     if name in MODELS:
-        return local_forecasts(name, panel, h, bench.season).assign(model=name)
+        return StatisticalModel(name, bench.season, h).predict(panel).assign(model=name)
     if name == CHOSEN:
         choice = choose(panel, _open(bench), season=bench.season)
         return choice.fitted(panel).predict().assign(model=f"{name} ({choice.best.name})")
@@ -253,15 +254,10 @@ def _chosen(bench: Bench, show: Progress) -> Entry:
 
 
 def _local(name: str, bench: Bench, show: Progress) -> Entry:
-    show(name, 0, bench.cutoffs)
     compiled(name, bench.season, bench.horizon)
-    start = time.process_time()
-    found = local_backtest(
-        name, bench.panel, bench.origin, bench.horizon, bench.season, lambda done, of: show(name, done, of)
-    )
     about = "a model for each series, chosen by statsforecast, refitted at each cutoff"
-    taken = time.process_time() - start
-    return Entry(name, about, found, taken, taken)  # its forecasts come with the fit
+    found = bench.judge(Contender(name, about, StatisticalModel(name, bench.season, bench.horizon)), show)
+    return replace(found, fit_seconds=found.cpu_seconds)  # its forecasts come with the fit
 
 
 def _check_steps(steps: Mapping[str, int]) -> None:

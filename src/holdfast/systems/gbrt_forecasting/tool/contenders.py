@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from holdfast.baselines.forecasting.naive import Repeat
 from holdfast.baselines.forecasting.network_regressor import NetworkRegressor, steps_within
@@ -18,6 +18,7 @@ from holdfast.data.series.panel import Panel
 from holdfast.metrics.conformal import SplitConformal
 from holdfast.regressors.boosters import HistTrees, Trees
 from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+from holdfast.systems.gbrt_forecasting.tool.backtest import Forecaster
 
 QUANTILES = (0.1, 0.9)
 FEWEST_CALIBRATE = 9  # windows that these quantiles need
@@ -31,8 +32,11 @@ JOINT = "multi_output"
 RELATIVE = {"difference": "last", "scaling": "window-mean"}
 
 
+ForecasterT = TypeVar("ForecasterT", bound=Forecaster)
+
+
 @dataclass(frozen=True)
-class Contender:
+class Contender(Generic[ForecasterT]):
     """A forecaster with its name.
 
     Attributes:
@@ -43,7 +47,7 @@ class Contender:
 
     name: str
     about: str
-    forecaster: WindowForecaster
+    forecaster: ForecasterT
 
 
 def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
@@ -62,6 +66,16 @@ def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
     return SplitConformal()  # whose fit says what is missing
 
 
+def ridge() -> Any:
+    """Ridge regression of standardised columns, unfitted; what is missing is taken as its mean."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(alpha=1.0))
+
+
 def contenders(
     lookback: int,
     horizon: int,
@@ -71,7 +85,7 @@ def contenders(
     threads: int = 1,
     conformal: SplitConformal | None = None,
     booster: Trees | None = None,
-) -> list[Contender]:
+) -> list[Contender[WindowForecaster]]:
     """The forecasters of the comparison that are not networks, simplest first.
 
     Args:
@@ -86,15 +100,10 @@ def contenders(
         >>> [c.name for c in contenders(12, 6, season=1)]
         ['last value', 'ridge', 'GBRT', 'GBRT, difference']
     """
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     def with_(estimator: Any, strategy: str, **change: Any) -> WindowForecaster:
         return _forecaster(lookback, horizon, estimator, strategy, seed, threads, conformal=conformal, **change)
 
-    ridge = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=1.0))
     trees = HistTrees() if booster is None else booster
     season = min(season, lookback)
     found = [Contender("last value", "every step is the last value", with_(Repeat(1, lookback), JOINT, calendar=None))]
@@ -103,7 +112,7 @@ def contenders(
         found.append(Contender("seasonal naive", about, with_(Repeat(season, lookback), JOINT, calendar=None)))
     return [
         *found,
-        Contender("ridge", "a linear regression for every step", with_(ridge, JOINT, **RELATIVE)),
+        Contender("ridge", "a linear regression for every step", with_(ridge(), JOINT, **RELATIVE)),
         Contender(TREES, "boosted trees on windows as they are (the paper's)", with_(trees, "direct")),
         Contender(
             DIFFERENCES,
@@ -115,7 +124,7 @@ def contenders(
 
 def parts_of_trees(
     lookback: int, horizon: int, *, seed: int = 0, threads: int = 1, booster: Trees | None = None
-) -> list[Contender]:
+) -> list[Contender[WindowForecaster]]:
     """The paper's trees with a part left out, to see what it is worth; see `contenders`.
 
     Example:
@@ -140,7 +149,7 @@ def networks(
     threads: int = 1,
     conformal: SplitConformal | None = None,
     device: str = "cpu",
-) -> list[Contender]:
+) -> list[Contender[WindowForecaster]]:
     """Networks, by the steps that each is trained for; see `contenders`.
 
     Args:
@@ -213,4 +222,5 @@ __all__ = [
     "contenders",
     "networks",
     "parts_of_trees",
+    "ridge",
 ]
