@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast import catalogue
 from holdfast.baselines.forecasting import networks as nets
+from holdfast.cli.commands import Request, run_system
 from holdfast.data.series.cuts import Cuts, OneSeries, Part, errors_by_case, in_turn
 from holdfast.errors import InputError
 from holdfast.experiment import Curve, Experiment, PerUnit, Scalar, Scale
 from holdfast.regressors.boosters import HistTrees
+from holdfast.report.page import write_page
 from holdfast.systems.gbrt_forecasting.experiment import experiment
 from holdfast.systems.gbrt_forecasting.experiment.arms import (
     BoostedTrees,
@@ -36,6 +39,7 @@ from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
 from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
 from holdfast.systems.gbrt_forecasting.tool.bench import Bench
 from holdfast.systems.gbrt_forecasting.tool.contenders import contenders
+from holdfast.trials import plan, runfolder
 from holdfast.trials.plan import ExperimentSource, applicable
 from holdfast.trials.streams import Streams
 
@@ -349,6 +353,23 @@ def test_networks_on_own_series_draw_their_seeds(tmp_path: Path) -> None:
     assert errors[0] == errors[1] != errors[2]
     assert not found.arms["MLP"].deterministic
     assert found.arms["MLP, other seeds"].reseed
+
+
+def test_a_run_on_own_series_is_shown_again_when_they_are_gone(tmp_path: Path) -> None:
+    path, out = tmp_path / "sales.csv", tmp_path / "run"
+    wave(150, 1).to_csv(path, index=False)
+    request = Request(
+        "gbrt_forecasting", "smoke", on=(str(path),), settings=("horizon=3",), jobs=0, quiet=True, out=out
+    )
+    assert run_system(request) == 0
+    before = runfolder.read(out)
+    assert {r.arm for r in before.records} == {"last value", "ridge", "MLP", "GBRT"}
+    path.rename(tmp_path / "away.csv")
+    plan._load.cache_clear()
+    after = runfolder.read(out)
+    assert after.records == before.records
+    assert [v.verdict for v in after.verdicts] == [v.verdict for v in before.verdicts]
+    assert write_page(after, tmp_path / "page.html", catalogue.load("gbrt_forecasting").card).is_file()
 
 
 def measured(found: Experiment, arm: str, seed: int = 0, **change: Any) -> dict[str, float]:
