@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from holdfast.experiment import (
     RootMeanSquare,
     Run,
     Scalar,
+    Scale,
     Tuning,
 )
 from holdfast.systems.gbrt_forecasting.experiment.arms import (
@@ -49,7 +51,6 @@ from holdfast.systems.gbrt_forecasting.experiment.arms import (
 from holdfast.systems.gbrt_forecasting.experiment.claims import CLAIMS, CO2, DEEP, EXCHANGE, HOURLY, HUFL, NOISE, OT
 from holdfast.systems.gbrt_forecasting.experiment.own_series import on_own_series
 from holdfast.systems.gbrt_forecasting.experiment.published import PUBLISHED
-from holdfast.systems.gbrt_forecasting.experiment.work import Work
 from holdfast.systems.gbrt_forecasting.problems import (
     ETTh1,
     ExchangeRates,
@@ -117,6 +118,23 @@ ARMS = {
 
 
 # --------------------------------------------------------------------------------------------------------- one trial
+@dataclass(frozen=True)
+class Work(Scale):
+    """How much is computed.
+
+    Attributes:
+        steps: most steps of a network's optimiser; trees: most trees per step ahead; rows: most windows fitted on,
+            evenly spaced. None = as the arms say.
+        measured: the parts that are forecast. Settings are chosen on "validation" with "test" left alone, and what they
+            are worth is measured on "test" alone.
+    """
+
+    steps: int | None = None
+    trees: int | None = None
+    rows: int | None = None
+    measured: tuple[str, ...] = ("test",)
+
+
 ForecastRun = Run[ForecastArm, Forecasting, Work]
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.experiment import Arm, Cost, Curve, Experiment, Measurement, Metric, PerUnit, Problem, Run, Scalar
+from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.experiment.claims import HOURLY
-from holdfast.systems.gbrt_forecasting.experiment.work import Work
 from holdfast.systems.gbrt_forecasting.tool.bench import MOST_WINDOWS, Bench, cutoffs_within, lookback_for
 from holdfast.systems.gbrt_forecasting.tool.contenders import Contender, contenders, networks, parts_of_trees
 from holdfast.systems.gbrt_forecasting.tool.tables import Columns, read_data, words
@@ -28,6 +28,7 @@ from holdfast.systems.gbrt_forecasting.tool.tables import Columns, read_data, wo
 if TYPE_CHECKING:
     from holdfast.data.series.panel import Panel
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+    from holdfast.systems.gbrt_forecasting.experiment.declared import Work
 
 NAME = "your data"
 BLOCK = 2  # cutoffs that are redrawn together when verdicts are bootstrapped: neighbouring forecasts see the same steps
@@ -139,8 +140,6 @@ class OwnForecaster:
 
     def contender(self, bench: Bench, scale: Work, device: str) -> Contender[WindowForecaster]:
         """The forecaster with its settings, without quantiles."""
-        from holdfast.regressors.boosters import HistTrees
-
         w, h = bench.lookback, bench.horizon
         steps = STEPS if scale.steps is None else min(STEPS, scale.steps)
         booster = HistTrees() if scale.trees is None else HistTrees(trees=min(HistTrees().trees, scale.trees))
@@ -153,7 +152,7 @@ class OwnForecaster:
         return dataclasses.replace(found, forecaster=found.forecaster.set_params(quantiles=()))
 
 
-def trial(run: Run[OwnForecaster, OwnSeries, Work]) -> Iterator[Measurement]:
+def own_trial(run: Run[OwnForecaster, OwnSeries, Work]) -> Iterator[Measurement]:
     """Backtest a forecaster, as `compare` does."""
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
@@ -211,10 +210,10 @@ def on_own_series(
             for claim in declared.claims
             if set(claim.problems) == {HOURLY}
         ],
-        trial=trial,
+        trial=own_trial,
         tuning=None,
         own=None,
     )
 
 
-__all__ = ["OwnForecaster", "OwnSeries", "on_own_series", "trial"]
+__all__ = ["OwnForecaster", "OwnSeries", "on_own_series", "own_trial"]
