@@ -196,11 +196,12 @@ def main() -> None:
         )
     best = min(MLFORECASTS, key=lambda name: np.mean(np.log([row[name] for row in means])))
     print(f"The table of the docs page; mlforecast is {best!r}, the best of its four on average:")
-    print("| | ours | seasonal naive | AutoTheta | AutoETS | mlforecast | ours over AutoTheta |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    table = [["", "ours", "seasonal naive", "AutoTheta", "AutoETS", "mlforecast", "ours over AutoTheta"]]
     for (name, ratio), row in zip(found, means, strict=True):
-        cells = [f"{row[of]:.2f}" for of in ("ours", "seasonal naive", "AutoTheta", "AutoETS", best)]
-        print(f"| {name} | {' | '.join(cells)} | {ratio} |")
+        table.append([name, *(f"{row[of]:.2f}" for of in ("ours", *NAMES[1:4], best)), ratio])
+    widths = [max(len(line[k]) for line in table) for k in range(len(table[0]))]
+    for name, *cells in table:
+        print("  ".join([name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))]))
     logs = {name: np.log([row["ours"] / row[name] for row in means]) for name in NAMES[1:]}
     for name in ("seasonal naive", "AutoTheta", "AutoETS", best):
         print(f"geometric mean of our MASE over that of {name}: {np.exp(logs[name].mean()):.3f}")
