@@ -9,6 +9,8 @@ import numpy as np
 
 from holdfast.data.series.panel import Panel
 
+AT_A_TIME = 1 << 21  # steps that are looked at together
+
 
 class Local(Protocol):
     """Forecasts every series of a panel by itself."""
@@ -52,16 +54,24 @@ class Blend:
 def forecasts_at(forecaster: Local, panel: Panel, index: np.ndarray, horizon: int) -> np.ndarray:
     """(n, h) forecasts from rows of a panel, each knowing its series up to that row and nothing later."""
     series = panel.series_of(index)
-    left = panel.ends[series] - index
+    lengths = index - panel.offsets[series] + 1
     out = np.empty((len(index), horizon))
-    for steps in np.unique(left):
-        chosen = np.flatnonzero(left == steps)
-        keep = np.zeros(panel.count, np.int64)
-        keep[series[chosen]] = panel.lengths[series[chosen]] - steps
-        known = panel.between(np.zeros_like(keep), keep)
-        place = np.searchsorted(np.flatnonzero(keep > 0), series[chosen])
-        out[chosen] = forecaster.forecast(known, horizon)[place]
+    most = max(1, AT_A_TIME // max(1, int(lengths.max(initial=1))))
+    for start in range(0, len(index), most):
+        part = slice(start, start + most)
+        known = _begun(panel, series[part], lengths[part])
+        out[part] = forecaster.forecast(known, horizon)
     return out
+
+
+def _begun(panel: Panel, series: np.ndarray, lengths: np.ndarray) -> Panel:
+    """The first steps of series, the same series perhaps several times; without covariates."""
+    shift = panel.offsets[series] - (np.cumsum(lengths) - lengths)
+    index = np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(shift, lengths)
+    nothing = np.empty((len(index), 0), np.float32)
+    return Panel(
+        np.arange(len(series)), lengths, panel.first[series], panel.y[index], nothing, nothing, (), (), panel.clock
+    )
 
 
 __all__ = ["Blend", "Local", "SeasonalNaive", "forecasts_at"]
