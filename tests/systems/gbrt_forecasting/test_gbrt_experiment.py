@@ -123,8 +123,6 @@ def test_cases_are_origins_of_all_series_at_once() -> None:
     for k in range(12):
         expected = [-(s + 240 + 5 * k + j) for s in (0, 1000) for j in range(5)]
         np.testing.assert_array_equal(errors[k], expected)
-    (uneven,) = Cuts(4, 5, test_stride=5).testing([ramp(300), ramp(400)])
-    assert errors_by_case(np.zeros(uneven.test.targets.shape), uneven.test).shape == (12 + 16, 5)
 
 
 # ----------------------------------------------------------------------------------------------------------------- arms

@@ -13,7 +13,6 @@ import pandas as pd
 
 from holdfast.baselines.forecasting.statistical import MODELS, StatisticalModel, compiled
 from holdfast.data.series.panel import Panel
-from holdfast.decision.resampling import block_bootstrap
 from holdfast.errors import InputError, MissingExtra
 from holdfast.systems.gbrt_forecasting.tool.bench import Bench, Entry, Progress
 from holdfast.systems.gbrt_forecasting.tool.choosing import choose
@@ -303,11 +302,11 @@ def _interval(errors: pd.Series, best: pd.Series) -> tuple[float, float]:
     """95 % interval of how much larger the mean error is than the best one's, by redrawing forecasts."""
     if len(errors) < FEWEST_WINDOWS or errors.name == best.name:
         return float("nan"), float("nan")
-    both = np.stack([errors.to_numpy(), best.to_numpy()], axis=1)
-    drawn, least = block_bootstrap(both, 1, DRAWS, np.random.default_rng(0)).T
+    rows = np.random.default_rng(0).integers(0, len(errors), (DRAWS, len(errors)))
+    least = best.to_numpy()[rows].mean(1)
     if least.min() <= 0:
         return float("nan"), float("nan")
-    low, high = np.quantile(drawn / least - 1, (0.025, 0.975))
+    low, high = np.quantile(errors.to_numpy()[rows].mean(1) / least - 1, (0.025, 0.975))
     return float(low), float(high)
 
 
