@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 from holdfast.baselines.forecasting.local import SeasonalNaive
 from holdfast.baselines.forecasting.theta import Theta
 from holdfast.data.series.long_wide import SeriesNotice, read_panel
+from holdfast.data.series.values import are_counts, beyond, loses_digits
+from holdfast.data.series.windows import evenly
 from holdfast.errors import InputError
 from holdfast.metrics.conformal import SplitConformal
 from holdfast.systems.gbrt_forecasting import HistTrees, WindowForecaster
 from holdfast.systems.gbrt_forecasting.cli import app
 from holdfast.systems.gbrt_forecasting.method import MultiOutput
-from holdfast.systems.gbrt_forecasting.tool.bands import are_counts, beyond, evenly, loses_digits
 from holdfast.systems.gbrt_forecasting.tool.choosing import choose, fit_beside_simple
 from holdfast.systems.gbrt_forecasting.tool.local_strategies import Averaged, EachAlone
 

@@ -15,24 +15,23 @@ from holdfast.data.series.covariates import known_ahead
 from holdfast.data.series.long_wide import SeriesNotice
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.relative import Relative, SeriesScale
-from holdfast.data.series.windows import window_ends
+from holdfast.data.series.values import are_counts, beyond, loses_digits
+from holdfast.data.series.windows import evenly, window_ends
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.metrics.backtests import Backtest, Origin
-from holdfast.metrics.conformal import SplitConformal, check_quantiles, conformal_offsets
+from holdfast.metrics.conformal import (
+    Calibration,
+    SplitConformal,
+    bands,
+    check_quantiles,
+    conformal_offsets,
+    scale_within,
+)
 from holdfast.regressors.base import Regressor
 from holdfast.regressors.boosters import HistTrees, Trees, as_regressor
 from holdfast.systems.gbrt_forecasting.method import Fitting, Layout, Origins, Strategy
 from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
-from holdfast.systems.gbrt_forecasting.tool.bands import (
-    Calibration,
-    are_counts,
-    bands,
-    beyond,
-    evenly,
-    loses_digits,
-    scale_within,
-)
 from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy, check_layout, check_regressor, fit_within
 from holdfast.validation import check_choice, check_integer
 

@@ -19,12 +19,12 @@ from holdfast.baselines.forecasting.local import Local, SeasonalNaive
 from holdfast.baselines.forecasting.theta import Theta
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.seasons import season_of
+from holdfast.data.series.windows import evenly
 from holdfast.errors import InputError
-from holdfast.metrics.conformal import SplitConformal
+from holdfast.metrics.conformal import Calibration, SplitConformal
 from holdfast.regressors.boosters import as_regressor
 from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 from holdfast.systems.gbrt_forecasting.method import Direct, MultiOutput, Recursive, Strategy
-from holdfast.systems.gbrt_forecasting.tool.bands import Calibration, evenly
 from holdfast.systems.gbrt_forecasting.tool.contenders import calibration, ridge
 from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy
 from holdfast.systems.gbrt_forecasting.tool.local_strategies import Averaged, EachAlone
