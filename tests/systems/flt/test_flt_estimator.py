@@ -72,6 +72,22 @@ def test_order_of_rows_and_other_sets_do_not_matter(fitted):
     np.testing.assert_allclose(fitted.predict(*(new[k][alone] for k in ("X", "set", "pos"))), found[alone], atol=1e-4)
 
 
+@pytest.mark.parametrize("attention", ["linear", "exact"])
+def test_sets_are_predicted_a_few_at_a_time_where_they_are_large(attention, monkeypatch):
+    from holdfast.systems.flt import estimator
+
+    model, new, sizes = FLTRegressor(**SMALL, attention=attention).fit(**data()), data(seed=7), []
+    whole = model.predict(new["X"], new["set"], new["pos"])
+    answers = estimator.answers
+    monkeypatch.setattr(estimator, "answers", lambda net, sets, size: sizes.append(size) or answers(net, sets, size))
+    points = np.unique(new["set"], return_counts=True)[1].max()
+    each = 2 * points * (32 if attention == "linear" else points)
+    for room, size in ((7 * each, 7), (each - 1, 1), (10**9, 50)):
+        monkeypatch.setattr(estimator, "TOGETHER", room)
+        np.testing.assert_allclose(model.predict(new["X"], new["set"], new["pos"]), whole, atol=1e-4)
+        assert sizes.pop() == size
+
+
 def test_times_and_no_numbers_of_points():
     given = data(d=1)
     rng = np.random.default_rng(1)
