@@ -147,8 +147,8 @@ def read_points(
         option: where the columns were named, for messages.
 
     Raises:
-        InputError: a position named twice; what `read_records` raises; a position or number that is missing or not finite (names the row); a
-            column of text where numbers are needed.
+        InputError: a position named twice; what `read_records` raises; a position or number that is missing or not
+            finite (names the row); a column of text where numbers are needed.
     """
     if len(frozenset(pos)) < len(pos):
         raise InputError(option, "must name each column of the position once", ", ".join(pos))

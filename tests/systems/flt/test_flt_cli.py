@@ -130,7 +130,7 @@ def test_files_that_are_no_tables(tmp_path, fitted):
         run("fit", tmp_path / "head.csv", *FIT, "-o", tmp_path / "m")
     other = table(tmp_path / "other.csv")
     pd.read_csv(other).drop(columns="charge").to_csv(other, index=False)
-    with pytest.raises(InputError, match="columns of the model: .*'charge'"):
+    with pytest.raises(InputError, match=r"columns of the model: .*'charge'"):
         run("predict", fitted[0] / "m", other, "-o", tmp_path / "p.csv")
     with pytest.raises(InputError):
         run("predict", tmp_path, other, "-o", tmp_path / "p.csv")

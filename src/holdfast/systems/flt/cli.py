@@ -44,9 +44,7 @@ def _names(text: str, option: str) -> list[str]:
 def fit_(
     data: Annotated[Path, typer.Argument(help="Table with a row per point (.csv, .tsv, .parquet, ...).")],
     set: Annotated[str, typer.Option(help="Column that names the set or series of the point.")],
-    pos: Annotated[
-        str, typer.Option(help="Columns of its position, such as x,y,z; or its time (dates count in seconds).")
-    ],
+    pos: Annotated[str, typer.Option(help="Columns of its position, such as x,y,z; or its time (dates in seconds).")],
     target: Annotated[str, typer.Option(help="Column of numbers to predict.")],
     out: Annotated[Path, verbs.model_out("--out", "-o")],
     reading: verbs.Reading,
