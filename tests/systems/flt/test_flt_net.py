@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -86,6 +88,15 @@ def test_causal_outputs_know_of_no_later_token():
     assert torch.equal(attention(x, pos)[:, :4], before)
 
 
+def test_a_layer_is_attention_and_a_net_each_beside_what_came_in():
+    layer, (x, pos) = FLTEncoderLayer(made(), E), tokens()
+    padding = torch.arange(N).expand(B, -1) >= 6
+    mixed = x + layer.attention(layer.norms[0](x), pos, padding)
+    wanted = mixed + layer.feed_forward(layer.norms[1](mixed))
+    torch.testing.assert_close(FLTEncoder([layer])(x, pos, padding), wanted)
+    assert not torch.allclose(layer(x, pos), wanted)  # without the mask, padding is attended to
+
+
 def test_positions_default_to_the_index():
     attention = FLTAttention(E, H, FourierRPE(1, 5, heads=H, scale=0.05))
     x = torch.randn(B, N, E)
@@ -146,8 +157,15 @@ def test_what_is_wrong_is_said():
         rpe.factors(torch.full((1, N, D), torch.nan))
     with pytest.warns(UserWarning, match="alias"):
         rpe.factors(torch.arange(2000.0)[None, :, None].expand(1, -1, D))
-    with pytest.raises(InputError, match="heads"):
-        FLTAttention(E, 4, rpe)
+    far = torch.arange(2000.0)[None, :, None].expand(1, -1, D)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FourierRPE(D, 5, heads=H, scale=0.4).factors(far)
+    with pytest.warns(UserWarning, match="alias"):
+        FourierRPE(D, 5, heads=H, scale=60.0).factors(far / 100)
+    for heads, bias in ((4, rpe), (0, None)):
+        with pytest.raises(InputError, match="heads"):
+            FLTAttention(E, heads, bias)
     with pytest.raises(InputError, match="even"):
         FourierRPE(D, kind="local", even=False)
     with pytest.raises(InputError, match="closed form"):
