@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from holdfast.errors import InputError
-from holdfast.systems.flt import FLTRegressor
+from holdfast.systems.flt import FLTAttention, FLTRegressor
 
 
 def data(sets=30, d=2, seed=0, shift=0.0):
@@ -102,9 +102,17 @@ def test_times_and_no_numbers_of_points():
 def test_auto_forms_all_pairs_of_small_sets_only(monkeypatch):
     from holdfast.systems.flt import estimator
 
-    monkeypatch.setattr(estimator, "EXACT_UP_TO", 5)
-    assert not FLTRegressor(**SMALL).fit(**data()).exact_
-    assert FLTRegressor(**SMALL, attention="exact").fit(**data()).exact_
+    def uses_features(model):
+        new = data(seed=7)
+        before = model.predict(new["X"], new["set"], new["pos"])
+        next(m for m in model.net_.modules() if isinstance(m, FLTAttention)).redraw_features()
+        return not np.array_equal(model.predict(new["X"], new["set"], new["pos"]), before)
+
+    for attention, most, exact in (("auto", 5, False), ("auto", 19, True), ("exact", 5, True), ("linear", 19, False)):
+        monkeypatch.setattr(estimator, "EXACT_UP_TO", most)  # the largest set has 19 points
+        model = FLTRegressor(**{**SMALL, "steps": 5}, attention=attention).fit(**data())
+        assert model.exact_ is exact
+        assert uses_features(model) is not exact
 
 
 def test_the_bias_is_that_of_the_network(fitted):
