@@ -158,7 +158,7 @@ def test_the_table_and_the_figure_show_the_bias_less_that_at_no_distance(fitted)
     for line, found in zip((solid, dashed), wanted(fitted.span_[0] / 2, 0), strict=True):
         at = np.interp(fitted.span_[0] / 2, line.get_xdata(), line.get_ydata())
         assert at == pytest.approx(found[0], abs=1e-4)
-    left, right, low, high = plane.images[0].get_extent()
+    _, right, low, high = plane.images[0].get_extent()
     assert (right, high) == pytest.approx((fitted.span_[0], fitted.span_[1]))
     shown = plane.images[0].get_array()[10, 60]  # a quarter of the way up, three quarters to the right
     assert shown == pytest.approx(wanted(right / 2, 3 * low / 4)[0][0], abs=1e-4)
