@@ -57,7 +57,9 @@ def read_horizons(path: str | Path) -> VectorTable:
     marks = [next((n for n, line in enumerate(lines) if line.strip() == mark), None) for mark in (BEGIN, END)]
     begin, end = marks
     if begin is None or end is None or end < begin:
-        raise InputError(str(path), f"must have lines {BEGIN} and {END}, as Horizons writes them", f"{len(lines)} lines")
+        raise InputError(
+            str(path), f"must have lines {BEGIN} and {END}, as Horizons writes them", f"{len(lines)} lines"
+        )
     if end == begin + 1:
         raise InputError(str(path), f"must have a row between {BEGIN} and {END}", "none")
     columns = _columns(lines[:begin])
@@ -73,7 +75,9 @@ def read_horizons(path: str | Path) -> VectorTable:
     if not np.isfinite(table).all():
         raise InputError(str(path), "must hold finite numbers", "NaN or infinity")
     head = lines[:begin]
-    return VectorTable(_said(head, "Target body name"), _said(head, "Output units"), table[:, 0], table[:, 1:4], table[:, 4:])
+    return VectorTable(
+        _said(head, "Target body name"), _said(head, "Output units"), table[:, 0], table[:, 1:4], table[:, 4:]
+    )
 
 
 def _columns(head: list[str]) -> list[int]:

@@ -1,13 +1,13 @@
 """Is the law that a network learns between Sun and planets Newton's, where its masses were not told?
 
-    holdfast run orbital_mechanics --scale demo     about three minutes on 2 cores
+    holdfast run orbital_mechanics --scale demo     about four minutes on one core
     holdfast run orbital_mechanics --scale small    last measured: see ledger/orbital_mechanics/small.json
 
 A replicate draws 1,200 epochs of one solar system afresh, and the initialisation; all arms see the same epochs. What
 comes before JD 2453000 is trained on (its last tenth validates), what comes after is the test. Known to be easy for who
 knows the form: least squares and a free power law stand beside the network, as ceilings rather than as rivals.
 
-A replicate of all arms takes about 45 s of one core; times 24: 1,080 s.
+A replicate of all arms takes about 45 s of one core; times 16, since networks may collapse, and 160 s of tuning: 880 s.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from holdfast.experiment import (
 )
 from holdfast.systems.orbital_mechanics.problems import Bodies, Horizons, SolarSystem, Tracks
 from holdfast.systems.orbital_mechanics.tool.discovery import (
+    OPERON,
     EdgeRows,
     edge_rows,
     find_formula,
@@ -50,7 +51,6 @@ from holdfast.systems.orbital_mechanics.tool.fits import (
 from holdfast.systems.orbital_mechanics.tool.motion import (
     NEWTON,
     Law,
-    PowerLaw,
     accelerations,
     is_proportional,
     simulate,
@@ -75,7 +75,7 @@ class Steps(Scale):
     epochs: int = 1200
     steps: int = 2500
     batch: int = 16
-    search: Operon = Operon()
+    search: Operon = OPERON
     years: float = 2.0
 
 
@@ -89,14 +89,14 @@ class Method(ABC):
 
 # --------------------------------------------------------------------------------------------------------- the network
 def network_of(
-    problem: Bodies, split: int, init: int, batches: int, epochs: int, steps: int, batch: int, lr: float,
+    problem: Bodies, split: int, init: int, batches: int, epochs: int, steps: int, batch: int, scalar_lr: float,
     equivariance: str, third_law: bool,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """A trained network's masses, edges on the training epochs, and errors per body: a stage, shared by arms."""
     train, validation, test = problem.load(np.random.default_rng(split), epochs).split()
     law = train_law(
-        train.pos, train.acc, equivariance=equivariance, third_law=third_law, steps=steps, batch=batch, lr=lr,
-        seed=init, batch_seed=batches,
+        train.pos, train.acc, equivariance=equivariance, third_law=third_law, steps=steps, batch=batch,
+        scalar_lr=scalar_lr, seed=init, batch_seed=batches,
     )  # fmt: skip
     rows = edge_rows(law, train.pos)
     return {
@@ -113,13 +113,13 @@ class Network(Method):
     """An edge network with learned masses.
 
     Attributes:
-        lr: of the network.
+        scalar_lr: learning rate of the masses.
         equivariance, third_law: of the law.
         weighted: whether exponents are fitted to edges by their share of an acceleration, or to all alike.
         formula: whether a formula is searched for, and masses are fitted again with it.
     """
 
-    lr: float = 3e-3
+    scalar_lr: float = 0.1
     equivariance: str = "central"
     third_law: bool = True
     weighted: bool = True
@@ -129,10 +129,11 @@ class Network(Method):
         scale = run.scale
         found = run.stage(
             "network", network_of, problem=run.problem, split=run.seed("split"), init=run.seed("init"),
-            batches=run.seed("batches"), epochs=scale.epochs, steps=scale.steps, batch=scale.batch, lr=self.lr,
-            equivariance=self.equivariance, third_law=self.third_law,
+            batches=run.seed("batches"), epochs=scale.epochs, steps=scale.steps, batch=scale.batch,
+            scalar_lr=self.scalar_lr, equivariance=self.equivariance, third_law=self.third_law,
         )  # fmt: skip
-        rows = EdgeRows(*(np.asarray(row) for row in found["rows"]), sign=float(found["sign"]))
+        log_r, m_i, m_j, log_f, weights = np.asarray(found["rows"])
+        rows = EdgeRows(log_r, m_i, m_j, log_f, weights, float(found["sign"]))
         yield from _exponents(rows.exponents(self.weighted))
         if not self.weighted:
             yield Scalar("exponent error, unweighted", float(np.abs(rows.exponents(False) - TRUE).max()))
@@ -170,9 +171,9 @@ def _roll_out(run: Run[Any, Bodies, Steps], law: Law, masses: np.ndarray) -> Ite
     there = run.problem.onward(run.scale.years)
     days = there.jd - there.jd[0]
     # The energy of a wrong law has no floor, and an adaptive step would shrink without end.
-    how = {} if law == NEWTON else {"integrator": "leapfrog", "step": 0.25}
+    integrator = "dop853" if law == NEWTON else "leapfrog"
     with np.errstate(over="ignore", invalid="ignore"):
-        pos, _ = simulate(law, masses, there.pos[0], there.vel[0], days, **how)
+        pos, _ = simulate(law, masses, there.pos[0], there.vel[0], days, integrator, 0.25)
         away = np.linalg.norm(pos - there.pos, axis=-1).max()
     yield Scalar("roll-out error", float(min(away, LOST)) if np.isfinite(away) else LOST)
 
@@ -240,26 +241,31 @@ def trial(run: Run[Method, Bodies, Steps]) -> Iterator[Measurement]:
 
 # -------------------------------------------------------------------------------------------------- what is declared
 ON = "solar system"
-RATES: Mapping[str, Any] = {"lr": (3e-3, 1e-2, 1e-3)}
+RATES: Mapping[str, Any] = {"scalar_lr": (0.1, 0.03, 0.01)}
 ONE = "one solar system, ten bodies, accelerations without noise; fresh epochs and initialisation"
+
+
+# Some initialisations end with masses that fit accelerations badly (some 3 in 10): decided at n = 16.
+def _network(about: str, **changes: Any) -> Arm:
+    return Arm(Network(**changes), space=RATES, may_collapse=True, about=about)
+
+
+def _as_tuned(about: str, reseed: int = 0, **changes: Any) -> Arm:
+    return Arm(Network(**changes), tuned_as="edge network", reseed=reseed, may_collapse=True, about=about)
+
+
 ARMS = {
-    "edge network": Arm(Network(formula=True), space=RATES, about="central forces, masses learned; then a formula"),
-    "edge network, unweighted": Arm(
-        Network(weighted=False), tuned_as="edge network", about="broken: all edges count alike, as in the paper"
-    ),
-    "augmented": Arm(
-        Network(equivariance="augment"), space=RATES, about="the paper's network of angles, rotated frames, noise"
-    ),
-    "without third law": Arm(Network(third_law=False), space=RATES, about="each end's force is a function of its own"),
+    "edge network": _network("central forces, masses learned; then a formula", formula=True),
+    "edge network, unweighted": _as_tuned("broken: all edges count alike, as in the paper", weighted=False),
+    "augmented": _network("the paper's network of angles, rotated frames, noise", equivariance="augment"),
+    "without third law": _network("each end's force is a function of its own", third_law=False),
     "power law": Arm(PowerLawFit(), deterministic=True, about="free exponents and masses, by least squares"),
     "least squares": Arm(LeastSquares(), deterministic=True, about="Newton's law is told; only masses are fitted"),
     "pair terms": Arm(
         Terms(), space={"threshold": (1e-4, 1e-3, 1e-5)}, deterministic=True, about="SINDy: sparse terms, no masses"
     ),
     "persistence": Arm(Persistence(), deterministic=True, about="the acceleration of the epoch before"),
-    "edge network, other seeds": Arm(
-        Network(), tuned_as="edge network", reseed=1, about="control: the same epochs, other start and batches"
-    ),
+    "edge network, other seeds": _as_tuned("control: the same epochs, other start and batches", reseed=1),
 }
 METRICS = {
     "exponent error": Metric(higher_is_better=False, about="largest error of the exponents of r, m_i, m_j"),
@@ -330,7 +336,7 @@ experiment = Experiment(
     scales={
         "smoke": Steps(epochs=60, steps=5, search=Operon(population=20, generations=2), years=0.05, replicates=1,
                        problems=(ON,)),
-        "pilot": Steps(steps=800, search=Operon(population=20, generations=2), years=0.05, replicates=2, problems=(ON,)),
+        "pilot": Steps(search=Operon(population=20, generations=2), years=0.05, replicates=2, problems=(ON,)),
         "demo": Steps(problems=(ON,), arms=SHORT),
         "small": Steps(problems=(ON,)),
         "full": Steps(epochs=532_000, steps=1_000_000, problems=("31 bodies",), slow=True, status="not yet run",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def random_rotations(count: int, rng: torch.Generator, like: Tensor) -> Tensor:
 def _perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     widths = [inputs, *hidden]
     layers: list[nn.Module] = []
-    for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+    for wide, narrow in pairwise(widths):
         layers += [nn.Linear(wide, narrow), nn.Tanh()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
@@ -91,13 +92,15 @@ class CentralEdge(nn.Module):
     def __init__(self, log_r: tuple[float, float], symmetric: bool, scalars: int, hidden: Sequence[int]) -> None:
         super().__init__()
         self.symmetric, self.net = symmetric, _perceptron(1 + 2 * scalars, hidden, 2)
-        self.register_buffer("range", torch.tensor(log_r))
+        self.log_r = log_r
+        last = self.net[-1]
+        assert isinstance(last, nn.Linear)
         with torch.no_grad():  # it attracts a little at first, of whatever size
-            self.net[-1].bias.copy_(torch.tensor([0.0, 0.5]))
+            last.bias.copy_(torch.tensor([0.0, 0.5]))
 
     def forward(self, log_r: Tensor, z_i: Tensor, z_j: Tensor) -> Tensor:
         """Forces (T, E) from log10 r (T, E) and scalars (T, E, K) of both ends."""
-        low, high = self.range
+        low, high = self.log_r
         r = (2 * (log_r - low) / (high - low) - 1)[..., None]
         a, b = z_i / LOG_MASS, z_j / LOG_MASS
         out = self.net(torch.cat([r, a, b], -1))
@@ -111,12 +114,11 @@ class SphericalEdge(nn.Module):
 
     def __init__(self, log_r: tuple[float, float], scalars: int, hidden: Sequence[int]) -> None:
         super().__init__()
-        self.net = _perceptron(3 + 2 * scalars, hidden, 3)
-        self.register_buffer("range", torch.tensor(log_r))
+        self.net, self.log_r = _perceptron(3 + 2 * scalars, hidden, 3), log_r
 
     def forward(self, d: Tensor, z_i: Tensor, z_j: Tensor) -> Tensor:
         """Forces (T, E, 3) on the receivers."""
-        low, high = self.range
+        low, high = self.log_r
         log_r, theta, phi = spherical(d)
         scaled = [2 * (log_r - low) / (high - low) - 1, 2 * theta / math.pi - 1, phi / math.pi]
         out = self.net(torch.cat([torch.stack(scaled, -1), z_i / LOG_MASS, z_j / LOG_MASS], -1))
@@ -155,6 +157,9 @@ class PairwiseLaw(nn.Module):
         >>> law(torch.randn(5, 3, 3)).shape
         torch.Size([5, 3, 3])
     """
+
+    i: Tensor
+    j: Tensor
 
     def __init__(
         self,
@@ -207,14 +212,12 @@ class PairwiseLaw(nn.Module):
 
     def forward(self, pos: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Accelerations (T, N, D) from positions (T, N, D); with `rng` in augmented frames, turned back."""
-        times, bodies, _ = pos.shape
-        turn = None
-        if rng is not None and self.augments:
-            turn = random_rotations(times, rng, pos)
+        turn = random_rotations(len(pos), rng, pos) if rng is not None and self.augments else None
+        if turn is not None:
             pos = pos @ turn.transpose(1, 2)
         d = pos[:, self.j] - pos[:, self.i]
-        z_i, z_j = (self.scalars[index].expand(times, -1, -1) for index in (self.i, self.j))
-        on_i, on_j = self._augmented(d, z_i, z_j, rng) if turn is not None else self._both(d, z_i, z_j)
+        z_i, z_j = (self.scalars[index].expand(len(pos), -1, -1) for index in (self.i, self.j))
+        on_i, on_j = self._both(d, z_i, z_j) if turn is None or rng is None else self._augmented(d, z_i, z_j, rng)
         total = torch.zeros_like(pos).index_add(1, self.i, on_i).index_add(1, self.j, on_j)
         acc = self.scale * total / 10.0 ** self.log_mass[:, None]
         return acc if turn is None else acc @ turn
@@ -231,9 +234,7 @@ class PairwiseLaw(nn.Module):
 
         flip = (torch.rand(d.shape[:2], generator=rng, device=d.device) < 0.5)[..., None]
         d, z_i, z_j = noisy(d), noisy(z_i), noisy(z_j)
-        first, second = self._both(
-            torch.where(flip, -d, d), torch.where(flip, z_j, z_i), torch.where(flip, z_i, z_j)
-        )
+        first, second = self._both(torch.where(flip, -d, d), torch.where(flip, z_j, z_i), torch.where(flip, z_i, z_j))
         return torch.where(flip, second, first), torch.where(flip, first, second)
 
 

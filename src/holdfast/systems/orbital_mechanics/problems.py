@@ -51,8 +51,10 @@ class Tracks:
         """Train, validation (the last `share` of the training span) and test."""
         before = np.flatnonzero(self.jd < SPLIT)
         held = round(share * len(before))
-        return self.at(before[: len(before) - held]), self.at(before[len(before) - held :]), self.at(
-            np.flatnonzero(self.jd >= SPLIT)
+        return (
+            self.at(before[: len(before) - held]),
+            self.at(before[len(before) - held :]),
+            self.at(np.flatnonzero(self.jd >= SPLIT)),
         )
 
 
@@ -192,7 +194,9 @@ def load_horizons(paths: str | Path | Sequence[str | Path]) -> tuple[np.ndarray,
         if table.units != tables[0].units:
             raise InputError(str(path), f"must be in {tables[0].units}, as {files[0]}", table.units)
         if not np.array_equal(table.jd, tables[0].jd):
-            raise InputError(str(path), f"must have the {len(tables[0].jd)} dates of {files[0]}", f"{len(table.jd)} others")
+            raise InputError(
+                str(path), f"must have the {len(tables[0].jd)} dates of {files[0]}", f"{len(table.jd)} others"
+            )
     return tables[0].jd, np.stack([t.pos for t in tables], 1), np.stack([t.vel for t in tables], 1)
 
 
@@ -206,7 +210,7 @@ class Horizons(FileProblem, Bodies):
     folder: str = "horizons"
 
     how_to_get: ClassVar[str] = (
-        "ssd.jpl.nasa.gov/horizons: ephemeris type VECTORS, centre @0, output units AU-D, CSV format, every 30 minutes, "
+        "ssd.jpl.nasa.gov/horizons: ephemeris type VECTORS, centre @0, output units AU-D, CSV format, every 30 min, "
         "a file <body>.txt each, and gm.csv with lines `body,GM`; public domain"
     )
 

@@ -39,17 +39,30 @@ def finite_difference_acceleration(t: Any, pos: Any = None, vel: Any = None, ord
     name, given, derivative = ("pos", pos, 2) if vel is None else ("vel", vel, 1)
     if given is None:
         raise InputError("pos", "must be given where vel is not", None)
-    values = check_array(np.asarray(given, dtype=np.float64), "T ...", name=name)
+    values = np.asarray(given, dtype=np.float64)
     if len(values) != len(times):
         raise InputError(name, f"must have a row for each of the {len(times)} times", f"{len(values)} rows")
+    flat = check_array(values.reshape(len(times), -1), "T K", name=name)
     points = min(order + derivative, len(times))
     first = np.clip(np.arange(len(times)) - points // 2, 0, len(times) - points)
     first = _nearest(times, first, points)
     window = first[:, None] + np.arange(points)
     weights = stencil_weights(times[window] - times[:, None], derivative)
     # Differences to the value itself lose no digits, and weights of a derivative sum to nothing.
-    flat = values.reshape(len(times), -1)
     return np.einsum("tw,twk->tk", weights, flat[window] - flat[:, None]).reshape(values.shape)
+
+
+def last_velocity(t: np.ndarray, pos: np.ndarray, order: int = 4) -> np.ndarray:
+    """Velocity (...) at the last of times (T,), from the last `order` + 1 of positions (T, ...).
+
+    Example:
+        >>> t = np.array([0.0, 0.1, 0.3, 0.4, 0.6])
+        >>> round(float(last_velocity(t, t**4)), 9) == round(4 * 0.6**3, 9)
+        True
+    """
+    points = min(order + 1, len(t))
+    weights = stencil_weights(t[-points:] - t[-1], 1)
+    return np.tensordot(weights, pos[-points:] - pos[-1], 1)
 
 
 def _nearest(times: np.ndarray, first: np.ndarray, points: int) -> np.ndarray:
@@ -98,4 +111,4 @@ def check_times(t: Any, least: int = 3) -> np.ndarray:
     return times
 
 
-__all__ = ["check_times", "finite_difference_acceleration", "stencil_weights"]
+__all__ = ["check_times", "finite_difference_acceleration", "last_velocity", "stencil_weights"]

@@ -1,4 +1,4 @@
-"""From tracks of bodies to a law and masses: train, look at what the edges learned, find a formula, fit masses again."""
+"""From tracks of bodies to a law and masses: train, read the edges, find a formula, fit the masses again."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from holdfast.systems.orbital_mechanics.tool.symbolic import (
     Regressor,
     as_power_law,
     best,
+    operon_regressor,
     scored,
 )
 from holdfast.training import fit
@@ -31,6 +32,7 @@ from holdfast.validation import check_array, check_choice, check_integer, check_
 
 CLIP = 1.0  # of the gradient
 ROWS = 1000  # drawn for the formula
+OPERON = Operon()
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +141,9 @@ def edge_rows(law: PairwiseLaw, pos: np.ndarray) -> EdgeRows:
     along = ((vectors * d).sum(-1) / r).numpy()
     log_m = [z[..., 0].numpy() for z in (z_i, z_j)]
     floor = np.log10(np.maximum(size, np.finfo(float).tiny))
-    flat = [array.ravel() for array in (r.log10().numpy(), *log_m, floor, weights)]
-    return EdgeRows(*flat, sign=1.0 if (weights * along / size).sum() >= 0 else -1.0)
+    log_r, m_i, m_j, log_f = (array.ravel() for array in (r.log10().numpy(), *log_m, floor))
+    sign = 1.0 if (weights * along / size).sum() >= 0 else -1.0
+    return EdgeRows(log_r, m_i, m_j, log_f, weights.ravel(), sign)
 
 
 @torch.no_grad()
@@ -150,7 +153,7 @@ def law_accelerations(law: PairwiseLaw, pos: np.ndarray) -> np.ndarray:
 
 
 def find_formula(
-    rows: EdgeRows, seed: int, regressor: Regressor | None = None, count: int = ROWS
+    rows: EdgeRows, seed: int, regressor: Regressor = OPERON, count: int = ROWS
 ) -> tuple[list[Candidate], Law]:
     """The Pareto front of formulas for the force, and the law of the one with the highest score.
 
@@ -158,7 +161,7 @@ def find_formula(
     of the rows; else the formula as it is.
     """
     x, y = rows.drawn(count, np.random.default_rng(seed))
-    front = scored((regressor or Operon())(x, y, derived_seed(seed, "formula") % 2**31))
+    front = scored(regressor(x, y, derived_seed(seed, "formula") % 2**31))
     if not front:
         raise InputError("regressor", "must give at least one formula", "none")
     chosen = best(front).formula
@@ -206,7 +209,7 @@ class LawResult:
     @property
     def formula_sympy(self) -> Any:
         """`formula` as an expression of sympy, expanded."""
-        import sympy
+        import sympy  # type: ignore[import-untyped]
 
         from holdfast.systems.orbital_mechanics.tool.symbolic import NAMES, evaluate
 
@@ -234,6 +237,22 @@ def prepare(t: Any, pos: Any, vel: Any = None, acc: Any = None) -> tuple[np.ndar
     if a.shape != x.shape:
         raise InputError("acc", f"must be of the positions' shape {x.shape}", f"{a.shape}")
     return x, a
+
+
+def check_regressor(regressor: str | Regressor) -> Regressor | None:
+    """The search that is meant by "operon", by "power" (None), or by a callable, before any work is done.
+
+    Raises:
+        InputError: another word.
+        MissingExtra: pyoperon is wanted and not installed.
+    """
+    if not isinstance(regressor, str):
+        return regressor
+    check_choice(regressor, ("operon", "power"), "regressor")
+    if regressor == "power":
+        return None
+    operon_regressor()
+    return OPERON
 
 
 def discover_law(
@@ -287,9 +306,7 @@ def discover_law(
         -2.0
     """
     x, a = prepare(t, pos, vel, acc)
-    named = isinstance(regressor, str)
-    if named:
-        check_choice(regressor, ("operon", "power"), "regressor")
+    search = check_regressor(regressor)
     check_choice(equivariance, ("central", "augment", "none"), "equivariance")
     if equivariance != "central" and x.shape[2] != 3:
         raise InputError("equivariance", "must be central where positions have two coordinates", equivariance)
@@ -305,10 +322,10 @@ def discover_law(
     rows = edge_rows(network, x)
     front: list[Candidate] = []
     law: Law
-    if regressor == "power":
+    if search is None:
         law = _nearest_power(rows)
     else:
-        front, law = find_formula(rows, seed, None if named else regressor)  # type: ignore[arg-type]
+        front, law = find_formula(rows, seed, search)
     masses = 10.0 ** network.log_mass.detach().numpy()
     refit = fit_masses(x, a, law) if is_proportional(law) else None
     return LawResult(
@@ -337,4 +354,14 @@ def _nearest_power(rows: EdgeRows) -> Law:
     return as_power_law(linear, x.min(0), x.max(0), rows.sign) or FormulaLaw(f"{linear} + {constant}", rows.sign)
 
 
-__all__ = ["EdgeRows", "LawResult", "discover_law", "edge_rows", "find_formula", "law_accelerations", "train_law"]
+__all__ = [
+    "EdgeRows",
+    "LawResult",
+    "check_regressor",
+    "discover_law",
+    "edge_rows",
+    "find_formula",
+    "law_accelerations",
+    "prepare",
+    "train_law",
+]

@@ -84,7 +84,9 @@ def fit_masses(pos: Any, acc: Any, law: Law = NEWTON) -> Masses:
     variance = float(left @ left) / (len(rows) - rows.shape[1])
     scaled = rows / size
     covariance = variance * np.linalg.pinv(scaled.T @ scaled) / np.outer(size, size)
-    return Masses(found, np.sqrt(np.diag(covariance)), covariance, float(np.sqrt(np.square(left).sum() / (target @ target))))
+    return Masses(
+        found, np.sqrt(np.diag(covariance)), covariance, float(np.sqrt(np.square(left).sum() / (target @ target)))
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ class PowerFit:
 def fit_power_law(pos: Any, acc: Any) -> PowerFit:
     """The law m_i^alpha m_j^beta r^gamma between each pair i > j (equal and opposite), exponents and masses free.
 
-    Nonlinear least squares (trust region, exact Jacobian) of accelerations, each body's divided by its rms. It starts at
+    Nonlinear least squares (trust region, exact Jacobian) of accelerations, each body's divided by its rms, begun at
     alpha = beta = 1, the best gamma there, and the masses that go with it.
 
     Args:
@@ -165,7 +167,9 @@ class _PowerForm:
         columns = []
         for of_i, of_j in zip(self.at_i, self.at_j, strict=True):
             of_force = (alpha * of_i + beta * of_j)[:, None]
-            columns.append(self.at_i @ (on_i * (of_force - of_i[:, None])) + self.at_j @ (on_j * (of_force - of_j[:, None])))
+            columns.append(
+                self.at_i @ (on_i * (of_force - of_i[:, None])) + self.at_j @ (on_j * (of_force - of_j[:, None]))
+            )
         for factor in (self.log_r, mass[self.i], mass[self.j]):
             wide = np.broadcast_to(factor, self.log_r.shape)[..., None]
             columns.append(self.at_i @ (on_i * wide) + self.at_j @ (on_j * wide))

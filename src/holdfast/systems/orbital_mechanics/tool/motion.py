@@ -12,8 +12,6 @@ from holdfast.systems.orbital_mechanics.method import Law
 from holdfast.systems.orbital_mechanics.tool.derivatives import check_times
 from holdfast.validation import check_array, check_choice, check_positive
 
-STEP = 1 / 16  # of the leapfrog, in units of time: a day's sixteenth keeps Mercury within 2.5e-4 AU in two years
-
 
 @dataclass(frozen=True)
 class PowerLaw:
@@ -78,7 +76,7 @@ def _separations(pos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pulls(pos: np.ndarray, law: Law) -> np.ndarray:
-    """(..., N, N, D): what mass 1 at body j adds to the acceleration of body i, for a law proportional to both masses."""
+    """(..., N, N, D): what mass 1 at body j adds to body i's acceleration, by a law proportional to both masses."""
     d, r = _separations(pos)
     return (law(r, 1.0, 1.0) / r)[..., None] * d
 
@@ -98,7 +96,9 @@ def accelerations(pos: np.ndarray, law: Law, masses: np.ndarray) -> np.ndarray:
 def _of_forces(pos: np.ndarray, law: Law, masses: np.ndarray) -> np.ndarray:
     """By the forces themselves; the law is asked once per pair, receiver i > sender j, as the edge function is."""
     if (masses <= 0).any():
-        raise InputError("masses", "must be positive where the force is not proportional to them", f"{masses.min():.3g}")
+        raise InputError(
+            "masses", "must be positive where the force is not proportional to them", f"{masses.min():.3g}"
+        )
     d, r = _separations(pos)
     force = np.tril(law(r, masses[:, None], masses[None, :]), -1)
     force = force + np.swapaxes(force, -1, -2)
@@ -106,7 +106,7 @@ def _of_forces(pos: np.ndarray, law: Law, masses: np.ndarray) -> np.ndarray:
 
 
 def simulate(
-    law: Law, masses: Any, x0: Any, v0: Any, t: Any, integrator: str = "dop853", step: float = STEP
+    law: Law, masses: Any, x0: Any, v0: Any, t: Any, integrator: str = "dop853", step: float = 0.0625
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions and velocities at times, from a start at the first of them.
 
@@ -116,7 +116,8 @@ def simulate(
         x0, v0: (N, D) at t[0].
         t: (T,) increasing times.
         integrator: "dop853" (eighth order, relative error 1e-10 a step) or "leapfrog" (symplectic, second order).
-        step: largest step of the leapfrog, in units of time.
+        step: largest step of the leapfrog, in units of time: a sixteenth of a day keeps Mercury within 2.5e-4 AU in two
+            years.
 
     Returns:
         Positions and velocities, (T, N, D) each.
@@ -176,4 +177,4 @@ def _dop853(acc: Any, x: np.ndarray, v: np.ndarray, t: np.ndarray) -> tuple[np.n
     return done.y[:size].T.reshape(-1, *x.shape), done.y[size:].T.reshape(-1, *x.shape)
 
 
-__all__ = ["NEWTON", "STEP", "PowerLaw", "accelerations", "check_tracks", "is_proportional", "pulls", "simulate"]
+__all__ = ["NEWTON", "PowerLaw", "accelerations", "check_tracks", "is_proportional", "pulls", "simulate"]

@@ -61,7 +61,7 @@ class Operon:
         Raises:
             MissingExtra: pyoperon is not installed.
         """
-        search = _regressor()(
+        search = operon_regressor()(
             allowed_symbols="add,sub,mul,constant,variable",
             objectives=["mse", "length"],
             population_size=self.population,
@@ -81,7 +81,12 @@ class Operon:
         return found
 
 
-def _regressor() -> Any:
+def operon_regressor() -> Any:
+    """The class of pyoperon.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         from pyoperon.sklearn import SymbolicRegressor
     except ImportError:
@@ -93,7 +98,8 @@ def scored(found: Iterable[Candidate]) -> list[Candidate]:
     """The Pareto front by complexity, each with its score.
 
     Example:
-        >>> [c.score for c in scored([Candidate("1.0", 1, 1.0), Candidate("log_r", 3, np.exp(-4.0)), Candidate("2.0", 3, 9.0)])]
+        >>> found = [Candidate("1.0", 1, 1.0), Candidate("log_r", 3, np.exp(-4.0)), Candidate("2.0", 3, 9.0)]
+        >>> [c.score for c in scored(found)]
         [0.0, 2.0]
     """
     front: list[Candidate] = []
@@ -198,5 +204,6 @@ __all__ = [
     "best",
     "evaluate",
     "local_exponents",
+    "operon_regressor",
     "scored",
 ]
