@@ -64,7 +64,7 @@ def fit_masses(pos: Any, acc: Any, law: Law = NEWTON) -> Masses:
         law: (r, m_i, m_j) -> force.
 
     Raises:
-        InputError: the force is not proportional to both masses, or too few rows.
+        InputError: the force is not proportional to both masses.
 
     Example:
         >>> pos = np.random.default_rng(0).normal(size=(9, 3, 3))
@@ -76,8 +76,6 @@ def fit_masses(pos: Any, acc: Any, law: Law = NEWTON) -> Masses:
         raise InputError("law", "must be proportional to both masses; fit_power_law takes others", type(law).__name__)
     rows = (pulls(x, law) / rms[:, None, None]).transpose(0, 1, 3, 2).reshape(-1, x.shape[1])
     target = (a / rms[:, None]).ravel()
-    if len(rows) <= rows.shape[1]:
-        raise InputError("pos", f"must have more rows than {rows.shape[1]} masses", f"{len(rows)}")
     size = np.linalg.norm(rows, axis=0)
     found = np.linalg.lstsq(rows / size, target, rcond=None)[0] / size
     left = target - rows @ found

@@ -147,6 +147,8 @@ def evaluate(formula: str, x: Any) -> Any:
 
     try:
         found = of(ast.parse(formula, mode="eval").body)
+    except InputError:
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise InputError("formula", "must be an arithmetic expression", formula) from None
     return np.broadcast_to(found, columns[0].shape) if isinstance(x, np.ndarray) else found
