@@ -76,7 +76,9 @@ def searches(rows: int, population: int, generations: int) -> dict[str, float]:
     begin = time.process_time()
     formula = best(scored(Operon(population, generations)(x, y, 0)))
     ours = time.process_time() - begin
-    peer = SymbolicRegressor(population, generations=generations, function_set=("add", "sub", "mul"), random_state=0)
+    peer = SymbolicRegressor(
+        population_size=population, generations=generations, function_set=("add", "sub", "mul"), random_state=0
+    )
     begin = time.process_time()
     peer.fit(x, y)
     theirs = time.process_time() - begin
