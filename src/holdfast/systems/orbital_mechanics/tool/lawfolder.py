@@ -132,7 +132,7 @@ def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) 
 
 
 def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
-    """Left: the force that each edge learned, by distance, edges that matter dark. Right: masses and their errors."""
+    """Left: the force that each edge learned, by distance, coloured by share. Right: masses and their errors."""
     from matplotlib.figure import Figure
 
     rows = result.rows

@@ -44,7 +44,7 @@ Regressor = Callable[[np.ndarray, np.ndarray, int], Iterable[Candidate]]
 
 @dataclass(frozen=True)
 class Operon:
-    """Genetic programming by pyoperon, with constants fitted by least squares; one thread, the same for a seed.
+    """Genetic programming by pyoperon, one thread, the same for a seed; constants of the front are fitted to the end.
 
     Attributes:
         population, generations: of the search.
@@ -75,10 +75,37 @@ class Operon:
         search.fit(x, y)
         found = []
         for member in search.pareto_front_:
-            text = search.get_model_string(member["tree"], 9, names=list(NAMES))
+            text = with_fitted_constants(search.get_model_string(member["tree"], 9, names=list(NAMES)), x, y)
             loss = float(np.mean((evaluate(text, x) - y) ** 2))
             found.append(Candidate(text, int(member["tree"].Length), loss))
         return found
+
+
+def with_fitted_constants(formula: str, x: np.ndarray, y: np.ndarray) -> str:
+    """The formula with the constants that fit best to targets (K,) at inputs (K, 3), from those it has.
+
+    A search leaves constants where its few steps end, and a formula would be judged by that.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(20, 3))
+        >>> with_fitted_constants("0.5 * log_r", x, 2 * x[:, 2])
+        '(2.0 * log_r)'
+    """
+    from scipy.optimize import least_squares
+
+    tree = ast.parse(formula, mode="eval")
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        for node, value in zip(constants, values, strict=True):
+            node.value = float(value)
+        return evaluate(ast.unparse(tree), x) - y
+
+    start = np.array([float(str(node.value)) for node in constants])
+    if not len(start) or not np.isfinite(residuals(start)).all():
+        return formula
+    residuals(least_squares(residuals, start, max_nfev=50).x)
+    return f"({ast.unparse(tree)})"  # a cell that begins with a sign is a command to a spreadsheet
 
 
 def operon_regressor() -> Any:
@@ -208,4 +235,5 @@ __all__ = [
     "local_exponents",
     "operon_regressor",
     "scored",
+    "with_fitted_constants",
 ]
