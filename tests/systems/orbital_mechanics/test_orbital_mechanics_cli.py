@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from holdfast.data.readers.tracks import read_tracks, suspicions
 from holdfast.errors import InputError
 from holdfast.systems.orbital_mechanics import NEWTON, simulate
 from holdfast.systems.orbital_mechanics.cli import app
-from holdfast.systems.orbital_mechanics.tool.tracks import read_tracks, suspicions
 
 NAMES = ("sun", "ada", "bea")
 X0 = np.array([[0.0, 0, 0], [1, 0, 0.1], [-2, 0.3, 0]])

@@ -240,7 +240,7 @@ def test_without_a_search_the_nearest_power_law_is_taken():
     assert (found.formula, found.score) == ("", 0.0)
     assert isinstance(found.law, FormulaLaw)
     x = found.rows.inputs
-    r, m_i, m_j = found.exponents
+    r, m_i, m_j = found.rows.exponents()
     predicted = evaluate(found.law.formula, x)
     assert np.average(found.rows.log_f - predicted, weights=found.rows.weights) == pytest.approx(0, abs=1e-9)
     assert local_exponents(found.law.formula, x[:4]) == pytest.approx(np.tile([r, m_i, m_j], (4, 1)), abs=1e-6)
@@ -252,7 +252,7 @@ def test_without_a_search_the_nearest_power_law_is_taken():
 def test_variants_of_the_paper_train(equivariance):
     t, pos, acc = world(40)
     found = discover_law(t, pos, acc=acc, regressor="power", steps=3, equivariance=equivariance)
-    assert np.isfinite(found.exponents).all()
+    assert np.isfinite(found.rows.exponents()).all()
     with pytest.raises(InputError, match="equivariance: must be central"):
         discover_law(t, pos[..., :2], regressor="power", steps=3, equivariance=equivariance)
 

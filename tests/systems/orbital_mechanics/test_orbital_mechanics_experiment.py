@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from holdfast.data.solar_system import SolarSystem
 from holdfast.experiment import Scalar
 from holdfast.systems.orbital_mechanics.experiment import experiment
-from holdfast.systems.orbital_mechanics.problems import SolarSystem
 from holdfast.testing.runs import run_of
 
 

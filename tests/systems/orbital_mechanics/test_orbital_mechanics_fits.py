@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from holdfast.baselines.pairwise import _PowerForm, relative_errors
+from holdfast.data.series.derivatives import stencil_weights
+from holdfast.data.synthetic.bodies import is_proportional
 from holdfast.errors import InputError
 from holdfast.systems.orbital_mechanics import (
     NEWTON,
@@ -17,9 +20,6 @@ from holdfast.systems.orbital_mechanics import (
     fit_power_law,
     simulate,
 )
-from holdfast.systems.orbital_mechanics.tool.derivatives import stencil_weights
-from holdfast.systems.orbital_mechanics.tool.fits import _PowerForm, relative_errors
-from holdfast.systems.orbital_mechanics.tool.motion import is_proportional
 
 MASSES = np.array([1.0, 0.3, 0.02, 0.005])
 

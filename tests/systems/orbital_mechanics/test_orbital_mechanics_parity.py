@@ -7,17 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from holdfast.baselines.pairwise import relative_errors
+from holdfast.data.ephemerides import BODIES, _ephemeris, acceleration_de421, gm_de421
+from holdfast.data.solar_system import SPLIT, Horizons, SolarSystem
 from holdfast.errors import InputError
 from holdfast.systems.orbital_mechanics import NEWTON, accelerations, fit_masses, load_de421, load_horizons, simulate
-from holdfast.systems.orbital_mechanics.problems import (
-    BODIES,
-    SPLIT,
-    Horizons,
-    SolarSystem,
-    acceleration_de421,
-    gm_de421,
-)
-from holdfast.systems.orbital_mechanics.tool.fits import relative_errors
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +69,6 @@ def test_steps_of_a_sixteenth_of_a_day_are_fine_and_of_a_day_are_not(reference):
 
 def test_centre_of_mass_of_earth_and_moon():
     (pos, _), share = load_de421(["earth", "moon"], [2_450_000.5, 2_451_000.5]), 1 / 82.30056907
-    from holdfast.systems.orbital_mechanics.problems import _ephemeris
 
     both = _ephemeris().position("earthmoon", np.array([2_450_000.5, 2_451_000.5])).T / 149_597_870.6996262
     assert (1 - share) * pos[:, 0] + share * pos[:, 1] == pytest.approx(both, abs=1e-12)

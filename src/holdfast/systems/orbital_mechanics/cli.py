@@ -12,7 +12,7 @@ from holdfast import verbs
 app = verbs.Verbs("Find the law by which bodies act on each other, and their masses, from their tracks.")
 FIT = verbs.Parameters("holdfast.systems.orbital_mechanics.tool.discovery:discover_law")
 SETTINGS = FIT.options("equivariance", "steps", "batch", "lr", "scalar_lr", "seed", "device")
-MOTION = verbs.Parameters("holdfast.systems.orbital_mechanics.tool.motion:simulate")
+MOTION = verbs.Parameters("holdfast.data.synthetic.bodies:simulate")
 NAMED = {"t": "--time", "pos": "--pos", "vel": "--vel", "x0": "--start", "v0": "--start"}
 
 Time = Annotated[str, typer.Option(help="Column of times: numbers, or dates (days since the first).")]
@@ -21,17 +21,10 @@ Position = Annotated[str, typer.Option("--pos", help="Columns of the position: x
 Velocity = Annotated[str, typer.Option("--vel", help="Columns of the velocity, if there are any: vx,vy,vz.")]
 
 
-def _law_out(path: Path) -> Path:
-    from holdfast.systems.orbital_mechanics.tool.lawfolder import check_law_folder
-
-    check_law_folder(path)
-    return path
-
-
 @app.verb(named=NAMED)
 def fit_(
     tracks: Annotated[Path, typer.Argument(help="A table (csv, tsv, parquet, ...): a row per body and time.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the law.", callback=_law_out)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the law.")],
     settings: Annotated[dict[str, Any], SETTINGS],
     reading: verbs.Reading,
     time: Time = "t",
@@ -50,12 +43,13 @@ def fit_(
 
     Example: `holdfast orbital_mechanics fit tracks.csv --time t --id body --pos x,y,z -o law/`
     """
+    from holdfast.baselines.pairwise import fit_power_law
+    from holdfast.data.readers.tracks import read_tracks
     from holdfast.files import replacing_folder
     from holdfast.systems.orbital_mechanics.tool import lawfolder
     from holdfast.systems.orbital_mechanics.tool.discovery import check_regressor, discover_law, prepare
-    from holdfast.systems.orbital_mechanics.tool.fits import fit_power_law
-    from holdfast.systems.orbital_mechanics.tool.tracks import read_tracks
 
+    lawfolder.check_law_folder(out)
     check_regressor(regressor)
     table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading)
     for note in table.notes:
@@ -65,7 +59,7 @@ def fit_(
     verbs.show(f"free power law: {lawfolder.words_of(power.law)}, accelerations to {100 * power.error:.2g} %")
     with verbs.progress("Training", quiet) as show:
         found = discover_law(table.t, x, acc=a, power=power, regressor=regressor, progress=show, **settings)
-    r, m_i, m_j = found.exponents
+    r, m_i, m_j = found.rows.exponents()
     verbs.show(
         f"network: F ~ r^{r:.4g} m_i^{m_i:.4g} m_j^{m_j:.4g}, then as a formula: {lawfolder.words_of(found.law)}"
     )
@@ -101,11 +95,11 @@ def simulate(
     """
     import numpy as np
 
+    from holdfast.data.readers.tracks import read_tracks
+    from holdfast.data.series.derivatives import last_velocity
+    from holdfast.data.synthetic.bodies import simulate as move
     from holdfast.errors import InputError
     from holdfast.systems.orbital_mechanics.tool import lawfolder
-    from holdfast.systems.orbital_mechanics.tool.derivatives import last_velocity
-    from holdfast.systems.orbital_mechanics.tool.motion import simulate as move
-    from holdfast.systems.orbital_mechanics.tool.tracks import read_tracks
 
     known, bodies, masses = lawfolder.read_law(law)
     table = read_tracks(start, time, body, _names(pos), _names(vel), reading, least=1 if vel else 3)

@@ -13,27 +13,17 @@ A replicate of all arms takes about 45 s of one core; times 16, since networks m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from holdfast.experiment import (
-    Arm,
-    Better,
-    Curve,
-    Differs,
-    Experiment,
-    Measurement,
-    Metric,
-    NotTestable,
-    Run,
-    Scalar,
-    Scale,
-    Tuning,
-)
-from holdfast.systems.orbital_mechanics.problems import Bodies, Horizons, SolarSystem, Tracks
+from holdfast.baselines.pairwise import fit_masses, fit_pair_terms, fit_power_law, relative_errors
+from holdfast.data.solar_system import Bodies, Horizons, SolarSystem, Tracks
+from holdfast.data.synthetic.bodies import NEWTON, Law, accelerations, is_proportional, simulate
+from holdfast.experiment import Arm, Curve, Experiment, Measurement, Metric, Run, Scalar, Scale, Tuning
+from holdfast.experiment.claims import Better, Differs, NotTestable
 from holdfast.systems.orbital_mechanics.tool.discovery import (
     OPERON,
     EdgeRows,
@@ -41,19 +31,6 @@ from holdfast.systems.orbital_mechanics.tool.discovery import (
     find_formula,
     law_accelerations,
     train_law,
-)
-from holdfast.systems.orbital_mechanics.tool.fits import (
-    fit_masses,
-    fit_pair_terms,
-    fit_power_law,
-    relative_errors,
-)
-from holdfast.systems.orbital_mechanics.tool.motion import (
-    NEWTON,
-    Law,
-    accelerations,
-    is_proportional,
-    simulate,
 )
 from holdfast.systems.orbital_mechanics.tool.symbolic import Operon
 
@@ -79,12 +56,16 @@ class Steps(Scale):
     years: float = 2.0
 
 
+Trial = Run[Any, Bodies, Steps]
+Parts = Mapping[str, Tracks]  # name of an error -> epochs that it is measured on
+
+
 class Method(ABC):
     """An arm."""
 
     @abstractmethod
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
-        """What it learns from the first of (train, validation, test), and how good that is."""
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
+        """What it learns from `train`, and its errors on `parts`."""
 
 
 # --------------------------------------------------------------------------------------------------------- the network
@@ -93,7 +74,7 @@ def network_of(
     equivariance: str, third_law: bool,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """A trained network's masses, edges on the training epochs, and errors per body: a stage, shared by arms."""
-    train, validation, test = problem.load(np.random.default_rng(split), epochs).split()
+    train, *others = problem.load(np.random.default_rng(split), epochs).split()
     law = train_law(
         train.pos, train.acc, equivariance=equivariance, third_law=third_law, steps=steps, batch=batch,
         scalar_lr=scalar_lr, seed=init, batch_seed=batches,
@@ -101,8 +82,7 @@ def network_of(
     rows = edge_rows(law, train.pos)
     return {
         "log_mass": law.log_mass.detach().numpy(),
-        "validation": relative_errors(law_accelerations(law, validation.pos), validation.acc),
-        "test": relative_errors(law_accelerations(law, test.pos), test.acc),
+        "errors": np.stack([relative_errors(law_accelerations(law, part.pos), part.acc) for part in others]),
         "rows": np.stack([rows.log_r, rows.log_m_i, rows.log_m_j, rows.log_f, rows.weights]),
         "sign": np.array(rows.sign),
     }
@@ -125,85 +105,79 @@ class Network(Method):
     weighted: bool = True
     formula: bool = False
 
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
         scale = run.scale
         found = run.stage(
             "network", network_of, problem=run.problem, split=run.seed("split"), init=run.seed("init"),
             batches=run.seed("batches"), epochs=scale.epochs, steps=scale.steps, batch=scale.batch,
             scalar_lr=self.scalar_lr, equivariance=self.equivariance, third_law=self.third_law,
         )  # fmt: skip
-        log_r, m_i, m_j, log_f, weights = np.asarray(found["rows"])
-        rows = EdgeRows(log_r, m_i, m_j, log_f, weights, float(found["sign"]))
-        yield from _exponents(rows.exponents(self.weighted))
+        log_r, log_m_i, log_m_j, log_f, weights = np.asarray(found["rows"])
+        rows = EdgeRows(log_r, log_m_i, log_m_j, log_f, weights, float(found["sign"]))
+        yield _exponents(rows.exponents(self.weighted))
         if not self.weighted:
             yield Scalar("exponent error, unweighted", float(np.abs(rows.exponents(False) - TRUE).max()))
-        yield Scalar("validation error", float(np.mean(found["validation"])))
-        yield Scalar("acceleration error", float(np.mean(found["test"])))
+        for name, errors in zip(parts, np.asarray(found["errors"]), strict=True):
+            yield Scalar(name, float(errors.mean()))
         gm, log_mass = run.problem.masses(), np.asarray(found["log_mass"])
         off = (log_mass - log_mass[0])[1:] - np.log10(gm / gm[0])[1:]
         yield Scalar("network mass error", float(np.median(np.abs(off))))
-        if self.formula:
-            yield from self._formula(run, tracks[0], rows, 10.0**log_mass)
-
-    def _formula(
-        self, run: Run[Any, Bodies, Steps], train: Tracks, rows: EdgeRows, masses: np.ndarray
-    ) -> Iterator[Measurement]:
-        front, law = find_formula(rows, run.seed("formula"), run.scale.search)
+        if not self.formula:
+            return
+        front, law = find_formula(rows, run.seed("formula"), scale.search)
         yield Curve("loss of the formulas", [c.complexity for c in front], [c.loss for c in front])
         yield Scalar("formula is Newton's", float(law == NEWTON))
-        if is_proportional(law):
-            masses = fit_masses(train.pos, train.acc, law).values
-        yield from _masses(run.problem, masses)
-        yield from _roll_out(run, law, masses)
+        masses = fit_masses(train.pos, train.acc, law).values if is_proportional(law) else 10.0**log_mass
+        yield _masses(run.problem, masses)
+        yield _roll_out(run, law, masses)
 
 
-def _exponents(found: np.ndarray) -> Iterator[Measurement]:
-    yield Scalar("exponent error", float(np.abs(found - TRUE).max()))
+def _exponents(found: np.ndarray) -> Scalar:
+    return Scalar("exponent error", float(np.abs(found - TRUE).max()))
 
 
-def _masses(problem: Bodies, masses: np.ndarray) -> Iterator[Measurement]:
+def _masses(problem: Bodies, masses: np.ndarray) -> Scalar:
     gm = problem.masses()
-    yield Scalar("mass error", float(np.abs(masses / masses[0] / (gm / gm[0]) - 1).max()))
+    return Scalar("mass error", float(np.abs(masses / masses[0] / (gm / gm[0]) - 1).max()))
 
 
-def _roll_out(run: Run[Any, Bodies, Steps], law: Law, masses: np.ndarray) -> Iterator[Measurement]:
+def _roll_out(run: Trial, law: Law, masses: np.ndarray) -> Scalar:
     """Largest distance of a body from where it was, from a start in the test span; at most `LOST`."""
     there = run.problem.onward(run.scale.years)
-    days = there.jd - there.jd[0]
     # The energy of a wrong law has no floor, and an adaptive step would shrink without end.
     integrator = "dop853" if law == NEWTON else "leapfrog"
     with np.errstate(over="ignore", invalid="ignore"):
-        pos, _ = simulate(law, masses, there.pos[0], there.vel[0], days, integrator, 0.25)
+        pos, _ = simulate(law, masses, there.pos[0], there.vel[0], there.jd - there.jd[0], integrator, 0.25)
         away = np.linalg.norm(pos - there.pos, axis=-1).max()
-    yield Scalar("roll-out error", float(min(away, LOST)) if np.isfinite(away) else LOST)
+    return Scalar("roll-out error", float(min(away, LOST)) if np.isfinite(away) else LOST)
 
 
 # ---------------------------------------------------------------------------------------------------------- baselines
+def _errors(predict: Callable[[Tracks], np.ndarray], parts: Parts) -> Iterator[Measurement]:
+    for name, part in parts.items():
+        yield Scalar(name, float(relative_errors(predict(part), part.acc).mean()))
+
+
 @dataclass(frozen=True)
 class PowerLawFit(Method):
     """The free power law: exponents and masses by least squares of accelerations."""
 
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
-        train, validation, test = tracks
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
         found = fit_power_law(train.pos, train.acc)
-        law = found.law
-        yield from _exponents(np.array([law.r, law.m_i, law.m_j]))
-        yield from _masses(run.problem, found.masses)
-        yield from _errors(accelerations(validation.pos, law, found.masses), validation, "validation error")
-        yield from _errors(accelerations(test.pos, law, found.masses), test, "acceleration error")
+        yield _exponents(np.array([found.law.r, found.law.m_i, found.law.m_j]))
+        yield _masses(run.problem, found.masses)
+        yield from _errors(lambda part: accelerations(part.pos, found.law, found.masses), parts)
 
 
 @dataclass(frozen=True)
 class LeastSquares(Method):
     """Newton's law is known; masses by linear least squares."""
 
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
-        train, validation, test = tracks
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
         masses = fit_masses(train.pos, train.acc).values
-        yield from _masses(run.problem, masses)
-        yield from _errors(accelerations(validation.pos, NEWTON, masses), validation, "validation error")
-        yield from _errors(accelerations(test.pos, NEWTON, masses), test, "acceleration error")
-        yield from _roll_out(run, NEWTON, masses)
+        yield _masses(run.problem, masses)
+        yield from _errors(lambda part: accelerations(part.pos, NEWTON, masses), parts)
+        yield _roll_out(run, NEWTON, masses)
 
 
 @dataclass(frozen=True)
@@ -212,31 +186,24 @@ class Terms(Method):
 
     threshold: float = 1e-4
 
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
-        train, validation, test = tracks
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
         found = fit_pair_terms(train.pos, train.acc, threshold=self.threshold)
-        yield from _errors(found.accelerations(validation.pos), validation, "validation error")
-        yield from _errors(found.accelerations(test.pos), test, "acceleration error")
+        yield from _errors(lambda part: found.accelerations(part.pos), parts)
 
 
 @dataclass(frozen=True)
 class Persistence(Method):
     """Every acceleration is that of the epoch before."""
 
-    def measure(self, run: Run[Any, Bodies, Steps], tracks: tuple[Tracks, Tracks, Tracks]) -> Iterator[Measurement]:
-        _, validation, test = tracks
-        for part, name in ((validation, "validation error"), (test, "acceleration error")):
-            yield Scalar(name, float(np.mean(relative_errors(part.acc[:-1], part.acc[1:]))))
-
-
-def _errors(predicted: np.ndarray, part: Tracks, name: str) -> Iterator[Measurement]:
-    yield Scalar(name, float(np.mean(relative_errors(predicted, part.acc))))
+    def measure(self, run: Trial, train: Tracks, parts: Parts) -> Iterator[Measurement]:
+        for name, part in parts.items():
+            yield Scalar(name, float(relative_errors(part.acc[:-1], part.acc[1:]).mean()))
 
 
 def trial(run: Run[Method, Bodies, Steps]) -> Iterator[Measurement]:
     """Fit the arm to the training epochs, and measure what it found."""
-    tracks = run.problem.load(np.random.default_rng(run.seed("split")), run.scale.epochs).split()
-    yield from run.arm.measure(run, tracks)
+    train, validation, test = run.problem.load(np.random.default_rng(run.seed("split")), run.scale.epochs).split()
+    yield from run.arm.measure(run, train, {"validation error": validation, "acceleration error": test})
 
 
 # -------------------------------------------------------------------------------------------------- what is declared

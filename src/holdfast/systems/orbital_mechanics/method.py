@@ -31,7 +31,6 @@ from holdfast.training.optim import warm_cosine
 
 LOG_MASS = 12.0  # log10 masses stay within +- this
 NOISE = 0.01  # of distances and masses, in augmentation
-Law = Callable[[Any, Any, Any], Any]  # (r, m_i, m_j) -> force, positive where bodies attract each other
 
 
 # --------------------------------------------------------------------------------------------------- pairs and angles
@@ -314,17 +313,6 @@ def exponents(
 
 
 __all__ = [
-    "CentralEdge",
-    "Law",
-    "LawLearner",
-    "PairwiseLaw",
-    "PowerEdge",
-    "SphericalEdge",
-    "acceleration_loss",
-    "cartesian",
-    "exponents",
-    "pairs",
-    "random_rotations",
-    "share_weights",
-    "spherical",
-]
+    "CentralEdge", "LawLearner", "PairwiseLaw", "PowerEdge", "SphericalEdge", "acceleration_loss", "cartesian",
+    "exponents", "pairs", "random_rotations", "share_weights", "spherical",
+]  # fmt: skip

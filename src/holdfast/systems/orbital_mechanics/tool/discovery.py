@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from holdfast.baselines.pairwise import Masses, PowerFit, fit_masses, fit_power_law, relative_errors
 from holdfast.data.batches import Batches
+from holdfast.data.series.derivatives import check_times, finite_difference_acceleration
+from holdfast.data.synthetic.bodies import Law, check_tracks, is_proportional, simulate
 from holdfast.devices import check_device, torch_threads
 from holdfast.errors import InputError
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.orbital_mechanics.method import Law, LawLearner, PairwiseLaw, exponents, pairs, share_weights
-from holdfast.systems.orbital_mechanics.tool.derivatives import check_times, finite_difference_acceleration
-from holdfast.systems.orbital_mechanics.tool.fits import Masses, PowerFit, fit_masses, fit_power_law, relative_errors
-from holdfast.systems.orbital_mechanics.tool.motion import check_tracks, is_proportional, simulate
+from holdfast.systems.orbital_mechanics.method import LawLearner, PairwiseLaw, exponents, pairs, share_weights
 from holdfast.systems.orbital_mechanics.tool.symbolic import (
+    NAMES,
     Candidate,
     FormulaLaw,
     Operon,
     Regressor,
     as_power_law,
     best,
+    evaluate,
     operon_regressor,
     scored,
 )
@@ -86,18 +88,10 @@ def train_law(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> PairwiseLaw:
-    """Train an edge network and the masses on accelerations; returned in float64, in evaluation mode.
+    """Train an edge network and the masses on accelerations (T, N, D); returned in float64, in evaluation mode.
 
-    Args:
-        pos, acc: (T, N, D).
-        equivariance, third_law: of `PairwiseLaw`.
-        steps: of the optimiser, `batch` times each.
-        batch: times per step.
-        lr, scalar_lr: learning rates of network and masses; both fall on a cosine.
-        seed: of the initialisation.
-        batch_seed: of the order of the times and of the augmentation; None = by `seed`.
-        device: to train on.
-        progress: called with (steps done, steps).
+    Arguments are those of `PairwiseLaw` and `discover_law`; `seed` is of the initialisation, `batch_seed` of the order
+    of times and of the augmentation (None = by `seed`).
     """
     i, j = pairs(pos.shape[1])
     log_r = np.log10(np.linalg.norm(pos[:, j] - pos[:, i], axis=-1))
@@ -179,12 +173,10 @@ class LawResult:
         sd: (N,) their standard errors; NaN where they are the network's.
         refit: the fit of the masses, or None where they are the network's.
         pareto: formulas, simplest first; empty with regressor="power".
-        exponents: (r, m_i, m_j) of what the network learned, weighted by share.
-        unweighted: the same with all edges alike, as in the paper.
         network_masses: (N,) of the network, up to a common factor.
         network_errors: (N,) relative error of the network's accelerations, per body.
         power: the free power law, fitted without a network.
-        rows: what the edges learned.
+        rows: what the edges learned; `rows.exponents()` are those of the nearest power law, (r, m_i, m_j).
         network: the trained law.
     """
 
@@ -193,8 +185,6 @@ class LawResult:
     sd: np.ndarray
     refit: Masses | None
     pareto: list[Candidate]
-    exponents: np.ndarray
-    unweighted: np.ndarray
     network_masses: np.ndarray
     network_errors: np.ndarray
     power: PowerFit
@@ -210,8 +200,6 @@ class LawResult:
     def formula_sympy(self) -> Any:
         """`formula` as an expression of sympy, expanded."""
         import sympy  # type: ignore[import-untyped]
-
-        from holdfast.systems.orbital_mechanics.tool.symbolic import NAMES, evaluate
 
         return sympy.expand(evaluate(self.formula, sympy.symbols(NAMES)))
 
@@ -298,7 +286,6 @@ def discover_law(
 
     Example:
         >>> from holdfast.systems.orbital_mechanics import NEWTON, simulate
-        >>> rng = np.random.default_rng(0)
         >>> t = np.linspace(0, 3, 200)
         >>> x, v = simulate(NEWTON, [1.0, 0.2], [[0, 0, 0], [1.0, 0, 0]], [[0, 0, 0], [0, 1.0, 0.2]], t)
         >>> found = discover_law(t, x, v, regressor="power", steps=20)
@@ -320,28 +307,12 @@ def discover_law(
         device=device, progress=progress,
     )  # fmt: skip
     rows = edge_rows(network, x)
-    front: list[Candidate] = []
-    law: Law
-    if search is None:
-        law = _nearest_power(rows)
-    else:
-        front, law = find_formula(rows, seed, search)
+    front, law = ([], _nearest_power(rows)) if search is None else find_formula(rows, seed, search)
     masses = 10.0 ** network.log_mass.detach().numpy()
     refit = fit_masses(x, a, law) if is_proportional(law) else None
-    return LawResult(
-        law,
-        masses if refit is None else refit.values,
-        np.full(len(masses), np.nan) if refit is None else refit.sd,
-        refit,
-        front,
-        rows.exponents(),
-        rows.exponents(weighted=False),
-        masses,
-        relative_errors(law_accelerations(network, x), a),
-        power,
-        rows,
-        network,
-    )
+    scalars, sd = (masses, np.full(len(masses), np.nan)) if refit is None else (refit.values, refit.sd)
+    errors = relative_errors(law_accelerations(network, x), a)
+    return LawResult(law, scalars, sd, refit, front, masses, errors, power, rows, network)
 
 
 def _nearest_power(rows: EdgeRows) -> Law:
@@ -354,14 +325,4 @@ def _nearest_power(rows: EdgeRows) -> Law:
     return as_power_law(linear, x.min(0), x.max(0), rows.sign) or FormulaLaw(f"{linear} + {constant}", rows.sign)
 
 
-__all__ = [
-    "EdgeRows",
-    "LawResult",
-    "check_regressor",
-    "discover_law",
-    "edge_rows",
-    "find_formula",
-    "law_accelerations",
-    "prepare",
-    "train_law",
-]
+__all__ = ["EdgeRows", "LawResult", "check_regressor", "discover_law", "edge_rows", "find_formula", "train_law"]

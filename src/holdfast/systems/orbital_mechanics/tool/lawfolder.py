@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.baselines.pairwise import PowerFit
+from holdfast.data.synthetic.bodies import Law, PowerLaw
 from holdfast.errors import InputError
 from holdfast.files import read_json, write_json
-from holdfast.systems.orbital_mechanics.method import Law
 from holdfast.systems.orbital_mechanics.tool.discovery import LawResult
-from holdfast.systems.orbital_mechanics.tool.fits import PowerFit
-from holdfast.systems.orbital_mechanics.tool.motion import PowerLaw
 from holdfast.systems.orbital_mechanics.tool.symbolic import NAMES, FormulaLaw, best, evaluate
 
 FILE = "law.json"
@@ -37,6 +36,7 @@ def words_of(law: Law) -> str:
 
 def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
     """Write `law.json`: formula, law, exponents, masses with standard errors, the free power law."""
+    power = result.power
     law: dict[str, Any] = {"kind": type(result.law).__name__, **asdict(result.law)}  # type: ignore[call-overload]
     write_json(
         folder / FILE,
@@ -45,16 +45,13 @@ def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
             "law": law,
             "words": words_of(result.law),
             "formula": result.formula,
-            "exponents": dict(zip(("r", "m_i", "m_j"), result.exponents.tolist(), strict=True)),
+            "exponents": dict(zip(("r", "m_i", "m_j"), result.rows.exponents().tolist(), strict=True)),
             "bodies": list(bodies),
             "masses": result.scalars.tolist(),
             "sd": [None if np.isnan(sd) else sd for sd in result.sd.tolist()],
             "fit error": None if result.refit is None else result.refit.error,
-            "power law": {
-                **asdict(result.power.law),
-                "masses": result.power.masses.tolist(),
-                "error": result.power.error,
-            },
+            "power law": asdict(result.power.law)
+            | {"masses": result.power.masses.tolist(), "error": result.power.error},
         },
     )
 
@@ -102,15 +99,9 @@ def check_law_folder(folder: Path, name: str = "--out") -> None:
 
 def pareto_columns(result: LawResult) -> dict[str, list[Any]]:
     """The table of formulas."""
-    front = result.pareto
-    chosen = best(front) if front else None
-    return {
-        "complexity": [c.complexity for c in front],
-        "loss": [c.loss for c in front],
-        "score": [c.score for c in front],
-        "chosen": [c is chosen for c in front],
-        "formula": [c.formula for c in front],
-    }
+    chosen = best(result.pareto) if result.pareto else None
+    columns = {name: [getattr(c, name) for c in result.pareto] for name in ("complexity", "loss", "score")}
+    return columns | {"chosen": [c is chosen for c in result.pareto], "formula": [c.formula for c in result.pareto]}
 
 
 def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) -> dict[str, list[Any]]:
@@ -138,7 +129,7 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     rows = result.rows
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    gamma, alpha, beta = result.exponents
+    gamma, alpha, beta = rows.exponents()
     per = rows.log_f - alpha * rows.log_m_i - beta * rows.log_m_j
     some = np.random.default_rng(0).permutation(len(per))[:4000]
     some = some[np.argsort(rows.weights[some])]

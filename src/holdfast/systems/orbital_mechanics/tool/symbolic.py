@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.data.synthetic.bodies import PowerLaw
 from holdfast.errors import InputError, MissingExtra
-from holdfast.systems.orbital_mechanics.tool.motion import PowerLaw
 
 NAMES = ("log_m_i", "log_m_j", "log_r")  # inputs, all log10; the target is log10 |F|
 NEAR = 0.05  # that exponents may be off, for a formula to be a power law
@@ -224,17 +224,4 @@ def as_power_law(formula: str, low: np.ndarray, high: np.ndarray, sign: float = 
     return PowerLaw(sign, *(float(e) for e in whole))
 
 
-__all__ = [
-    "NAMES",
-    "Candidate",
-    "FormulaLaw",
-    "Operon",
-    "Regressor",
-    "as_power_law",
-    "best",
-    "evaluate",
-    "local_exponents",
-    "operon_regressor",
-    "scored",
-    "with_fitted_constants",
-]
+__all__ = ["NAMES", "Candidate", "FormulaLaw", "Operon", "Regressor", "as_power_law", "best", "evaluate", "scored"]

@@ -11,9 +11,9 @@ import numpy as np
 from holdfast.data.readers.records import Records, read_records
 from holdfast.data.readers.roles import Role
 from holdfast.data.readers.tables.options import TableOptions
+from holdfast.data.series.derivatives import finite_difference_acceleration
+from holdfast.data.synthetic.bodies import check_tracks
 from holdfast.errors import InputError
-from holdfast.systems.orbital_mechanics.tool.derivatives import finite_difference_acceleration
-from holdfast.systems.orbital_mechanics.tool.motion import check_tracks
 
 LIGHT = 173.14  # AU per day
 DAY = np.timedelta64(1, "D")

@@ -1,16 +1,18 @@
-"""A law with numbers: forces, accelerations of bodies, and their motion from a start."""
+"""Bodies that act on each other in pairs by a given law: accelerations, and motion from a start."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from holdfast.data.series.derivatives import check_times
 from holdfast.errors import InputError
-from holdfast.systems.orbital_mechanics.method import Law
-from holdfast.systems.orbital_mechanics.tool.derivatives import check_times
 from holdfast.validation import check_array, check_choice, check_positive
+
+Law = Callable[[Any, Any, Any], Any]  # (r, m_i, m_j) -> force, positive where bodies attract each other
 
 
 @dataclass(frozen=True)
@@ -177,4 +179,4 @@ def _dop853(acc: Any, x: np.ndarray, v: np.ndarray, t: np.ndarray) -> tuple[np.n
     return done.y[:size].T.reshape(-1, *x.shape), done.y[size:].T.reshape(-1, *x.shape)
 
 
-__all__ = ["NEWTON", "PowerLaw", "accelerations", "check_tracks", "is_proportional", "pulls", "simulate"]
+__all__ = ["NEWTON", "Law", "PowerLaw", "accelerations", "check_tracks", "is_proportional", "pulls", "simulate"]

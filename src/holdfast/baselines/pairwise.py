@@ -1,4 +1,4 @@
-"""Fits of a form that is given: masses of a known law, a free power law, and terms of pairs without masses."""
+"""Accelerations of bodies by a form that is given: masses of a known law, a free power law, terms of pairs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import InputError
-from holdfast.systems.orbital_mechanics.method import Law, pairs
-from holdfast.systems.orbital_mechanics.tool.motion import (
+from holdfast.data.synthetic.bodies import (
     NEWTON,
+    Law,
     PowerLaw,
     accelerations,
     check_tracks,
     is_proportional,
     pulls,
 )
+from holdfast.errors import InputError
 from holdfast.validation import check_array
 
 LN10 = float(np.log(10))
@@ -140,7 +140,7 @@ class _PowerForm:
     """Residuals of a power law and their derivatives, by parameters (log10 masses, gamma, alpha, beta)."""
 
     def __init__(self, pos: np.ndarray, acc: np.ndarray, rms: np.ndarray, sign: float) -> None:
-        self.i, self.j = pairs(pos.shape[1])
+        self.i, self.j = np.tril_indices(pos.shape[1], -1)
         self.at_i, self.at_j = (np.eye(pos.shape[1])[:, end] for end in (self.i, self.j))  # (N, E)
         d = pos[:, self.j] - pos[:, self.i]
         r = np.linalg.norm(d, axis=-1)
