@@ -50,8 +50,7 @@ def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
             "masses": result.scalars.tolist(),
             "sd": [None if np.isnan(sd) else sd for sd in result.sd.tolist()],
             "fit error": None if result.refit is None else result.refit.error,
-            "power law": asdict(result.power.law)
-            | {"masses": result.power.masses.tolist(), "error": result.power.error},
+            "power law": asdict(power.law) | {"masses": power.masses.tolist(), "error": power.error},
         },
     )
 
