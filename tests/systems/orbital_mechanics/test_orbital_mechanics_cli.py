@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from holdfast.data.readers.tracks import read_tracks, suspicions
 from holdfast.errors import InputError
 from holdfast.systems.orbital_mechanics import NEWTON, simulate
 from holdfast.systems.orbital_mechanics.cli import app
@@ -80,16 +79,6 @@ def test_formulas_are_in_the_table(tmp_path):
     law = json.loads((out / "law.json").read_text())
     assert front.formula[front.chosen].item() == law["formula"]
     run("simulate", out, "--start", tracks, "--until", "8.01", "-o", tmp_path / "s.csv", "--integrator", "leapfrog")
-
-
-def test_dates_are_days_and_two_coordinates_will_do(tmp_path):
-    table = frame()
-    table["t"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(table["t"] * 24, unit="h")
-    found = read_tracks(written(tmp_path, table), "t", "body", ["x", "y"])
-    assert found.t == pytest.approx(np.linspace(0, 8, 120), abs=1e-6)
-    assert found.pos.shape == (120, 3, 2)
-    assert found.vel is None
-    assert found.bodies == NAMES
 
 
 def changed(change):
@@ -187,16 +176,3 @@ def test_fit_writes_over_nothing_else(tmp_path):
     with pytest.raises(InputError, match="--out: must be new, empty or an earlier law"):
         run("fit", written(tmp_path, frame()), "-o", tmp_path, *SHORT)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
-
-
-def test_suspicions_about_units_and_times():
-    t = np.linspace(0, 8, 120)
-    x, v = simulate(NEWTON, MASSES, X0, V0, t)
-    assert suspicions(t, NAMES, x, v) == []
-    assert "faster than light" in suspicions(t, NAMES, x * 1.5e8, None)[0]
-    mixed = suspicions(t, NAMES, x * 10, v)
-    assert "look like different units" in mixed[0]
-    assert mixed[0].startswith("bea moves") or mixed[0].startswith("ada moves")
-    rough = suspicions(t[::15], NAMES, x[::15], None)
-    assert "times are too far apart for accelerations" in rough[-1]
-    assert suspicions(t[:1], NAMES, x[:1], v[:1]) == []

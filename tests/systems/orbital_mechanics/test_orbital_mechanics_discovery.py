@@ -147,6 +147,15 @@ def test_a_missing_package_is_named(monkeypatch):
         discover_law(*world(), regressor="operon", steps=1)
 
 
+def test_a_formula_moves_bodies_as_the_law_that_it_is():
+    masses, x, v = np.array([1.0, 0.1]), np.array([[0.0, 0], [1, 0]]), np.array([[0.0, 0], [0, 1.2]])
+    one, _ = simulate(NEWTON, masses, x, v, [0, 1, 2])
+    other, _ = simulate(FormulaLaw("log_m_i + log_m_j - 2 * log_r"), masses, x, v, [0, 1, 2])
+    assert other == pytest.approx(one, abs=1e-9)
+    away, _ = simulate(FormulaLaw("0.9 * log_m_i + log_m_j - 2 * log_r", -1.0), masses, x, 0 * v, [0, 1])
+    assert np.linalg.norm(away[-1, 1] - away[-1, 0]) > 1
+
+
 # ----------------------------------------------------------------------------------------------------------- discovery
 def exact(law, masses=MASSES):
     """A trained law that is the given one."""
