@@ -94,7 +94,7 @@ def test_a_failing_builder_is_named_with_its_place_and_cause(models: Path) -> No
     ) as e:
         built(broken, 8, argument="builder")
     assert isinstance(e.value.__cause__, TypeError)
-    with pytest.raises(InputError, match=r"batch: must not fail; received .*<lambda>\(\), which raised KeyError"):
+    with pytest.raises(InputError, match=r"batch: must not fail; received <lambda>\(\), which raised KeyError"):
         called(lambda: {}["x"], argument="batch")
 
 

@@ -109,7 +109,7 @@ def called(function: Callable[..., Any], *arguments: Any, argument: str = "build
     except (HoldfastError, MemoryError):
         raise
     except Exception as error:
-        name = getattr(function, "__qualname__", type(function).__qualname__)
+        name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
         given = ", ".join(map(repr, arguments))
         failed = " ".join(f"{type(error).__name__}: {error}".split())  # torch's messages have many lines
         raise InputError(argument, "must not fail", f"{name}({given}), which raised {failed}{_place(error)}") from error

@@ -137,6 +137,24 @@ def test_a_sweep_has_one_line_per_arm_and_one_figure_per_fixed_rest(run_results,
     np.testing.assert_allclose(heights, [52.0, 56.0, 76.0])
 
 
+@pytest.mark.parametrize("uneven", [True, False])
+def test_arms_at_different_points_are_not_averaged_in_the_headline_figure(run_results, tmp_path, uneven):
+    places = {"source only": (1, 5, 25), "AdaMatch": (1, 5) if uneven else (1, 5, 25)}
+    records = [
+        Record(f"{arm}{n}{i}", arm, "mnist->digits", {"labels": n}, i, "ok", {"accuracy": 50.0 + n + i})
+        for arm, at in places.items()
+        for n in at
+        for i in range(3)
+    ]
+    results = run_results(tmp_path, records=records, points={"labels": (1, 5, 25, 1000)})
+    drawing = headline_figure(results)
+    if not uneven:
+        assert "best mean accuracy" in drawing.title
+        return
+    assert drawing.title.startswith("accuracy on mnist->digits: source only changes most")
+    assert [text.get_text() for text in drawing.figure.axes[0].get_xticklabels()] == ["1", "5", "25"]
+
+
 def test_arms_differ_in_marker_and_in_colour_with_line_up_to_fourteen(run_results, tmp_path):
     arms = tuple(f"arm {i}" for i in range(14))
     results = run_results(tmp_path, arms=arms, replicates=1)

@@ -11,12 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from holdfast.data.readers.features import read_arrays
 from holdfast.data.splits import stratified
 from holdfast.errors import InputError
 from holdfast.files import check_regular
-from holdfast.own_model import called, own_function
+from holdfast.own_model import built, own_function
 from holdfast.randomness import seeded
 from holdfast.validation import check_fraction
 
@@ -40,7 +41,8 @@ def read_rows(path: Path, held_out: float = 0.2) -> Rows:
         held_out: share to measure on.
 
     Raises:
-        InputError: no labels, fewer than two classes, labels that are not 0 .. K-1, too few rows of a class.
+        InputError: no labels, fewer than two classes, labels that are not 0 .. K-1, too few rows of a class, inputs
+            too large for 32 bits.
     """
     x, y = read_arrays(path)
     if y is None:
@@ -50,7 +52,10 @@ def read_rows(path: Path, held_out: float = 0.2) -> Rows:
         raise InputError(f"{path}, labels", "must hold classes 0 .. K-1, K >= 2, each at least once", np.unique(y))
     if counts.min() < 2:
         raise InputError(f"{path}, labels", "must have at least 2 rows of every class", f"1 of {counts.argmin()}")
-    inputs, labels = torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.from_numpy(y)
+    with np.errstate(over="ignore"):  # refused below
+        inputs, labels = torch.from_numpy(np.ascontiguousarray(x, np.float32)), torch.from_numpy(y)
+    if not bool(inputs.isfinite().all()):
+        raise InputError(f"{path}, inputs", "must be numbers that 32 bits can hold", float(np.abs(x).max()))
     held = stratified(labels, check_fraction(held_out, "held_out", zero=False, one=False), np.random.default_rng(0))
     if not held.any() or held.all():
         raise InputError(str(path), "must have rows to train on and rows to hold out", f"{len(y)} rows")
@@ -63,27 +68,43 @@ def builder(reference: str, rows: Rows) -> Callable[[int], nn.Module]:
     Raises:
         InputError: the function or the network fails, or gives other than a row of logits for each row.
     """
-    function = own_function(reference, argument="--model")
 
     def build(seed: int) -> nn.Module:
         with seeded(seed):
-            net = called(function, argument="--model")
-        if not isinstance(net, nn.Module):
-            raise InputError("--model", "must give a torch.nn.Module", type(net).__name__)
-        return net
+            return network_of(reference)
 
-    out = called(build(0).eval(), rows.x[:2], argument="--model")
+    try:
+        out = build(0).eval()(rows.x[:2])
+    except InputError:
+        raise
+    except Exception as error:  # whatever a network of the user's does
+        failed = " ".join(f"shape {tuple(rows.x[:2].shape)}: {type(error).__name__}: {error}".split())
+        raise InputError("--model", "must take the rows of --data, 32-bit floats", failed) from error
     if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != 2 or out.shape[1] < rows.classes:
         shown = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise InputError("--model", f"must map (N, ...) to logits (N, K), K at least {rows.classes}", shown)
     return build
 
 
+def network_of(reference: str) -> nn.Module:
+    """What a function of the user's without arguments makes: a network whose weights are there.
+
+    Raises:
+        InputError: the function fails, or gives no such network.
+    """
+    net = built(own_function(reference, argument="--model"), argument="--model")
+    for name, value in (*net.named_parameters(), *net.named_buffers()):
+        if is_lazy(value):
+            raise InputError("--model", "must give every layer its size", f"{name!r} waits for a first input")
+    return net
+
+
 def loaded(net: nn.Module, path: Path) -> nn.Module:
     """The network with the weights of a safetensors file, or of model.safetensors in a folder, in evaluation mode.
 
     Raises:
-        InputError: no such file, or another network's weights; names the first tensor that differs.
+        InputError: no such file, or another network's weights (names the first tensor that differs), or weights
+            that are not finite.
     """
     file = path / "model.safetensors" if path.is_dir() else path
     check_regular(file)
@@ -97,8 +118,11 @@ def loaded(net: nn.Module, path: Path) -> nn.Module:
         if wanted.get(name) != found.get(name):
             shown = f"{name!r} is {found.get(name, 'not there')}, the model's {wanted.get(name, 'not there')}"
             raise InputError(str(file), "must hold the weights of the model that --model makes", shown)
+    for name, value in tensors.items():
+        if not bool(value.isfinite().all()):
+            raise InputError(str(file), "must hold finite weights", f"{name!r} with NaN or infinite ones")
     net.load_state_dict(tensors)
     return net.eval()
 
 
-__all__ = ["Rows", "builder", "loaded", "read_rows"]
+__all__ = ["Rows", "builder", "loaded", "network_of", "read_rows"]

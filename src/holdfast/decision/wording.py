@@ -85,7 +85,8 @@ def _joined(note: Note, verdict: Verdict) -> str:
 
 
 def _not_redrawn(note: Note, verdict: Verdict) -> str:
-    return f"cases were not redrawn: {note['why']}"
+    said = "cases were not redrawn: "  # the reasons that ledgers keep begin with it
+    return said + str(note["why"]).removeprefix(said)
 
 
 def _astride(note: Note, verdict: Verdict) -> str:

@@ -69,7 +69,14 @@ class Hooks:
         return hook
 
     def features(self) -> dict[str, Tensor]:
-        """Name -> (N, units) of all rows that went through."""
+        """Name -> (N, units) of all rows that went through.
+
+        Raises:
+            InputError: a layer was never called.
+        """
+        for name in self._watched:
+            if name not in self._kept:
+                raise InputError("layer", "must be called in the forward pass", name)
         return {name: torch.cat(parts) for name, parts in self._kept.items()}
 
 

@@ -45,8 +45,9 @@ def draw(results: Results) -> Figures:
 def headline_figure(results: Results, palette: Palette = THEMED) -> Drawing | None:
     """The figure that stands for the run; None before any value exists.
 
-    The sweep where the headline is about one, else every replicate on the headline's problem. Where the headline
-    speaks of several problems, the first one it names; without a headline, the first problem.
+    The sweep where the headline is about one or its arms were measured at different points (means over different points
+    say nothing), else every replicate on the headline's problem. Where the headline speaks of several problems, the
+    first one it names; without a headline, the first problem.
     """
     sweep, name = headline_sweep(results), f"headline-{results.system}"
     with quiet():
@@ -58,8 +59,26 @@ def headline_figure(results: Results, palette: Palette = THEMED) -> Drawing | No
     if metric is None or not measured:
         return None
     problem = (results.named_in_headline(measured) or measured)[0]
+    parameter = _uneven(results, problem, metric)
     with quiet():
-        return strip(results, problem, metric, name, palette, titled=True)
+        drawing = swept(results, problem, metric, parameter, {}, name, palette, titled=True) if parameter else None
+        return drawing or strip(results, problem, metric, name, palette, titled=True)
+
+
+def _uneven(results: Results, problem: str, metric: str) -> str:
+    """The only swept parameter, if the headline's arms have different values of it; else ""."""
+    parameters = list(results.experiment.points)
+    if len(parameters) != 1:
+        return ""
+    values = {
+        arm: {
+            str(r.point.get(parameters[0]))
+            for r in results.finished
+            if r.arm == arm and r.problem == problem and metric in r.scalars
+        }
+        for arm in results.named_in_headline(results.arms(problem))
+    }
+    return parameters[0] if len(set(map(frozenset, values.values()))) > 1 else ""
 
 
 def write_figure(results: Results, path: Path) -> Path:

@@ -122,7 +122,8 @@ def swept(
         name: of the drawing, unique on a page.
         titled: print the title inside, for a figure that stands alone.
     """
-    places = list(results.experiment.points.get(parameter, ()))
+    measured = [r.point.get(parameter) for r in results.finished if r.problem == problem and metric in r.scalars]
+    places = [place for place in results.experiment.points.get(parameter, ()) if place in measured]
     found: dict[str, dict[int, Spread]] = {}
     for arm in results.arms(problem):
         along = {

@@ -21,9 +21,9 @@ def table_out(what: str, *words: str) -> Any:
     return typer.Option(*words, help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
 
 
-def figure_out(what: str) -> Any:
-    """An option for a figure to write: .png, .svg or .pdf."""
-    return typer.Option(help=f"{what}: .png, .svg or .pdf.", callback=_checked(check_figure))
+def figure_out(what: str, *words: str) -> Any:
+    """An option for a figure to write: .png, .svg or .pdf; `words` as in `model_out`."""
+    return typer.Option(*words, help=f"{what}: .png, .svg or .pdf.", callback=_checked(check_figure))
 
 
 def model_out(*words: str, what: str = "Folder for the model.") -> Any:

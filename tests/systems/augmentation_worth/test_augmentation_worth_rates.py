@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.errors import InputError
+from holdfast.metrics.scaling import PowerLaw
 from holdfast.systems.augmentation_worth.method.rates import (
     ScalingCurve,
     by_size,
@@ -48,7 +49,7 @@ def test_a_noise_free_law_is_recovered():
     for name, value in (("a", 9.0), ("c", 0.9), ("b", 0.05)):
         assert curve.params[name] == pytest.approx(value, rel=1e-6)
         assert curve.ci()[name] == pytest.approx((value, value), rel=1e-6)
-    assert curve.r_squared == pytest.approx(1)
+    assert curve.curve.residual == pytest.approx(0, abs=1e-7)
     np.testing.assert_allclose(curve.predict([150, 5000]), law([150, 5000]), rtol=1e-6)
 
 
@@ -107,6 +108,33 @@ def test_bands_come_from_the_runs_and_runs_of_a_size_are_averaged():
     assert wide[0] <= low < high <= wide[1]
 
 
+def test_a_censored_draw_sets_no_limit():
+    n = np.repeat(N, 3)
+    error = law(n) * np.tile([0.9, 1.0, 1.1], 6)
+    curve = ScalingCurve.fit(n, error, "monotone", n_boot=200)
+    found = exchange_rate(curve, [100, 200, 3200, 6400], [1.5 * law(100), law(400), law(3200), 0.01])
+    assert found["extrapolated"].tolist() == [-1, 0, 0, 1]
+    assert found["lo"].tolist()[0] == 0  # above all of the reference's: at most 1
+    assert found["hi"].tolist()[0] == 1
+    assert 1 < found["lo"].iloc[1] < 2 < found["hi"].iloc[1] < 4
+    assert 0.1 < found["lo"].iloc[2] < 1
+    assert found["lo"].tolist()[3] == 0.5  # below all of them: at least 3200 / 6400
+    assert np.isinf(found["hi"].iloc[2:]).all()
+
+
+def test_both_readings_agree_where_both_read_without_noise():
+    """Between two sizes the falling curve is a chord of the law, in log n: they part by less than the grid's step."""
+    fine = np.geomspace(100, 3200, 41)
+    error = law(np.geomspace(120, 3000, 9))
+    apart = []
+    for sizes in (N, fine):
+        curves = [ScalingCurve.fit(sizes, law(sizes), form, n_boot=1) for form in ("power_offset", "monotone")]
+        by_law, falling = (curve.invert(error).size for curve in curves)
+        apart.append(np.abs(np.log(by_law / falling)).max())
+        assert apart[-1] < np.log(sizes[1] / sizes[0]) / 4
+    assert apart[1] < 0.01 < apart[0]
+
+
 def test_a_falling_curve_is_level_outside_and_linear_in_log_n():
     curve = ScalingCurve.fit([100, 400, 1600, 6400], [0.4, 0.2, 0.3, 0.1], "monotone", n_boot=2)
     assert curve.rises
@@ -115,6 +143,15 @@ def test_a_falling_curve_is_level_outside_and_linear_in_log_n():
     np.testing.assert_allclose(curve.predict([50, 200, 800, 10_000]), [0.4, 0.325, 0.25, 0.1])
     assert predicted(curve.draws, [200, 800]).shape == (2, 2)
     assert not ScalingCurve.fit(N, law(N), "monotone", n_boot=2).rises
+    assert not ScalingCurve.fit([100, 400, 1600, 6400], [0.4, 0.2, 0.2, 0.1], "monotone", n_boot=2).rises
+
+
+def test_the_ends_of_the_curve_are_inside_whatever_the_last_digit():
+    exact = PowerLaw(*(np.array(value) for value in (9.0, 0.9, 0.05, 0.0)))
+    curve = ScalingCurve(N, law(N), "power_offset", exact, exact)
+    assert curve.invert(law(N * (1 + 1e-11))).censored.tolist() == [0] * 6
+    assert curve.invert(law(N * (1 - 1e-11))).censored.tolist() == [0] * 6
+    assert curve.invert(law([99, 3201])).censored.tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize(

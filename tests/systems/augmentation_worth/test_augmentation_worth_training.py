@@ -103,14 +103,21 @@ def test_flatness_scales_with_the_weights_and_averages_directions():
     loss = lambda out, y: (out - y).abs().mean()  # noqa: E731
     x = torch.ones(2, 1)
     rng = torch.Generator().manual_seed(0)
-    found = flatness(Line(), loss, x, 2 * x, threshold=0.99, n_directions=3, generator=rng)
+    found = flatness(Line(), loss, [(x, 2 * x)], threshold=0.99, n_directions=3, generator=rng)
     assert found == pytest.approx(1.0, rel=1e-5)
-    assert flatness(Line(), loss, x, 2 * x, threshold=0.39, step=0.2, n_directions=2) == pytest.approx(0.4, rel=1e-5)
+    walk = flatness(Line(), loss, [(x, 2 * x)], threshold=0.39, step=0.2, n_directions=2)
+    assert walk == pytest.approx(0.4, rel=1e-5)
+    # A batch of one sample that is off by 3 and one of three that are not: a mean loss of 0.75 at the start.
+    uneven = [(torch.ones(1, 1), torch.full((1, 1), 5.0)), (torch.ones(3, 1), torch.full((3, 1), 2.0))]
+    assert flatness(Line(), loss, uneven, threshold=0.74, n_directions=1) == 0
+    assert flatness(Line(), loss, uneven, threshold=0.76, n_directions=1) > 0
+    with pytest.raises(InputError, match="at least one sample"):
+        flatness(Line(), loss, [])
 
 
 def test_gradient_noise_against_autograd():
     model, (x, y) = net(), batch(14)
-    found = gradient_noise(model, F.cross_entropy, x, y, batch=4)  # three batches, two rows left over
+    found = gradient_noise(model, F.cross_entropy, zip(x.split(4), y.split(4), strict=True))  # two rows left over
     rows = []
     for k in range(3):
         model.zero_grad()
@@ -122,7 +129,7 @@ def test_gradient_noise_against_autograd():
     each, whole = (g**2).sum(1).mean(), found.mean_norm**2
     assert found.noise == pytest.approx((each - whole) / (1 / 4 - 1 / 12), rel=1e-4)
     with pytest.raises(InputError, match="at least 2"):
-        gradient_noise(model, F.cross_entropy, x[:7], y[:7], batch=4)
+        gradient_noise(model, F.cross_entropy, [(x[:4], y[:4]), (x[4:7], y[4:7])])
 
 
 def test_welford_against_the_reference():
@@ -132,6 +139,34 @@ def test_welford_against_the_reference():
     for row in rows:
         moments.add(row)
     torch.testing.assert_close(moments.variance(), rows.var(0), rtol=1e-5, atol=1e-7)
+
+
+def test_probes_equal_the_references():
+    """The published functions on the reference's own net: its direction, its loss, its gradients."""
+    with np.load(Path(__file__).parents[2] / "vectors" / "augmentation_worth.npz") as file:
+        stored = {name: torch.from_numpy(file[name]) for name in file.files}
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(16, 5)
+    )
+    model.load_state_dict({name[3:]: value for name, value in stored.items() if name.startswith("sd/")})
+    model.eval()
+    x, y = stored["X"], stored["Y"].long()
+    assert float(F.cross_entropy(model(x), y).detach()) == pytest.approx(float(stored["total_loss"]), rel=1e-5)
+    rng = torch.Generator().manual_seed(3)
+    batches = list(zip(x.split(10), y.split(10), strict=True))
+    found = flatness(model, F.cross_entropy, batches, n_directions=1, generator=rng)
+    distance, steps = stored["flatness_seed3_step0.1_thr1"].tolist()
+    assert found == pytest.approx(distance * (steps - 1) / steps, rel=1e-5)  # the reference counts one step more
+    # Batches of one sample: the reference's unit gradients, each tensor brought to the length of its weights.
+    noise = gradient_noise(model, F.cross_entropy, zip(x[:6].split(1), y[:6].split(1), strict=True))
+    weights = list(model.parameters())
+    rows = []
+    for unit in stored["unit_grads_first6"]:
+        parts = unit.split([w.numel() for w in weights])
+        scaled = [p * w.detach().norm() / (p.norm() + 1e-10) for p, w in zip(parts, weights, strict=True)]
+        rows.append(torch.cat(scaled).double())
+    assert noise.mean_norm == pytest.approx(float(torch.stack(rows).mean(0).norm()), rel=1e-4)
+    assert noise.std_norm == pytest.approx(float(torch.stack(rows).std(0).norm()), rel=1e-4)
 
 
 def test_bad_groups_are_refused():

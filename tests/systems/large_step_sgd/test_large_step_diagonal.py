@@ -151,7 +151,7 @@ def test_small_steps_keep_the_difference_of_squares_and_signs_do_not_matter(worl
 
 
 def test_small_measures():
-    assert diagonal.active(np.array([1.0, -0.02, 0.005, 0.0])) == 2
+    assert diagonal.active(np.array([1.0, -0.02, 0.005, 0.0, 0.01])) == 2
     assert diagonal.balancedness(np.array([3.0, -1.0]), np.array([-3.0, 5.0])) == pytest.approx(4.0)
     assert diagonal.rank(np.diag([1.0, 1e-3, 1e-5])) == 2
     assert diagonal.rank(np.diag([1.0, 1e-3, 1e-5]), rtol=1e-2) == 1

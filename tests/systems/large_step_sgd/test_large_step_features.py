@@ -1,4 +1,4 @@
-"""Sparsity of features, the rank of Jacobians, hooks and monitors, against scans, the reference and hand-made cases."""
+"""Sparsity of features and its monitor, against scans, the reference and hand-made cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from holdfast.errors import InputError
-from holdfast.layers.outputs import Hooks, activation_layers
+from holdfast.layers.outputs import Hooks
 from holdfast.systems.large_step_sgd import FeatureSparsityMonitor, feature_sparsity, jacobian_rank
 from holdfast.systems.large_step_sgd.method.features import correlations, first_to_go
 
@@ -143,59 +143,6 @@ def test_three_layers_are_the_references():
         assert [jacobian_rank(net, x, method=method).rank] == saved["fc3_jac_rank_1e-4"].tolist()
 
 
-def test_exact_and_sketched_ranks_are_those_of_a_loop():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(4, 30), nn.Tanh(), nn.Linear(30, 2)).double()
-    x = torch.randn(3, 4, dtype=torch.float64)
-    x = torch.cat([x, x[:1]])  # a row twice: rank 6 of 8
-    every = [torch.autograd.grad(row, net.parameters(), retain_graph=True) for row in net(x).flatten()]
-    rows = [torch.cat([g.flatten() for g in gradients]) for gradients in every]
-    s = torch.linalg.svdvals(torch.stack(rows))
-    exact = jacobian_rank(net, x)
-    torch.testing.assert_close(exact.singular_values, s)
-    assert exact.rank == 6
-    sketch = jacobian_rank(net, x, method="sketch")
-    assert sketch.rank == 6
-    assert len(sketch.singular_values) == 8
-    assert jacobian_rank(net, x, rtol=0.9).rank == int((s > 0.9 * s[0]).sum())
-    with pytest.raises(InputError, match="parameters"):
-        jacobian_rank(nn.ReLU(), x)
-
-
-def test_batch_normalisation_in_train_mode_is_said_and_the_mode_comes_back():
-    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    with pytest.warns(UserWarning, match="batch normalisation"):
-        jacobian_rank(net, torch.ones(2, 2))
-    assert net.training
-    assert net[1].training
-    assert net[1].num_batches_tracked == 0
-
-
-class Twice(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.relu = nn.Linear(2, 3), nn.Linear(3, 4), nn.ReLU()
-
-    def forward(self, x):
-        return self.relu(self.b(self.relu(self.a(x))))
-
-
-def test_hooks_tell_calls_apart_and_leave_nothing_behind():
-    net, x = Twice(), torch.randn(6, 2)
-    with Hooks(net, ["relu", "a"]) as hooks:
-        net(x[:4])
-        net(x[4:])
-    found = hooks.features()
-    torch.testing.assert_close(found["relu"], net.relu(net.a(x)))
-    torch.testing.assert_close(found["relu#2"], net(x))
-    torch.testing.assert_close(found["a"], net.a(x))
-    net(x)
-    assert len(hooks.features()["relu"]) == 6
-    assert activation_layers(net) == ["relu"]
-    with pytest.raises(InputError, match="layer"):
-        Hooks(net, ["c"])
-
-
 def test_a_monitor_measures_every_so_often_in_evaluation_mode():
     net = nn.Sequential(nn.Linear(2, 5), nn.Dropout(0.5), nn.ReLU())
     x = torch.randn(20, 2)
@@ -205,3 +152,11 @@ def test_a_monitor_measures_every_so_often_in_evaluation_mode():
     assert [step for step, _ in monitor.history] == [3, 6]
     assert net.training
     assert found[2]["2"].dedup == feature_sparsity(net[0](x).relu()).dedup
+
+
+def test_a_monitor_names_the_layer_whose_outputs_are_not_finite():
+    net = nn.Sequential(nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
+    nn.init.constant_(net[1].weight, 1e38)
+    monitor = FeatureSparsityMonitor(net, ["0", "2"], [torch.full((3, 1), 1e3)], every=1)
+    with pytest.raises(InputError, match="outputs of layer 2: must be finite"):
+        monitor.step()

@@ -1,4 +1,4 @@
-"""Schedules against the reference's values, the search of the edge, and the plateau."""
+"""Schedules against the reference's values, and the plateau."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from holdfast.errors import InputError
-from holdfast.systems.large_step_sgd import LargeStepSchedule, LossStabilizationDetector, find_max_stable_lr
-from holdfast.systems.large_step_sgd.method.schedule import Hold, ends
-from holdfast.training.plain_sgd import train_sgd
+from holdfast.systems.large_step_sgd import LargeStepSchedule, LossStabilizationDetector
+from holdfast.systems.large_step_sgd.method.schedule import Hold
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "large_step_sgd.npz"
 RULES = {
@@ -86,65 +85,6 @@ def test_schedules_refuse(change, what):
     sgd = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     with pytest.raises(InputError, match=what):
         LargeStepSchedule(sgd, **{"peak": 1.0, "total_steps": 10, **change})
-
-
-# -------------------------------------------------------------------------------------------------------------- search
-def quadratic(rate, n, curvature=4.0):
-    with np.errstate(over="ignore"):
-        return np.abs(1 - curvature * rate) ** (2 * np.arange(n))
-
-
-def test_the_edge_of_a_quadratic_is_two_over_its_curvature():
-    asked = []
-
-    def run(rate, n):
-        asked.append((rate, n))
-        return quadratic(rate, n)
-
-    found = find_max_stable_lr(run, 0.01, 10.0, 20_000, evaluations=12)
-    assert found.lr <= 0.5 <= found.unstable
-    assert found.unstable / found.lr == pytest.approx(1000 ** (1 / 2**12))
-    assert len(asked) == len(found.tried) == 14
-    assert {n for _, n in asked} == {20_000}
-    assert [rate for rate, _ in found.tried] == sorted(rate for rate, _ in asked)
-
-
-def test_what_counts_as_stable():
-    assert ends(np.arange(40.0)) == (0.5, 37.5)
-    assert np.isnan(ends([1.0, np.inf])).all()
-    at_half = find_max_stable_lr(lambda r, n: np.r_[np.ones(n // 2), np.full(n // 2, r)], 0.1, 3.0, 40, evaluations=14)
-    assert at_half.lr == pytest.approx(0.5, rel=1e-3)
-    slow = find_max_stable_lr(lambda r, n: np.r_[np.ones(n // 2), np.full(n // 2, r)], 0.9, 3.0, 40, evaluations=3)
-    assert slow.lr == 0.9  # not half, but what the lowest rate gives
-    share = find_max_stable_lr(
-        lambda r, n: np.r_[np.ones(n // 2), np.full(n // 2, r)], 0.1, 3.0, 40, evaluations=14, share=0.75
-    )
-    assert share.lr == pytest.approx(0.75, rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("lo", "hi", "what"), [(0.01, 0.4, "hi"), (0.6, 5.0, "lo"), (0.4, 0.3, "hi"), (0.0, 1.0, "lo")]
-)
-def test_a_search_that_cannot_find_an_edge_says_so(lo, hi, what):
-    with pytest.raises(InputError, match=what):
-        find_max_stable_lr(quadratic, lo, hi, 50)
-
-
-def test_plain_sgd_is_a_loop_and_divergence_is_nan():
-    torch.manual_seed(0)
-    x, y = torch.randn(12, 3), torch.arange(12) % 2
-    net = nn.Linear(3, 2)
-    start = {k: v.clone() for k, v in net.state_dict().items()}
-    losses = train_sgd(net, x, y, 0.2, 5, schedule=lambda p: 1.0 - p, batch=12)
-    other = nn.Linear(3, 2)
-    other.load_state_dict(start)
-    for step in range(5):
-        loss = nn.functional.cross_entropy(other(x), y)
-        assert losses[step] == pytest.approx(loss.item(), rel=1e-5)
-        for p, g in zip(other.parameters(), torch.autograd.grad(loss, list(other.parameters())), strict=True):
-            p.data -= 0.2 * (1 - step / 5) * g
-    torch.testing.assert_close(net.weight, other.weight)
-    assert np.isnan(train_sgd(nn.Sequential(nn.Linear(3, 9), nn.Linear(9, 2)), 1e4 * x, y, 1e30, 8)).any()
 
 
 def test_a_plateau_is_two_windows_of_about_the_same_mean():

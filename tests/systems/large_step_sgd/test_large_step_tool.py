@@ -15,10 +15,9 @@ from typer.testing import CliRunner
 
 from holdfast import catalogue
 from holdfast.errors import InputError
-from holdfast.layers.resnet18 import ResNet18
 from holdfast.systems.large_step_sgd import LargeStepRegressor, feature_sparsity
 from holdfast.systems.large_step_sgd.cli import app
-from holdfast.systems.large_step_sgd.experiment import usable
+from holdfast.systems.large_step_sgd.experiment.trials import usable
 from holdfast.systems.large_step_sgd.problems import Cifar10, ReluTeacher, SparseRegression
 from holdfast.testing.runs import run_of
 
@@ -28,6 +27,20 @@ def build():
     return nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3))
 def linear():
     return nn.Linear(6, 3)
+class Unused(nn.Sequential):
+    def forward(self, x):
+        return self[2](self[1](self[0](x)))
+def unused():
+    net = Unused(*build())
+    net.spare = nn.ReLU()
+    return net
+class SmallBatches(nn.Sequential):
+    def forward(self, x):
+        if len(x) > 2:
+            raise ValueError("too many")
+        return super().forward(x)
+def small_batches():
+    return SmallBatches(*build())
 """
 
 
@@ -85,10 +98,24 @@ def test_find_lr_writes_what_it_tried(files):
     folder = files[0]
     found = json.loads(run(*FIND, "--json", "-o", "tried.csv", "--hi", "1e4").stdout)
     table = pd.read_csv(folder / "tried.csv")
-    assert len(table) == 4
+    assert len(table) == 6  # lo, 10 lo, 100 lo, hi and two between
     assert found["lr"] < found["unstable"]
     assert found["lr"] in table["lr"].to_numpy()
     assert f"peak={0.8 * found['lr']:.3g}" in found["schedule"]
+
+
+def test_find_lr_begins_where_the_loss_is_halved_and_draws(files):
+    folder = files[0]
+    few = ("--lo", "1e-5", "--hi", "1e3", "--steps", "60", "--evaluations", "4")
+    found = json.loads(run(*FIND, *few, "--json", "--figure", "lr.svg").stdout)
+    losses = dict(found["tried"])
+    assert min(losses) == 1e-5
+    begun = next(rate for rate in sorted(losses) if losses[rate] is not None and losses[rate] < 0.55)
+    assert [rate for rate in sorted(losses) if rate < begun] == pytest.approx(
+        [1e-5 * 10**k for k in range(round(np.log10(begun / 1e-5)))]
+    )  # below it, lo was multiplied by 10 and nothing else was tried
+    assert losses[found["lr"]] < 0.55
+    assert "the edge" in (folder / "lr.svg").read_text()
 
 
 @pytest.mark.parametrize(
@@ -100,6 +127,16 @@ def test_find_lr_writes_what_it_tried(files):
         ((*MEASURE, "--threshold", "0"), "--threshold: must be"),
         ((*MEASURE[:6], "empty.npz", "-q"), "empty.npz"),
         ((*MEASURE[:6], "nan.npz", "-q"), "NaN"),
+        ((*MEASURE, "--rows", "1"), "--rows: must be"),
+        ((*MEASURE, "-o", "w.safetensors"), "--out: must be another file than"),
+        ((*MEASURE[:2], "own.py:unused", *MEASURE[3:]), "--layer: must be called in the forward pass; received spare"),
+        ((*MEASURE[:4], "lost.safetensors", *MEASURE[5:]), "must hold finite weights"),
+        ((*MEASURE[:2], "own.py:small_batches", *MEASURE[3:]), "raised ValueError: too many (own.py, line"),
+        ((FIND[0], "--model", "own.py:small_batches", *FIND[3:]), "raised ValueError: too many (own.py, line"),
+        ((*FIND, "--steps", "1"), "--steps: must be"),
+        ((*FIND, "--seed", "-1"), "--seed: must be"),
+        ((*FIND, "-o", "d.npz"), "--out: must"),
+        ((*FIND[:3], "--data", "missing.npz", "-q"), "missing.npz: must be a file"),
         ((*FIND, "--hi", "0.002"), "--hi: must be a rate at which training diverges"),
         ((*FIND, "--lo", "1e6", "--hi", "1e7"), "--lo: must be a rate"),
         ((*FIND[:3], "--data", "few.npz", "-q"), "at least 2 rows"),
@@ -107,6 +144,7 @@ def test_find_lr_writes_what_it_tried(files):
 )
 def test_what_is_wrong_is_said_in_one_line(files, arguments, said):
     (files[0] / "empty.npz").write_bytes(b"")
+    save_file({k: v * float("nan") for k, v in files[1].state_dict().items()}, "lost.safetensors")
     np.savez("nan.npz", x=np.full((4, 6), np.nan), y=np.arange(4) % 2)
     np.savez("few.npz", x=np.ones((2, 6)), y=np.arange(2))
     with pytest.raises(InputError) as told:
@@ -152,14 +190,14 @@ def test_the_regressor_on_constants_noise_and_bad_input():
 # -------------------------------------------------------------------------------------------------------------- worlds
 def test_the_worlds_are_what_they_say():
     data = SparseRegression().load(np.random.default_rng(0))
-    assert data.x.shape == (80, 200)
-    theta = np.linalg.lstsq(data.test_x, data.test_y, rcond=None)[0]
+    assert data["train"][0].shape == (80, 200)
+    theta = np.linalg.lstsq(*data["test"], rcond=None)[0]
     assert np.linalg.norm(theta) == pytest.approx(1)
     assert (theta[:20] > -1e-9).all()
     assert np.abs(theta[20:]).max() < 1e-9
     taught = ReluTeacher().load(np.random.default_rng(0))
-    np.testing.assert_allclose(np.linalg.norm(taught.x, axis=1), 1)
-    assert taught.y.shape == (15,)
+    np.testing.assert_allclose(np.linalg.norm(taught["train"][0], axis=1), 1)
+    assert taught["train"][1].shape == (15,)
     with pytest.raises(InputError, match="k"):
         SparseRegression(k=300)
 
@@ -169,13 +207,6 @@ def test_a_run_that_ends_above_its_beginning_is_not_used():
     assert usable(np.zeros(50))
     assert not usable(np.linspace(1, 2, 50))
     assert not usable(np.array([1.0, np.nan]))
-
-
-def test_resnet18_has_its_published_size_and_every_parameter_gets_a_gradient():
-    assert sum(p.numel() for p in ResNet18().parameters()) == 11_173_962
-    net = ResNet18(width=4)
-    net(torch.randn(2, 3, 32, 32)).square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
 def test_the_full_problem_reads_cifar_as_published_and_runs(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from holdfast.data.own_rows import builder, loaded, read_rows
 from holdfast.data.readers.arrays import read_npz
-from holdfast.errors import InputError
+from holdfast.errors import HoldfastError, InputError
 from holdfast.layers.weight_masks import load_mask
 from holdfast.systems.lottery_ticket.cli import app
 from holdfast.systems.lottery_ticket.tool import tickets
@@ -27,6 +27,19 @@ def small():
     return nn.Linear(6, 2)
 def broken():
     raise ValueError("no such width")
+def tanh():
+    return nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.Tanh(), nn.Linear(12, 3))
+def lazy():
+    return nn.Sequential(nn.LazyLinear(12), nn.Linear(12, 3))
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        self.b.weight = self.a.weight
+    def forward(self, x):
+        return self.c(self.b(self.a(x).relu()).relu())
+def plain():
+    return nn.Softmax(1)
 def text():
     return "a net"
 """
@@ -139,8 +152,14 @@ def test_a_finished_ticket_is_not_trained_again(files, monkeypatch):
 
 def test_a_folder_of_other_settings_or_of_other_files_is_refused(files):
     prune("ticket")
-    with pytest.raises(InputError, match="same data and settings"):
-        prune("ticket", "--seed", "3")
+    with pytest.raises(InputError, match=r"same network, data and settings.*other settings$"):
+        prune("ticket", "--steps", "13")
+    rows(files / "d.npz", n=123)
+    with pytest.raises(InputError, match=r"received other data$"):
+        prune("ticket")
+    rows(files / "d.npz")
+    with pytest.raises(InputError, match=r"received other network$"):  # as many weights of the same names
+        prune("ticket", "--model", "own.py:tanh")
     (files / "mine").mkdir()
     (files / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="new or empty"):
@@ -148,13 +167,35 @@ def test_a_folder_of_other_settings_or_of_other_files_is_refused(files):
     assert [path.name for path in (files / "mine").iterdir()] == ["thesis.txt"]
 
 
+def test_a_run_that_left_no_level_does_not_hold_its_folder(files):
+    with pytest.raises(HoldfastError, match="loss became nan"):
+        prune("ticket", "--lr", "1e12")
+    assert [path.name for path in (files / "ticket").iterdir()] == ["ticket.json"]
+    prune("ticket")
+    assert (files / "ticket" / "model.safetensors").is_file()
+    (files / "mine").mkdir()
+    (files / "mine" / "ticket.json").write_text('{"seat": 12}')
+    with pytest.raises(InputError, match="new or empty"):
+        prune("mine")
+    assert (files / "mine" / "ticket.json").read_text() == '{"seat": 12}'
+
+
+def test_a_file_in_a_levels_place_is_refused(files):
+    prune("ticket")
+    save_file({"weight": torch.ones(2)}, files / "ticket" / "level2.safetensors")
+    with pytest.raises(InputError, match=r"level2\.safetensors: must be a level"):
+        prune("ticket")
+
+
 def test_excluded_tensors_stay_whole(files):
     prune("ticket", "--exclude", "3.weight")
     mask = load_mask(files / "ticket" / "mask.safetensors")
     assert mask.per_layer()["3.weight"] == 1
     assert mask.per_layer()["0.weight"] == pytest.approx(0.2, abs=0.03)
-    with pytest.raises(InputError, match="must name tensors"):
-        prune("other", "--exclude", "9.weight")
+    for names, words in ((["9.weight"], "must name"), (["0.weight", "3.weight"], "must leave a tensor")):
+        with pytest.raises(InputError, match=words):
+            prune("other", *(part for name in names for part in ("--exclude", name)))
+    assert not (files / "other").exists()  # said before the first training
 
 
 def test_the_barrier_of_a_network_with_itself_is_zero_and_there_is_one_between_strangers(files):
@@ -188,7 +229,8 @@ def test_sparsify_keeps_the_largest(files):
 @pytest.mark.parametrize(
     ("model", "message"),
     [("own.py:broken", "no such width"), ("own.py:text", "torch.nn.Module"), ("own.py:nothing", "function"),
-     ("own.py:small", "at least 3"), ("other.py:build", "there")],
+     ("own.py:small", "at least 3"), ("own.py:lazy", "waits for a first input"), ("own.py:plain", "linear or conv"),
+     ("other.py:build", "there")],
 )  # fmt: skip
 def test_builders_that_do_not_build_are_named(files, model, message):
     with pytest.raises(InputError, match=message):
@@ -200,7 +242,8 @@ def test_builders_that_do_not_build_are_named(files, model, message):
     ("change", "message"),
     [({"y": np.zeros(120, int)}, "K >= 2"), ({"y": np.arange(120) % 3 + 1}, "classes 0"),
      ({"x": np.full((120, 6), np.nan)}, "finite"), ({"x": np.zeros((7, 6)), "y": np.arange(7) // 2}, "2 rows"),
-     ({"y": np.arange(120) / 2}, "whole"), ({"x": np.zeros((120, 5))}, "must not fail")],
+     ({"y": np.arange(120) / 2}, "whole"), ({"x": np.zeros((120, 5))}, "rows of --data.*shape .2, 5"),
+     ({"x": np.full((120, 6), 1e300)}, "32 bits")],
 )  # fmt: skip
 def test_data_that_cannot_be_learned_from_is_refused(files, change, message):
     rows(files / "bad.npz", **change)
@@ -218,8 +261,51 @@ def test_an_archive_without_labels_and_an_empty_one_are_refused(files):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--density", "0"), ("--density", "1"), ("--fraction", "1"), ("--rewind", "1")]
+    ("option", "value"),
+    [
+        ("--density", "0"),
+        ("--density", "1"),
+        ("--density", "0.009"),
+        ("--fraction", "1"),
+        ("--rewind", "1"),
+        ("--momentum", "1"),
+        ("--momentum", "-0.1"),
+        ("--weight-decay", "-1"),
+        ("--weight-decay", "nan"),
+    ],
 )
 def test_settings_outside_their_range_are_refused(files, option, value):
-    with pytest.raises(InputError, match=option.strip("-")):
+    with pytest.raises(InputError, match=option.strip("-").replace("-", ".")):
         run("prune", "--model", "own.py:build", "--data", "d.npz", "-o", "t", option, value)
+    assert not (files / "t").exists()
+
+
+def test_weights_that_are_no_numbers_are_refused(files):
+    """Their errors would be those of class 0, and their barrier none."""
+    save_file({"weight": torch.full((2, 6), float("nan")), "bias": torch.zeros(2)}, files / "w.safetensors")
+    for verb in (
+        ("barrier", "w.safetensors", "w.safetensors", "--data", "two.npz"),
+        ("sparsify", "w.safetensors", "-o", "s"),
+    ):
+        rows(files / "two.npz", y=np.arange(120) % 2)
+        with pytest.raises(InputError, match="finite weights"):
+            run(*verb, "--model", "own.py:small")
+    assert not (files / "s").exists()
+
+
+def test_sparsify_refuses_what_it_cannot_do_and_takes_tied_weights(files):
+    net = nn.Linear(6, 2)
+    save_file(net.state_dict(), files / "w.safetensors")
+    for model, more, words in (
+        ("small", ("--exclude", "weight"), "must leave a tensor"),
+        ("small", ("--density", "0.05"), "at least 1 of the 12"),
+        ("text", (), "torch.nn.Module"),
+    ):
+        with pytest.raises(InputError, match=words):
+            run("sparsify", "w.safetensors", "--model", f"own.py:{model}", "-o", "s.safetensors", *more)
+    assert not (files / "s.safetensors").exists()
+    run("prune", "--model", "own.py:Tied", "--data", "d.npz", "--density", ".5", "-o", "tied", *FAST)
+    run("sparsify", "tied", "--model", "own.py:Tied", "--density", ".2", "-o", "s.safetensors")
+    made = load_file(files / "s.safetensors")
+    assert torch.equal(made["a.weight"], made["b.weight"])
+    assert int((made["a.weight"] != 0).sum() + (made["c.weight"] != 0).sum()) == 11  # of 54

@@ -6,3 +6,4 @@ from .method.training import RepeatedAugmentation as RepeatedAugmentation
 from .method.training import flatness as flatness
 from .method.training import gradient_noise as gradient_noise
 from .method.training import stored_copies as stored_copies
+from .tool.study import AugmentationStudy as AugmentationStudy

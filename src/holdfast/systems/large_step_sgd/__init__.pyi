@@ -5,6 +5,6 @@ from .method.features import SparsityReport as SparsityReport
 from .method.features import feature_sparsity as feature_sparsity
 from .method.schedule import LargeStepSchedule as LargeStepSchedule
 from .method.schedule import LossStabilizationDetector as LossStabilizationDetector
-from .method.schedule import find_max_stable_lr as find_max_stable_lr
+from .tool.measuring import find_max_stable_lr as find_max_stable_lr
 from .tool.measuring import jacobian_rank as jacobian_rank
 from .tool.monitor import FeatureSparsityMonitor as FeatureSparsityMonitor

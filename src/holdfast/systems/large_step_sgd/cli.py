@@ -11,7 +11,9 @@ from holdfast import verbs
 
 app = verbs.Verbs("See how sparse the features of a network of yours are, and find its largest stable learning rate.")
 MODEL = typer.Option(help="file.py:function or module:function of yours: () -> a torch.nn.Module that gives logits.")
-DATA = typer.Option(help="npz file with inputs x (N, ...) and labels y (N,), whole numbers from 0.")
+DATA = typer.Option(
+    help="npz file with inputs x (N, ...) and labels y, whole numbers from 0; or a table with column y."
+)
 MEASURE = verbs.Parameters("holdfast.systems.large_step_sgd.tool.measuring:measure")
 SEARCH = verbs.Parameters("holdfast.systems.large_step_sgd.tool.measuring:search")
 
@@ -21,7 +23,7 @@ def measure(
     model: Annotated[str, MODEL],
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors), or a folder with model.safetensors.")],
     data: Annotated[Path, DATA],
-    settings: Annotated[dict[str, Any], MEASURE.options("threshold", "max_units", "rank_rows")],
+    settings: Annotated[dict[str, Any], MEASURE.options("rows", "threshold", "max_units", "rank_rows")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Report to write (.json).")] = None,
     layer: Annotated[
         list[str] | None, typer.Option(help="Layer to measure (repeatable). Default: all activation functions.")
@@ -38,11 +40,13 @@ def measure(
     from holdfast.data.own_rows import builder, loaded, read_rows
     from holdfast.files import write_json
     from holdfast.systems.large_step_sgd.tool import measuring
+    from holdfast.verbs.tables import check_apart
 
-    rows = read_rows(data)
-    net = loaded(builder(model, rows)(0), weights)
+    check_apart((weights, data), out=out, figure=figure)
+    read = read_rows(data)
+    net = loaded(builder(model, read)(0), weights)
     with verbs.progresses(quiet) as show:
-        report = measuring.measure(net, torch.cat([rows.x, rows.held_x]), layer or (), **settings, show=show)
+        report = measuring.measure(net, torch.cat([read.x, read.held_x]), layer or (), **settings, show=show)
     if out is not None:
         write_json(out, report)
     if figure is not None:
@@ -62,6 +66,7 @@ def find_lr(
     data: Annotated[Path, DATA],
     settings: Annotated[dict[str, Any], SEARCH.options("batch", "steps", "lo", "hi", "evaluations", "seed", "device")],
     out: Annotated[Path | None, verbs.table_out("All rates that were tried", "--out", "-o")] = None,
+    figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
     json: verbs.Json = False,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -71,12 +76,16 @@ def find_lr(
     """
     from holdfast.data.own_rows import builder, read_rows
     from holdfast.systems.large_step_sgd.tool import measuring
+    from holdfast.verbs.tables import check_apart
 
+    check_apart((data,), out=out, figure=figure)
     rows = read_rows(data)
     with verbs.progresses(quiet) as show:
         found = measuring.search(builder(model, rows), rows, **settings, show=show)
     if out is not None:
         verbs.write_table(out, {"lr": [r for r, _ in found.tried], "loss at the end": [v for _, v in found.tried]})
+    if figure is not None:
+        verbs.write_figure(measuring.draw_search(found), figure)
     schedule = measuring.recommended(found.lr)
     if json:
         verbs.show_json({"lr": found.lr, "unstable": found.unstable, "tried": found.tried, "schedule": schedule})

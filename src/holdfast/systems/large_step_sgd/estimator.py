@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -11,15 +10,9 @@ from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.layers.standardise import spread
 from holdfast.systems.large_step_sgd.method.diagonal import dln_sgd
-from holdfast.systems.large_step_sgd.method.schedule import Hold, find_max_stable_lr
-from holdfast.validation import (
-    check_array,
-    check_fraction,
-    check_integer,
-    check_number,
-    check_positive,
-    check_same_length,
-)
+from holdfast.systems.large_step_sgd.method.schedule import Hold
+from holdfast.training.stable_rate import find_max_stable_lr
+from holdfast.validation import check_array, check_fraction, check_integer, check_number, check_same_length
 
 
 class LargeStepRegressor(Estimator):
@@ -29,12 +22,10 @@ class LargeStepRegressor(Estimator):
     tool: where the truth is sparse, scikit-learn's LassoCV is better (see the results).
 
     Args:
-        steps: of SGD, a row each.
+        steps: of SGD, a row each; the runs of the search take a quarter of them.
         fraction: of the largest stable rate.
         hold: share of the steps before the rate is divided.
         decay: what it is divided by.
-        init: start of u (v starts at 0); smaller is sparser and slower.
-        evaluations: runs of the search, a quarter of the steps each.
         seed: of the order of rows.
 
     Attributes:
@@ -54,35 +45,25 @@ class LargeStepRegressor(Estimator):
     tags = Tags(arrays=("X", "y"), tolerance=1e-3)
 
     def __init__(
-        self,
-        steps: int = 40_000,
-        fraction: float = 0.95,
-        hold: float = 0.6,
-        decay: float = 4.0,
-        init: float = 0.1,
-        evaluations: int = 8,
-        seed: int = 0,
+        self, steps: int = 40_000, fraction: float = 0.95, hold: float = 0.6, decay: float = 4.0, seed: int = 0
     ) -> None:
-        self.steps, self.fraction, self.hold, self.decay = steps, fraction, hold, decay
-        self.init, self.evaluations, self.seed = init, evaluations, seed
+        self.steps, self.fraction, self.hold, self.decay, self.seed = steps, fraction, hold, decay, seed
 
-    def fit(self, X: Any, y: Any, *, progress: Callable[[int, int], None] | None = None) -> Self:
+    def fit(self, X: Any, y: Any) -> Self:
         """Search the edge of stability and train close to it.
 
         Args:
             X: (N, F) finite numbers, N >= 2.
             y: (N,) finite numbers.
-            progress: called with (runs done, runs).
 
         Raises:
             InputError: an argument breaks a rule, or no rate is stable.
         """
-        for name, low in (("steps", 40), ("evaluations", 1), ("seed", 0)):
-            check_integer(getattr(self, name), name, low=low)
+        check_integer(self.steps, "steps", low=40)
+        check_integer(self.seed, "seed", low=0)
         check_fraction(self.fraction, "fraction", zero=False)
         check_fraction(self.hold, "hold", zero=False)
         check_number(self.decay, "decay", low=1)
-        check_positive(self.init, "init")
         X = np.asarray(check_array(X, "N F", name="X", dtype="float64"))
         y = np.asarray(check_array(y, "N", name="y", dtype="float64"))
         if check_same_length(X=X, y=y) < 2:
@@ -91,36 +72,23 @@ class LargeStepRegressor(Estimator):
         centre, size = float(y.mean()), float(spread(y[:, None])[0])
         Z, t = (X - middle) / scale, (y - centre) / size
         self._forget()
-        self.features_ = int(X.shape[1])
-        self.edge_ = self.rate_ = 0.0
-        beta = np.zeros(self.features_)
-        if t.any() and Z.any():
-            self.edge_ = self._edge(Z, t, progress)
-            beta = self._train(Z, t)
+        self.features_, self.edge_, self.rate_ = int(X.shape[1]), 0.0, 0.0
+        beta = self._train(Z, t) if t.any() and Z.any() else np.zeros(self.features_)
         self.coef_ = beta * size / scale
         self.intercept_ = centre - float(self.coef_ @ middle)
         return self
 
-    def _edge(self, Z: np.ndarray, t: np.ndarray, progress: Callable[[int, int], None] | None) -> float:
-        """The largest rate whose run ends no worse than predicting the mean does (loss 1/2)."""
-        done, warm = 0, Hold(1.0, (), (), ramp=0.1)
-
+    def _train(self, Z: np.ndarray, t: np.ndarray) -> np.ndarray:
         def run(rate: float, n: int) -> np.ndarray:
-            nonlocal done
-            done += 1
-            losses = dln_sgd(Z, t, rate, n, warm, self.seed, init=(self.init, 0.0)).losses
+            losses = dln_sgd(Z, t, rate, n, Hold(1.0, (), (), ramp=0.1), self.seed).losses
             losses[: max(1, n // 20)] = 1.0  # what the end is compared with: half of it is the loss of the mean
-            if progress is not None:
-                progress(done, self.evaluations + 2)
             return losses
 
         lowest = 0.05 / float((Z**2).sum(1).max())
-        return find_max_stable_lr(run, lowest, 16.0, max(40, self.steps // 4), evaluations=self.evaluations).lr
-
-    def _train(self, Z: np.ndarray, t: np.ndarray) -> np.ndarray:
-        schedule = Hold(self.hold, (self.decay,), (), ramp=min(0.025, self.hold))
+        self.edge_ = find_max_stable_lr(run, lowest, 16.0, max(40, self.steps // 4), evaluations=8).lr
         self.rate_ = self.fraction * self.edge_
-        while (trace := dln_sgd(Z, t, self.rate_, self.steps, schedule, self.seed, init=(self.init, 0.0))).diverged:
+        schedule = Hold(self.hold, (self.decay,), (), ramp=min(0.025, self.hold))
+        while (trace := dln_sgd(Z, t, self.rate_, self.steps, schedule, self.seed)).diverged:
             self.rate_ *= 0.9
         return trace.beta
 
@@ -134,7 +102,7 @@ class LargeStepRegressor(Estimator):
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:
         X = rng.normal(size=(20, 3))
-        return Example({"X": X, "y": X[:, 0] + 1.0}, rng.normal(size=(4, 3)), {"steps": 400, "evaluations": 4})
+        return Example({"X": X, "y": X[:, 0] + 1.0}, rng.normal(size=(4, 3)), {"steps": 400})
 
 
 __all__ = ["LargeStepRegressor"]

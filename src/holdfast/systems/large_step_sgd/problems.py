@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import nn
@@ -16,29 +16,21 @@ from holdfast.data.location import data_folder
 from holdfast.experiment import DataSource, Problem
 from holdfast.layers.resnet18 import ResNet18
 from holdfast.systems.large_step_sgd.method import relu
-from holdfast.systems.large_step_sgd.net import SmallCNN
 from holdfast.validation import check_integer
 
+Parts = dict[str, tuple[np.ndarray, np.ndarray]]  # rows and targets: "train", "validation", "test"
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows and targets to train on, to tune with, to test, as arrays."""
 
-    x: Any
-    y: Any
-    validation_x: Any
-    validation_y: Any
-    test_x: Any
-    test_y: Any
+def _drawn(rng: np.random.Generator, d: int, n: int, held: int) -> dict[str, np.ndarray]:
+    sizes = {"train": n, "validation": held, "test": 5 * held}
+    return {part: rng.standard_normal((size, d)) for part, size in sizes.items()}
 
 
 @dataclass(frozen=True)
 class SparseRegression(Problem):
-    """y = <theta, x>, x standard normal, theta with k positive coordinates and norm 1, no noise.
+    """y = <theta, x>, x standard normal in d dimensions, theta with k positive coordinates and norm 1, no noise.
 
-    Attributes:
-        n, d, k: rows to train on, coordinates, of them not 0.
-        held: rows to tune with, and as many times five to test.
+    There are n rows to train on, `held` to tune with, and as many times five to test.
     """
 
     n: int = 80
@@ -53,12 +45,10 @@ class SparseRegression(Problem):
         check_integer(self.n, "n", low=2)
         check_integer(self.k, "k", low=1, high=self.d)
 
-    def load(self, rng: np.random.Generator) -> Rows:
-        """The data of one replicate."""
+    def load(self, rng: np.random.Generator) -> Parts:
         theta = np.abs(rng.standard_normal(self.d)) * (np.arange(self.d) < self.k)
         theta /= np.linalg.norm(theta)
-        parts = [rng.standard_normal((size, self.d)) for size in (self.n, self.held, 5 * self.held)]
-        return Rows(*(array for x in parts for array in (x, x @ theta)))
+        return {part: (x, x @ theta) for part, x in _drawn(rng, self.d, self.n, self.held).items()}
 
     def describe(self) -> str:
         return f"{self.n} rows of {self.d} normal coordinates, of which {self.k} count; no noise"
@@ -66,14 +56,7 @@ class SparseRegression(Problem):
 
 @dataclass(frozen=True)
 class ReluTeacher(Problem):
-    """A ReLU network of 3 units teaches one of 20, on 15 inputs of norm 1 in the plane.
-
-    Attributes:
-        n: rows to train on.
-        d: coordinates.
-        teacher, student: hidden units.
-        held: as in `SparseRegression`.
-    """
+    """A ReLU network of 3 units teaches one of 20, on 15 inputs of norm 1 in the plane; `held` as above."""
 
     n: int = 15
     d: int = 2
@@ -84,12 +67,11 @@ class ReluTeacher(Problem):
     source: ClassVar[DataSource] = "generated"
     redrawn: ClassVar[bool] = True
 
-    def load(self, rng: np.random.Generator) -> Rows:
-        """The data of one replicate."""
+    def load(self, rng: np.random.Generator) -> Parts:
         W, a = rng.standard_normal((self.teacher, self.d)), rng.standard_normal(self.teacher)
-        parts = [rng.standard_normal((size, self.d)) for size in (self.n, self.held, 5 * self.held)]
-        parts = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in parts]
-        return Rows(*(array for x in parts for array in (x, relu.predict(W, a, x))))
+        drawn = _drawn(rng, self.d, self.n, self.held)
+        parts = {part: x / np.linalg.norm(x, axis=1, keepdims=True) for part, x in drawn.items()}
+        return {part: (x, relu.predict(W, a, x)) for part, x in parts.items()}
 
     def describe(self) -> str:
         return f"{self.n} inputs of norm 1 in {self.d} dimensions, teacher of {self.teacher}, student of {self.student}"
@@ -109,12 +91,14 @@ class PooledDigits(Problem):
     block: ClassVar[str] = "4"  # whose output is measured
 
     def load(self, rng: np.random.Generator) -> DrawnImages:
-        """The data of one replicate."""
         return pooled_mnist(rng, self.train, self.validation, self.test)
 
     def network(self) -> nn.Module:
-        """A fresh network."""
-        return SmallCNN()
+        return nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(16 * 9, 10),
+        )  # fmt: skip
 
     def available(self) -> bool:
         return Mnist5k().available()
@@ -139,15 +123,13 @@ class Cifar10(FileProblem):
         return (data_folder(self.folder) / "test_batch",)
 
     def load(self, rng: np.random.Generator) -> DrawnImages:
-        """The data of one replicate."""
         return drawn_cifar10(self.found()[0].parent, rng)
 
     def network(self) -> nn.Module:
-        """A fresh network."""
         return ResNet18(width=self.width)
 
     def describe(self) -> str:
         return "CIFAR-10, ResNet-18, no augmentation"
 
 
-__all__ = ["Cifar10", "PooledDigits", "ReluTeacher", "Rows", "SparseRegression"]
+__all__ = ["Cifar10", "Parts", "PooledDigits", "ReluTeacher", "SparseRegression"]

@@ -148,9 +148,10 @@ def trial(run: Run[Augmented, Images, Steps]) -> Iterator[Measurement]:
         if name != "validation error":
             yield PerUnit(name, wrong.int().tolist(), list(range(len(wrong))))
     probe = x[:PROBED].to(run.device), y[:PROBED].to(run.device)
+    batches = zip(*(part.split(run.scale.batch) for part in probe), strict=True)
     directions = torch.Generator().manual_seed(run.seed("directions"))
-    yield Scalar("flatness", flatness(net, F.cross_entropy, *probe, n_directions=3, generator=directions))
-    yield Scalar("gradient noise", gradient_noise(net, F.cross_entropy, *probe, batch=run.scale.batch).std_norm)
+    yield Scalar("flatness", flatness(net, F.cross_entropy, [probe], n_directions=3, generator=directions))
+    yield Scalar("gradient noise", gradient_noise(net, F.cross_entropy, batches).std_norm)
 
 
 # -------------------------------------------------------------------------------------------------- what is declared

@@ -74,7 +74,7 @@ class ScalingCurve:
         sizes: (K,) sizes, ascending.
         errors: (K,) mean error at each, in [0, 1].
         form: "power_offset", "power" or "monotone".
-        curve: fitted to the means.
+        curve: fitted to the means; a law's `residual` says how well.
         draws: the same of (B, K) resampled means.
     """
 
@@ -126,13 +126,6 @@ class ScalingCurve:
         return {k: (float(low), float(high)) for k, (low, high) in found.items()}
 
     @property
-    def r_squared(self) -> float:
-        """Share of the variance of log error that the curve explains."""
-        y = np.log(self.errors)
-        fit = np.log(self.predict(self.sizes))
-        return 1 - float(((y - fit) ** 2).sum() / ((y - y.mean()) ** 2).sum())
-
-    @property
     def rises(self) -> bool:
         """Whether the mean error rises anywhere with more data."""
         return bool((np.diff(self.errors) > 0).any())
@@ -178,8 +171,9 @@ def exchange_rate(
         seed: of the bootstrap of these runs; the reference has its own draws.
 
     Returns:
-        Columns n, error, n_eff, extra (n_eff - n), rate (n_eff / n), lo and hi (95 % of the rate over the draws),
-        extrapolated (-1 before the smallest size, 1 beyond the largest, 0 inside).
+        Columns n, error, n_eff, extra (n_eff - n), rate (n_eff / n), lo and hi (95 % of the rate over the draws; a draw
+        that a falling curve censors sets no limit on that side, so lo can be 0 and hi infinite), extrapolated (-1
+        before the smallest size, 1 beyond the largest, 0 inside).
 
     Raises:
         InputError: errors outside (0, 1], no run.
@@ -198,8 +192,12 @@ def exchange_rate(
     reading = reference.invert(means)
     count = np.asarray(reference.draws.b if isinstance(reference.draws, PowerLaw) else reference.draws.errors).shape[0]
     drawn = resampled_means(runs, count, np.random.default_rng(seed))
-    draws = _read(reference.draws, drawn, reference.sizes).size / sizes
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0, method="nearest")  # infinite draws cannot be interpolated
+    redrawn = _read(reference.draws, drawn, reference.sizes)
+    least = most = redrawn.size / sizes
+    if reference.form == "monotone":
+        least, most = np.where(redrawn.censored < 0, 0.0, least), np.where(redrawn.censored > 0, np.inf, most)
+    # Infinite draws cannot be interpolated.
+    low, high = (np.quantile(q, at, axis=0, method="nearest") for q, at in ((least, 0.025), (most, 0.975)))
     size, outside = reading.size, reading.censored
     if extrapolate == "nan" and reference.form != "monotone":
         size = np.where(outside == 0, size, np.nan)

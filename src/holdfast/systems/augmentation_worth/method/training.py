@@ -2,12 +2,15 @@
 
 Differences: flatness counts the step at which the threshold is crossed (the reference one more) and is averaged over
 several directions; the noise of the gradient is that of batches of the training set without augmentation, in evaluation
-mode. Copies of one sample lie next to each other.
+mode, and always rescaled (the reference can leave that out). Copies of one sample lie next to each other, and are drawn
+again when asked for, not kept in a database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -28,33 +31,15 @@ from holdfast.validation import check_choice, check_integer, check_same_length
 
 View = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
+Batches = Iterable[tuple[Tensor, Tensor]]
 
 
-def mirrored(images: Tensor) -> Tensor:
-    """Left and right exchanged."""
-    return images.flip(-1)
-
-
-def unchanged(images: Tensor) -> Tensor:
-    """The images."""
-    return images
-
-
-class Turned:
-    """A turn by quarters."""
-
-    def __init__(self, quarters: int) -> None:
-        self.quarters = quarters
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return torch.rot90(images, self.quarters, (-2, -1))
-
-
+@dataclass(frozen=True)
 class Moved:
     """A move by whole pixels, down and to the right; what comes in is 0."""
 
-    def __init__(self, down: int, right: int) -> None:
-        self.down, self.right = down, right
+    down: int
+    right: int
 
     def __call__(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
@@ -64,10 +49,10 @@ class Moved:
 
 
 GROUPS: dict[str, tuple[View, ...]] = {
-    "hflip": (unchanged, mirrored),
-    "rot4": tuple(Turned(k) for k in range(4)),
+    "hflip": (Moved(0, 0), partial(torch.flip, dims=(-1,))),
+    "rot4": tuple(partial(torch.rot90, k=quarters, dims=(-2, -1)) for quarters in range(4)),
 }
-CROSS: tuple[View, ...] = (unchanged, Moved(1, 0), Moved(-1, 0), Moved(0, 1), Moved(0, -1))  # no group: moves by 1
+CROSS: tuple[View, ...] = tuple(Moved(*by) for by in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)))  # no group
 
 
 class OrbitModel(nn.Module):
@@ -161,8 +146,7 @@ class RepeatedAugmentation(Dataset[tuple[Tensor, Any]]):
 def flatness(
     model: nn.Module,
     loss_fn: Loss,
-    x: Tensor,
-    y: Tensor,
+    loader: Batches,
     *,
     step: float = 0.1,
     threshold: float = 1.0,
@@ -174,32 +158,33 @@ def flatness(
     Args:
         model: trained; run in evaluation mode.
         loss_fn: (outputs, targets) -> mean loss.
-        x, y: training data without augmentation.
+        loader: batches (x, y) of the training data without augmentation, gone through at every step: a DataLoader, or
+            `[(x, y)]`.
         step: in units of the filter-normalised direction.
-        threshold: of the loss.
+        threshold: of the loss, averaged over samples.
         n_directions: how many are averaged.
         generator: of the directions.
 
     Returns:
         Mean norm of the displacement; a walk that never gets there counts with its end.
+
+    Raises:
+        InputError: no sample; what `metrics.landscape.directions.flatness` raises.
     """
     count = check_integer(n_directions, "n_directions", low=1)
-    check_same_length(x=x, y=y)
-    walks = [
-        walk(
-            model,
-            lambda forward: loss_fn(forward(x), y),
-            filter_normalised_direction(model, generator),
-            step=step,
-            threshold=threshold,
-        )
-        for _ in range(count)
-    ]
-    return sum(found.distance for found in walks) / count
+    total = sum(check_same_length(x=x, y=y) for x, y in loader)
+    if not total:
+        raise InputError("loader", "must have at least one sample, whenever it is gone through", "none")
+
+    def mean_loss(forward: Callable[..., Tensor]) -> Tensor:
+        return torch.stack([loss_fn(forward(x), y) * (len(x) / total) for x, y in loader]).sum()
+
+    directions = (filter_normalised_direction(model, generator) for _ in range(count))
+    return sum(walk(model, mean_loss, d, step=step, threshold=threshold).distance for d in directions) / count
 
 
-def gradient_noise(model: nn.Module, loss_fn: Loss, x: Tensor, y: Tensor, batch: int = 32) -> GradientNoise:
-    """Signal and noise of the gradients of batches, taken in the order of the rows; what is left over is dropped.
+def gradient_noise(model: nn.Module, loss_fn: Loss, loader: Batches) -> GradientNoise:
+    """Signal and noise of the gradients of batches of one size; batches of another size than the first are left out.
 
     Each parameter's gradient is rescaled to the length of its weights, so that layers count alike; a gradient of
     length 0 stays 0.
@@ -207,21 +192,24 @@ def gradient_noise(model: nn.Module, loss_fn: Loss, x: Tensor, y: Tensor, batch:
     Args:
         model: run in evaluation mode.
         loss_fn: (outputs, targets) -> mean loss.
-        x, y: training data without augmentation, at least two batches.
-        batch: samples per batch.
+        loader: batches (x, y) of the training data without augmentation, at least two.
+
+    Raises:
+        InputError: fewer than two batches.
     """
-    size = check_integer(batch, "batch", low=1)
-    check_same_length(x=x, y=y)
     weights = {name: value.detach() for name, value in model.named_parameters()}
 
     def of_batch(named: dict[str, Tensor], rows: Tensor, targets: Tensor) -> Tensor:
         return loss_fn(functional_call(model, named, (rows,)), targets)
 
-    found = []
+    found: list[Tensor] = []
+    size = 1
     with evaluating(model):
-        for first in range(0, len(x) - size + 1, size):
-            rows = slice(first, first + size)
-            parts = grad(of_batch)(weights, x[rows], y[rows])
+        for x, y in loader:
+            size = size if found else check_same_length(x=x, y=y)
+            if len(x) != size:
+                continue
+            parts = grad(of_batch)(weights, x, y)
             scaled = [g * (weights[name].norm() / (g.norm() + 1e-10)) for name, g in parts.items()]
             found.append(torch.cat([part.flatten() for part in scaled]))
     return noise_of(found, size)

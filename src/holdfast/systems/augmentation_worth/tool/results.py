@@ -13,12 +13,7 @@ from holdfast.data.readers.records import read_records
 from holdfast.data.readers.roles import Mapped, Role
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.errors import InputError
-from holdfast.systems.augmentation_worth.method.rates import (
-    ScalingCurve,
-    check_sizes,
-    exchange_rate,
-    predicted,
-)
+from holdfast.systems.augmentation_worth.method.rates import ScalingCurve, check_sizes, exchange_rate, predicted
 from holdfast.validation import check_choice
 
 if TYPE_CHECKING:
@@ -32,7 +27,6 @@ ROLES = (
     Role("seed", required=False, also=("run",)),
     Role("test_set", required=False, also=("test", "dataset")),
 )
-ONE_TEST_SET = "test"
 Unit = Literal["auto", "percent", "share"]
 CENSORED = {-1: "at most", 0: "", 1: "at least"}
 
@@ -55,14 +49,12 @@ def read_results(path: Path, columns: Mapped = (), unit: Unit = "auto", reading:
 
     Args:
         path: a table of any format.
-        columns: which column has which role (arm, n, error, seed, test_set), where names differ. Seed and test_set may
-            be absent.
+        columns: which column has which role, where names differ. Seed and test_set may be absent.
         unit: of the errors; "auto" takes them for percent if any is above 1.
         reading: what the user said about the table.
 
     Raises:
-        InputError: no row, errors that are not numbers above 0 and at most 1 (100 %), sizes not above 0, the same run
-            twice.
+        InputError: no row, errors not above 0 or above 1 (100 %), sizes not above 0, the same run twice.
     """
     import pandas as pd
 
@@ -78,15 +70,11 @@ def read_results(path: Path, columns: Mapped = (), unit: Unit = "auto", reading:
     if bad := np.flatnonzero(~((error > 0) & (error <= top))).tolist():
         rule = f"must have an error above 0 and at most {top:g} ({'percent' if percent else 'a share'})"
         raise InputError(found.place(bad[0]), rule, float(error[bad[0]]))
-    tests = found["test_set"] if "test_set" in found else [ONE_TEST_SET] * len(n)
+    tests = found["test_set"] if "test_set" in found else ["test"] * len(n)
     runs = pd.DataFrame({"arm": found["arm"], "n": n, "test_set": tests, "error": error / top})
-    seeds = found["seed"]
-    if seeds is not None:
-        again = runs[["arm", "n", "test_set"]].assign(seed=seeds).duplicated()
-        if again.any():
-            raise InputError(
-                found.place(int(np.flatnonzero(again)[0])), "must not repeat a run (arm, n, seed, test_set)"
-            )
+    again = runs.drop(columns="error").assign(seed=found["seed"]).duplicated()
+    if "seed" in found and again.any():
+        raise InputError(found.place(int(again.argmax())), "must not repeat a run (arm, n, seed, test_set)")
     said = f"errors are read as {'percent' if percent else 'shares'}"
     return Results(runs, (*found.notes, said if unit != "auto" else f"{said} (--unit)"))
 
@@ -135,11 +123,11 @@ def priced(runs: pd.DataFrame, reference: str, n_boot: int = 1000, seed: int = 0
         law, monotone = (
             ScalingCurve.fit(plain["n"], plain["error"], form, n_boot, seed) for form in ("power_offset", "monotone")
         )
-        yield Priced(str(name), law, monotone, *_rates(str(name), here, reference, law, monotone, seed))
+        yield Priced(str(name), law, monotone, *_rates(str(name), here, reference, law, monotone, seed, set(arms)))
 
 
 def _rates(
-    name: str, here: pd.DataFrame, reference: str, law: ScalingCurve, monotone: ScalingCurve, seed: int
+    name: str, here: pd.DataFrame, reference: str, law: ScalingCurve, monotone: ScalingCurve, seed: int, arms: set[str]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     import pandas as pd
 
@@ -160,22 +148,26 @@ def _rates(
     empty = ["test_set", "arm", "n", "runs", "error", "n_eff", "extra", "rate", "lo", "hi", "censored"]
     rates = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=empty)
     notes = []
-    if monotone.rises:
+    if absent := sorted(arms - set(here["arm"])):
+        notes.append(f"{name}: no run of {', '.join(absent)}")
+    first, last = monotone.predict(monotone.sizes[[0, -1]])
+    if last >= first * (1 - 1e-9):
+        notes.append(f"{name}: the error of {reference} never falls with more data, so nothing can be priced here")
+    elif monotone.rises:
         notes.append(f"{name}: the error of {reference} rises somewhere with more data; the falling curve levels it")
     if len(rates):
         for code, words in (("at least", "below all"), ("at most", "above all")):
             if count := int((rates["censored"] == code).sum()):
-                notes.append(
-                    f"{name}: {count} of {len(rates)} errors are {words} of {reference}'s: {code} the rate shown"
-                )
+                notes.append(f"{name}: errors {words} of {reference}'s: {count} of {len(rates)}; {code} the rate shown")
         if count := int(rates["extrapolated"].sum()):
             never = int(np.isinf(rates["law_rate"]).sum())
             notes.append(
                 f"{name}: the power law extrapolates {count} of {len(rates)} rates, {never} to no size at all"
                 f" (its error never falls below {100 * law.params['b']:.2f} %)"
             )
-        if (rates["runs"] == 1).any():
-            notes.append(f"{name}: single runs have no spread of their own; bands then show the reference's alone")
+        plain = here.loc[here["arm"] == reference, "n"].value_counts()
+        if single := [who for who, runs in ((reference, plain), ("other arms", rates["runs"])) if (runs == 1).any()]:
+            notes.append(f"{name}: single runs (of {' and '.join(single)}) show no spread: bands are too narrow")
     return rates, tuple(notes)
 
 
@@ -185,6 +177,7 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
 
     figure = Figure(figsize=(4.8 * len(found) + 1.5, 7), layout="constrained")
     axes = figure.subplots(2, len(found), squeeze=False, sharex="col")
+    colours = {arm: f"C{k + 1}" for k, arm in enumerate(sorted(set(runs["arm"]) - {reference}))}
     for (upper, lower), one in zip(axes.T, found, strict=True):
         here = runs[runs["test_set"] == one.test_set]
         sizes = one.law.sizes
@@ -195,16 +188,18 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
             upper.plot(grid, 100 * curve.predict(grid), color=colour, linewidth=1.2, label=f"{reference}, {name}")
         plain = here[here["arm"] == reference]
         upper.plot(plain["n"], 100 * plain["error"], ".", color="0.3", markersize=4)
-        for k, (arm, rows) in enumerate(one.rates.groupby("arm", sort=True)):
-            colour = f"C{k + 1}"
+        for arm, rows in one.rates.groupby("arm", sort=True):
+            colour = colours[arm]
             upper.plot(rows["n"], 100 * rows["error"], "o-", color=colour, markersize=4, label=str(arm))
-            down, up = rows["rate"] - rows["lo"], rows["hi"] - rows["rate"]
-            bars = np.maximum(np.stack([down, up]), 0)
+            # A bar without a limit ends at the last size that was measured.
+            ends = np.maximum(rows["lo"], sizes[0] / rows["n"]), np.minimum(rows["hi"], sizes[-1] / rows["n"])
+            bars = np.maximum(np.stack([rows["rate"] - ends[0], ends[1] - rows["rate"]]), 0)
             lower.errorbar(rows["n"], rows["rate"], bars, color=colour, marker="o", markersize=4, capsize=2)
             law = rows[np.isfinite(rows["law_rate"])]
             lower.plot(law["n"], law["law_rate"], "x", color=colour)
-            cut = rows[rows["censored"] != ""]
-            lower.plot(cut["n"], cut["rate"], "^", color=colour, markersize=10, fillstyle="none")
+            for code, mark in (("at least", "^"), ("at most", "v")):
+                cut = rows[rows["censored"] == code]
+                lower.plot(cut["n"], cut["rate"], mark, color=colour, markersize=10, fillstyle="none")
         lower.axhline(1, color="0.6", linewidth=1, linestyle=":")
         upper.set(xscale="log", yscale="log", title=one.test_set, ylabel="error, %")
         lower.set(yscale="log", xlabel="training samples n", ylabel="exchange rate")
@@ -218,4 +213,4 @@ def rates_figure(found: Sequence[Priced], runs: pd.DataFrame, reference: str) ->
     return figure
 
 
-__all__ = ["ONE_TEST_SET", "ROLES", "Priced", "Results", "priced", "rates_figure", "read_results"]
+__all__ = ["ROLES", "Priced", "Results", "priced", "rates_figure", "read_results"]

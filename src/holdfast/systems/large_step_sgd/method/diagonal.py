@@ -62,23 +62,15 @@ def active(beta: np.ndarray, share: float = 0.01) -> int:
 
 @compiled
 def _descend(
-    u: np.ndarray,
-    v: np.ndarray,
-    X: np.ndarray,
-    rows: np.ndarray,
-    targets: np.ndarray,
-    rates: np.ndarray,
-    every: int,
-    us: np.ndarray,
-    vs: np.ndarray,
-    losses: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Step t uses rows[t] (B,) with targets[t]; us, vs: before every `every`-th step; losses: of each step's rows."""
-    size = rows.shape[1]
-    for t in range(rows.shape[0]):
+    u: np.ndarray, v: np.ndarray, X: np.ndarray, rows: np.ndarray, targets: np.ndarray, rates: np.ndarray, every: int
+) -> tuple[np.ndarray, ...]:
+    """Step t uses rows[t] (B,) with targets[t]; gives what a `Trace` holds."""
+    T, size = rows.shape
+    us = np.full((-(-T // every), len(u)), np.nan)
+    vs, losses = us.copy(), np.full(T, np.nan)
+    for t in range(T):
         if t % every == 0:
-            us[t // every] = u
-            vs[t // every] = v
+            us[t // every], vs[t // every] = u, v
         beta = u * v
         g = np.zeros_like(u)
         total = 0.0
@@ -87,30 +79,23 @@ def _descend(
             r = np.dot(x, beta) - targets[t, b]
             g += r * x
             total += r * r
-        losses[t] = 0.5 * total / size
         if not total < 1e16:  # a residual beyond 1e8, or not a number
-            losses[t:] = np.nan
-            return u * np.nan, v * np.nan
+            return u * np.nan, v * np.nan, us, vs, losses
+        losses[t] = 0.5 * total / size
         g *= rates[t] / size
         u, v = u - g * v, v - g * u
-    return u, v
+    return u, v, us, vs, losses
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A run of SGD.
+    """A run of SGD."""
 
-    Attributes:
-        u, v: (d,) at the end; NaN after divergence.
-        us, vs: (K, d) before steps 0, every, 2 every, ...
-        losses: (T,) of each step's rows, before the step.
-    """
-
-    u: np.ndarray
+    u: np.ndarray  # (d,) at the end; NaN after divergence
     v: np.ndarray
-    us: np.ndarray
+    us: np.ndarray  # (K, d) before steps 0, every, 2 every, ...
     vs: np.ndarray
-    losses: np.ndarray
+    losses: np.ndarray  # (T,) of each step's rows, before the step; NaN from divergence on
 
     @property
     def beta(self) -> np.ndarray:
@@ -123,22 +108,11 @@ class Trace:
         return not bool(np.isfinite(self.u).all())
 
 
-Schedule = Callable[[np.ndarray], Any]
-
-
 def dln_sgd(
-    X: np.ndarray,
-    y: np.ndarray,
-    gamma: float,
-    n_steps: int,
-    schedule: Schedule | None = None,
-    seed: int | np.random.Generator = 0,
-    *,
-    batch: int | None = 1,
-    init: tuple[float, float] | tuple[np.ndarray, np.ndarray] = (0.1, 0.0),
-    label_noise: float = 0.0,
-    every: int | None = None,
-) -> Trace:
+    X: np.ndarray, y: np.ndarray, gamma: float, n_steps: int, schedule: Callable[[np.ndarray], Any] | None = None,
+    seed: int | np.random.Generator = 0, *, batch: int | None = 1, init: tuple[Any, Any] = (0.1, 0.0),
+    label_noise: float = 0.0, every: int | None = None,
+) -> Trace:  # fmt: skip
     """SGD on a diagonal linear network: u <- u - g r x * v and v <- v - g r x * u, at once.
 
     Args:
@@ -163,18 +137,17 @@ def dln_sgd(
     rng = np.random.default_rng(seed)
     X, y = np.ascontiguousarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     n = len(X)
-    every = n_steps if every is None else every
     if batch is None:
-        rows = np.broadcast_to(np.arange(n), (n_steps, n))
+        rows, targets = np.broadcast_to(np.arange(n), (n_steps, n)), np.broadcast_to(y, (n_steps, n))
     else:
         rows = rng.integers(0, n, (n_steps, batch))
-    targets = y[rows] if batch is not None else np.broadcast_to(y, (n_steps, n))
+        targets = y[rows]
     if label_noise:
         targets = targets + label_noise * rng.standard_normal(targets.shape)
-    return descend(X, rows, targets, rates_of(gamma, n_steps, schedule), init, every)
+    return descend(X, rows, targets, rates_of(gamma, n_steps, schedule), init, every or n_steps)
 
 
-def rates_of(gamma: float, n_steps: int, schedule: Schedule | None) -> np.ndarray:
+def rates_of(gamma: float, n_steps: int, schedule: Callable[[np.ndarray], Any] | None) -> np.ndarray:
     """Rate of every step, (T,)."""
     progress = np.arange(n_steps) / n_steps
     return gamma * (np.ones(n_steps) if schedule is None else np.asarray(schedule(progress), dtype=np.float64))
@@ -184,48 +157,24 @@ def descend(
     X: np.ndarray, rows: np.ndarray, targets: np.ndarray, rates: np.ndarray, init: tuple[Any, Any], every: int
 ) -> Trace:
     """SGD over given rows (T, B) with targets (T, B) and rates (T,)."""
-    d, kept = X.shape[1], -(-len(rates) // every)
-    u, v = (np.array(np.broadcast_to(np.asarray(part, dtype=np.float64), d)) for part in init)
-    us, vs, losses = np.empty((kept, d)), np.empty((kept, d)), np.empty(len(rates))
-    us[:], vs[:] = np.nan, np.nan
-    u, v = _descend(u, v, X, rows, targets, rates, every, us, vs, losses)
-    return Trace(u, v, us, vs, losses)
+    u, v = (np.array(np.broadcast_to(np.asarray(part, dtype=np.float64), X.shape[1])) for part in init)
+    return Trace(*_descend(u, v, X, rows, targets, rates, every))
 
 
 class DiagonalLinearNetwork(nn.Module):
-    """f(x) = <u * v, x> as a torch module: u = init, v = 0, as in the reference.
-
-    Args:
-        d: inputs.
-        init: start of u.
-    """
+    """f(x) = <u * v, x> of d inputs as a torch module: u = init, v = 0, as in the reference."""
 
     def __init__(self, d: int, init: float = 0.1) -> None:
         super().__init__()
         self.u = nn.Parameter(torch.full((d,), float(init)))
         self.v = nn.Parameter(torch.zeros(d))
 
-    @property
-    def beta(self) -> Tensor:
-        """u * v, (d,)."""
-        return self.u * self.v
-
     def forward(self, x: Tensor) -> Tensor:
         """(N, d) -> (N,)."""
-        return x @ self.beta
+        return x @ (self.u * self.v)
 
 
 __all__ = [
-    "DiagonalLinearNetwork",
-    "Trace",
-    "active",
-    "balancedness",
-    "descend",
-    "dln_sgd",
-    "gradient",
-    "hessian",
-    "jacobian",
-    "loss",
-    "rank",
-    "rates_of",
-]
+    "DiagonalLinearNetwork", "Trace", "active", "balancedness", "descend", "dln_sgd", "gradient", "hessian", "jacobian",
+    "loss", "rank", "rates_of",
+]  # fmt: skip

@@ -15,24 +15,14 @@ from holdfast.validation import check_array, check_fraction, check_integer
 
 @dataclass(frozen=True, eq=False)
 class SparsityReport:
-    """Feature sparsity of a layer.
+    """Feature sparsity of a layer."""
 
-    Attributes:
-        raw: share of positive entries among all.
-        dedup: the coefficient: positive entries of the units that are left without duplicates, by N times all units.
-            Lower is sparser.
-        units: m, of which shares are taken: all units, or those that were drawn.
-        n_dead: units that are positive for no row.
-        n_duplicates: units that were deleted, as another that is left correlates with them.
-        kept_indices: (units - dead - duplicates,) int64, columns of the flattened features that are left.
-    """
-
-    raw: float
-    dedup: float
-    units: int
-    n_dead: int
-    n_duplicates: int
-    kept_indices: Tensor
+    raw: float  # share of positive entries among all
+    dedup: float  # the coefficient: positive entries of the units left, by N times all units; lower is sparser
+    units: int  # m, of which shares are taken: all units, or those that were drawn
+    n_dead: int  # units that are positive for no row
+    n_duplicates: int  # units that were deleted, as another that was still there correlates with them
+    kept_indices: Tensor  # (units - dead - duplicates,) int64, columns of the flattened features that are left
 
 
 def correlations(features: Tensor) -> Tensor:
@@ -114,7 +104,6 @@ def feature_sparsity(
         warnings.warn("no unit is active: the network's features are all dead", stacklevel=2)
     similar = correlations(phi[:, alive]).abs() > corr_threshold  # NaN is above nothing
     left = torch.from_numpy(first_to_go(similar.cpu().numpy())).to(phi.device)
-    kept = indices[alive][left]
     entries = active.numel()
     return SparsityReport(
         raw=int(active.sum()) / entries,
@@ -122,7 +111,7 @@ def feature_sparsity(
         units=phi.shape[1],
         n_dead=int((~alive).sum()),
         n_duplicates=int((~left).sum()),
-        kept_indices=kept.cpu(),
+        kept_indices=indices[alive][left].cpu(),
     )
 
 

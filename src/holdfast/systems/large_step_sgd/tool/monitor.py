@@ -1,4 +1,4 @@
-"""A monitor of layers' sparsity while a network trains."""
+"""The sparsity of layers: of a network as it is, and while it trains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from torch import nn
 
 from holdfast.layers.outputs import Hooks, evaluating
 from holdfast.systems.large_step_sgd.method.features import SparsityReport, feature_sparsity
-from holdfast.validation import check_integer
+from holdfast.validation import check_array, check_integer
+
+
+@torch.no_grad()
+def layers_sparsity(
+    model: nn.Module, layers: Sequence[str], batches: Iterable[Any], corr_threshold: float, max_units: int | None
+) -> dict[str, tuple[int, SparsityReport]]:
+    """Layer -> its units and its report, in evaluation mode; batches: of inputs, or tuples that begin with them."""
+    with evaluating(model), Hooks(model, layers) as hooks:
+        for batch in batches:
+            model(batch[0] if isinstance(batch, list | tuple) else batch)
+    found = {name: check_array(phi, "N M", name=f"outputs of layer {name}") for name, phi in hooks.features().items()}
+    return {name: (phi.shape[1], feature_sparsity(phi, corr_threshold, max_units)) for name, phi in found.items()}
 
 
 class FeatureSparsityMonitor:
@@ -39,13 +51,11 @@ class FeatureSparsityMonitor:
         layers: Sequence[str],
         loader: Iterable[Any],
         every: int = 200,
-        *,
         corr_threshold: float = 0.95,
         max_units: int | None = 1000,
     ) -> None:
-        self.model, self.layers, self.loader = model, list(layers), loader
         self.every = check_integer(every, "every", low=1)
-        self.corr_threshold, self.max_units = corr_threshold, max_units
+        self.measured = (model, list(layers), loader, corr_threshold, max_units)
         self.history: list[tuple[int, dict[str, SparsityReport]]] = []
         self._done = 0
 
@@ -54,18 +64,9 @@ class FeatureSparsityMonitor:
         self._done += 1
         if self._done % self.every:
             return None
-        self.history.append((self._done, self.measure()))
-        return self.history[-1][1]
-
-    @torch.no_grad()
-    def measure(self) -> dict[str, SparsityReport]:
-        """Layer -> report, now."""
-        with evaluating(self.model), Hooks(self.model, self.layers) as hooks:
-            for batch in self.loader:
-                self.model(batch[0] if isinstance(batch, list | tuple) else batch)
-        return {
-            name: feature_sparsity(phi, self.corr_threshold, self.max_units) for name, phi in hooks.features().items()
-        }
+        found = {name: report for name, (_, report) in layers_sparsity(*self.measured).items()}
+        self.history.append((self._done, found))
+        return found
 
 
-__all__ = ["FeatureSparsityMonitor"]
+__all__ = ["FeatureSparsityMonitor", "layers_sparsity"]

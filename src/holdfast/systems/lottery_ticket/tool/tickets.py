@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,17 +20,16 @@ from torch import Tensor, nn
 
 from holdfast.baselines.pruning import keep_largest
 from holdfast.canonical import digest
-from holdfast.data.own_rows import Rows, loaded
+from holdfast.data.own_rows import Rows, loaded, network_of
 from holdfast.errors import InputError
 from holdfast.files import read_json, replacing, write_json
 from holdfast.layers.norm import batch_norms
 from holdfast.layers.weight_masks import MaskDict, load_mask, random_mask_like, read_tensors, save_mask
 from holdfast.metrics.landscape.barrier import error_barrier
-from holdfast.own_model import called, own_function
 from holdfast.randomness import derived_seed
 from holdfast.systems.lottery_ticket.method import IMP, Level, MagnitudePruner
 from holdfast.training.masked import MaskedTraining, error_rate, train_masked
-from holdfast.validation import check_fraction, check_integer, check_positive
+from holdfast.validation import check_fraction, check_integer, check_number, check_positive
 
 Show = Callable[[str, int, int], None]
 
@@ -67,7 +66,9 @@ class Pruning:
         check_fraction(self.density, "density", zero=False, one=False)
         check_fraction(self.fraction, "fraction", zero=False, one=False)
         check_fraction(self.rewind, "rewind", one=False)
+        check_fraction(self.momentum, "momentum", one=False)
         check_positive(self.lr, "lr")
+        check_number(self.weight_decay, "weight_decay", low=0)
         for name in ("steps", "batch"):
             check_integer(getattr(self, name), name, low=1)
 
@@ -101,13 +102,24 @@ class _ToDensities(MagnitudePruner):
     def next_mask(self, model: nn.Module, mask: Mapping[str, Tensor] | None = None) -> MaskDict:
         """The next of these masks that is smaller than this one."""
         current = MaskDict.ones(model) if mask is None else MaskDict(mask)
-        if unknown := [name for name in self.exclude if name not in current]:
-            raise InputError("exclude", f"must name tensors of the mask ({', '.join(current)})", unknown[0])
-        chosen = MaskDict({n: kept for n, kept in current.items() if n not in self.exclude})
+        chosen = _prunable(current, self.exclude)
         counts = [max(1, round(chosen.size * (1 - self.fraction) ** k)) for k in range(1, self.levels + 1)]
         count = next((n for n in counts if n < chosen.kept), counts[-1])
         sizes = {n: model.get_parameter(n).detach().abs().cpu().masked_fill(~kept, -1.0) for n, kept in chosen.items()}
         return MaskDict({**current, **keep_largest(sizes, count / chosen.size)})
+
+
+def _prunable(mask: MaskDict, exclude: tuple[str, ...], density: float = 1.0) -> MaskDict:
+    """The mask without the tensors that are not pruned; refuses a density at which no weight would be left."""
+    for name in exclude:
+        if name not in mask:
+            raise InputError("--exclude", f"must name a layer's weight ({', '.join(mask)})", name)
+    chosen = MaskDict({n: kept for n, kept in mask.items() if n not in exclude})
+    if not chosen:
+        raise InputError("--exclude", "must leave a tensor to prune", ", ".join(exclude))
+    if chosen.size * density < 1:
+        raise InputError("--density", f"must leave at least 1 of the {chosen.size} weights", density)
+    return chosen
 
 
 def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder: Path, show: Show) -> Any:
@@ -124,11 +136,16 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
         A table (pandas) with a row per level: density, errors in %, barrier to the level before.
 
     Raises:
-        InputError: the folder holds a ticket of other data or settings, or something else.
+        InputError: tensors or a density that the network does not have, said before anything is written; the folder
+            holds a ticket of another network, other data or settings, or something else.
     """
     import pandas as pd
 
-    _claim(folder, {"settings": repr(how), "data": _checksum(rows)})
+    first = build(0)
+    _prunable(MaskDict.ones(first), how.exclude, how.density)
+    tensors = (rows.x, rows.y, rows.held_x, rows.held_y)
+    about = {"settings": repr(how), "data": _checksum(tensors)}
+    _claim(folder, {**about, "network": digest([str(first), _checksum(first.state_dict().values())])})
     data = {"x": rows.x, "y": rows.y}
     rewind = round(how.rewind * how.training.steps)
     index = 0
@@ -150,7 +167,9 @@ def make_ticket(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, fol
         done.append(level)
         index = len(done)
     columns = ["level", "density", "error %", "training error %"]
-    found = [(x.index, _density(x.mask, how.exclude), x.metrics["error"], x.metrics["training error"]) for x in done]
+    found = [
+        (x.index, _prunable(x.mask, how.exclude).density, x.metrics["error"], x.metrics["training error"]) for x in done
+    ]
     table = pd.DataFrame(found, columns=columns)
     table["barrier to the level before"] = [math.nan, *_barriers(build(how.seed), done, rows)]
     return table
@@ -174,16 +193,8 @@ def instead(build: Callable[[int], nn.Module], rows: Rows, how: Pruning, folder:
         net = build(how.seed)
         for start, stop, kept in ((0, rewind, MaskDict.ones(net)), (rewind, None, mask)):
             if stop != start:
-                train_masked(
-                    net,
-                    kept,
-                    data,
-                    how.training,
-                    seed=how.seed,
-                    start=start,
-                    stop=stop,
-                    on_step=partial(show, name),
-                )
+                steps: dict[str, Any] = {"start": start, "stop": stop, "on_step": partial(show, name)}
+                train_masked(net, kept, data, how.training, seed=how.seed, **steps)
         found[name] = 100 * error_rate(net, rows.held_x, rows.held_y)
     write_json(folder / "others.json", found)
     return found
@@ -205,26 +216,23 @@ def barrier_of(a: nn.Module, b: nn.Module, rows: Rows, points: int = 11) -> Any:
     )
 
 
-def _density(mask: MaskDict, exclude: tuple[str, ...]) -> float:
-    return MaskDict({n: kept for n, kept in mask.items() if n not in exclude}).density
-
-
-def _checksum(rows: Rows) -> str:
-    return digest([hashlib.sha256(v.numpy().tobytes()).hexdigest() for v in (rows.x, rows.y, rows.held_x, rows.held_y)])
+def _checksum(tensors: Iterable[Tensor]) -> str:
+    flat = (value.detach().cpu().reshape(-1).view(torch.uint8).numpy() for value in tensors)
+    return digest([hashlib.sha256(value.tobytes()).hexdigest() for value in flat])
 
 
 def _claim(folder: Path, about: dict[str, str]) -> None:
     """Make the folder this ticket's, or see that it is."""
     file = folder / "ticket.json"
-    if file.is_file():
-        if read_json(file) != about:
-            raise InputError(
-                str(folder),
-                "must hold a ticket of the same data and settings to go on with; take another folder",
-                "another",
-            )
+    there: Any = read_json(file) if file.is_file() else None
+    if there == about:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    ours = isinstance(there, dict) and there.keys() == about.keys()
+    if ours and any(path != file for path in folder.iterdir()):  # without a level nothing is lost
+        other = ", ".join(key for key in about if there[key] != about[key])
+        rule = "must hold a ticket of the same network, data and settings to go on with; take another folder"
+        raise InputError(str(folder), rule, f"other {other}")
+    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(str(folder), "must be a new or empty folder, or a ticket to go on with", "other files")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(file, about)
@@ -238,6 +246,8 @@ def _levels(folder: Path, last: int) -> list[Level]:
         if not weights.is_file() or not mask.is_file():
             break
         state, about = read_tensors(weights)
+        if "metrics" not in about:
+            raise InputError(str(weights), "must be a level that prune wrote", "other tensors")
         found.append(Level(index, load_mask(mask), state, json.loads(about["metrics"])))
     return found
 
@@ -251,15 +261,12 @@ def finish(folder: Path, how: Pruning) -> None:
 
 def sparsify(weights: Path, out: Path, model: str, density: float, exclude: tuple[str, ...]) -> MaskDict:
     """Write a network's weights with the smallest set to 0; gives the mask."""
-    net = called(own_function(model, argument="--model"), argument="--model")
-    loaded(net, weights)
-    ones = MaskDict.ones(net)
-    for name in exclude:
-        if name not in ones:
-            raise InputError("--exclude", f"must name a layer's weight ({', '.join(ones)})", name)
-    chosen = {n: net.get_parameter(n).detach().abs() for n in ones if n not in exclude}
-    mask = MaskDict(keep_largest(chosen, check_fraction(density, "density", zero=False)))
+    check_fraction(density, "density", zero=False)
+    net = loaded(network_of(model), weights)
+    chosen = _prunable(MaskDict.ones(net), exclude, density)
+    mask = MaskDict(keep_largest({n: net.get_parameter(n).detach().abs() for n in chosen}, density))
     mask.apply_(net)
-    with replacing(out) as temporary:
-        save_file({n: value.contiguous() for n, value in net.state_dict().items()}, temporary)
+    state = {n: value.clone(memory_format=torch.contiguous_format) for n, value in net.state_dict().items()}
+    with replacing(out) as temporary:  # clones, for a file takes no tensors that share memory
+        save_file(state, temporary)
     return mask

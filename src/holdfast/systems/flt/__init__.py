@@ -1,0 +1,9 @@
+"""FLT: attention in linear time that knows distances, by a bias whose Fourier transform is learned.
+
+arXiv 2302.01925. The mathematics is in `method`, the layers in `net`, the tool in `estimator`, the question in
+`experiment`. The public names are listed in `__init__.pyi` and imported when first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
