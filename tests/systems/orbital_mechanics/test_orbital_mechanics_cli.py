@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast.errors import InputError
-from holdfast.systems.orbital_mechanics import NEWTON, simulate
+from holdfast.systems.orbital_mechanics import NEWTON, Operon, simulate
 from holdfast.systems.orbital_mechanics.cli import app
+from holdfast.systems.orbital_mechanics.tool import discovery
 
 NAMES = ("sun", "ada", "bea")
 X0 = np.array([[0.0, 0, 0], [1, 0, 0.1], [-2, 0.3, 0]])
@@ -69,7 +70,8 @@ def test_fit_writes_a_law_and_simulate_goes_on(tmp_path):
         assert np.abs(last - expected[-1]).max() < near
 
 
-def test_formulas_are_in_the_table(tmp_path):
+def test_formulas_are_in_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(discovery, "OPERON", Operon(60, 6))
     tracks, out = written(tmp_path, frame()), tmp_path / "law"
     run("fit", tracks, "-o", out, "--steps", "10", "--quiet")
     front = pd.read_csv(out / "pareto.csv")

@@ -127,10 +127,10 @@ def test_operon_finds_a_law_and_the_same_again():
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, (300, 3))
     y = evaluate(TRUTH, x) + 0.01 * rng.normal(size=300)
-    found = scored(Operon(100, 15)(x, y, 3))
+    found = scored(Operon(80, 10)(x, y, 3))
     assert as_power_law(best(found).formula, x.min(0), x.max(0)) == NEWTON
     assert best(found).loss == pytest.approx(1e-4, rel=0.3)
-    assert scored(Operon(100, 15)(x, y, 3)) == found
+    assert scored(Operon(80, 10)(x, y, 3)) == found
     assert all(c.complexity <= 15 + 4 for c in found)
 
 
@@ -227,7 +227,9 @@ def test_from_tracks_to_a_law_and_on():
     masses = np.array([1.0, 0.05, 0.1])
     pos, vel = simulate(NEWTON, masses, x0, v0, t)
     told = []
-    found = discover_law(t, pos, vel, regressor="operon", steps=600, seed=0, progress=lambda *done: told.append(done))
+    found = discover_law(
+        t, pos, vel, regressor=Operon(150, 12), steps=600, seed=0, progress=lambda *done: told.append(done)
+    )
     assert told[-1] == (600, 600)
     assert found.law == NEWTON
     assert found.scalars == pytest.approx(masses, rel=1e-3)
