@@ -104,3 +104,5 @@ def test_tables_that_are_wrong(tmp_path, column, value, message):
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="must name a column"):
         read_points(tmp_path / "p.csv", "id", ["x", "height"], "y")
+    with pytest.raises(InputError, match="--pos: must name each column of the position once; received x, x"):
+        read_points(tmp_path / "p.csv", "id", ["x", "x"], "y", option="--pos")

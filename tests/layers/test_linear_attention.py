@@ -105,7 +105,7 @@ def test_stabilised_features_give_the_same_attention(causal):
     over = [kernel.queries(q), *kernel.keys(k, causal)], [plain.queries(q), *plain.keys(k, causal)]
     outs = [causal_linear_attention(a, b, v, scale) if causal else linear_attention(a, b, v) for a, b, scale in over]
     torch.testing.assert_close(*outs, atol=1e-3, rtol=1e-3)  # 1e-6 is added to features
-    assert over[0][1].amax() == pytest.approx(1 + SMALLEST)
+    assert over[0][1].amax() == pytest.approx(1 + SMALLEST, abs=1e-12)
     assert (over[0][0].amax(3) - 1 - SMALLEST).abs().max() < 1e-12  # the largest of every query's own
     assert over[1][2] is None
     if causal:
@@ -134,6 +134,24 @@ def test_padding_does_not_set_the_scale():
     torch.testing.assert_close(causal, attention.attend(x[:, :6], causal=True))
     nothing = attention.attend(x, real=torch.zeros(1, N, dtype=torch.bool))
     assert torch.equal(nothing, torch.zeros_like(nothing))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("place", [slice(0, 6), slice(5, 11)])
+def test_padding_of_the_largest_exponents_does_not_set_the_scale(causal, place):
+    kernel = FavorKernel(1, D, M)
+    k = torch.randn(1, 1, N, D, generator=seeded())
+    real = torch.zeros(1, N, dtype=torch.bool)
+    real[:, place] = True
+    kernel.redraw(seeded(1))
+    kernel.omega[0, 0] = torch.tensor([4.0, 0, 0, 0])
+    k[:, :, ~real[0]] = torch.tensor([3.0, 0, 0, 0])  # an exponent of 4 x 3 - 3^2 / 2
+    exponents = kernel.exponents(k)
+    assert exponents[:, :, ~real[0]].max() > exponents[:, :, place].max()
+    found, wanted = kernel.keys(k, causal, real), kernel.keys(k[:, :, place], causal)
+    torch.testing.assert_close(found[0][:, :, place], wanted[0])
+    if causal:
+        torch.testing.assert_close(found[1][:, :, place], wanted[1])
 
 
 @pytest.mark.parametrize("kernel", [None, EluKernel()])
@@ -192,6 +210,10 @@ def test_gradients_reach_every_weight_and_not_the_scale():
     free = k.detach().requires_grad_()
     (kernel.exponents(free) - shift).exp().sum().backward()
     torch.testing.assert_close(k.grad, free.grad)
+    q, free = (k.detach().clone().requires_grad_() for _ in range(2))
+    kernel.queries(q).sum().backward()
+    (kernel.exponents(free) - kernel.exponents(k.detach()).amax(3, keepdim=True)).exp().sum().backward()
+    torch.testing.assert_close(q.grad, free.grad)
 
 
 def test_padding_masks_are_checked():

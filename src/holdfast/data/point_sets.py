@@ -133,6 +133,7 @@ def read_points(
     target: str | None = None,
     features: Sequence[str] | None = None,
     options: TableOptions | None = None,
+    option: str = "--column",
 ) -> PointTable:
     """A table with a row per point.
 
@@ -143,11 +144,14 @@ def read_points(
         target: column of numbers to predict; None = there is none.
         features: columns of numbers that belong to the point; None = all others that hold numbers.
         options: what the user said about the table.
+        option: where the columns were named, for messages.
 
     Raises:
-        InputError: what `read_records` raises; a position or number that is missing or not finite (names the row); a
-            column of text where numbers are needed.
+        InputError: a position named twice; what `read_records` raises; a position or number that is missing or not
+            finite (names the row); a column of text where numbers are needed.
     """
+    if len(frozenset(pos)) < len(pos):
+        raise InputError(option, "must name each column of the position once", ", ".join(pos))
     roles = [
         Role("set"),
         Role("pos", "any", several=True),
@@ -159,7 +163,7 @@ def read_points(
         mapped["target"] = target
     if features:
         mapped["feature"] = list(features)
-    table = read_records(path, roles, mapped, options, option="--set, --pos, --target")
+    table = read_records(path, roles, mapped, options, option=option)
     known = {} if features is not None and not features else table.columns.get("feature", {})
     numeric = [name for name, column in known.items() if features or column.kind in NUMERIC]
     left = [name for name in known if name not in numeric]

@@ -50,7 +50,7 @@ def test_fit_says_r2_beside_plainer_ways(fitted):
         "neighbour means",
         "mean",
         "2 sets held out",
-        "all pairs of points",
+        "all pairs of points (sets of at most 512)",
         "not used, being no numbers: note",
     ):
         assert words in found.output
@@ -88,10 +88,19 @@ def test_time_stamps_and_chosen_columns(tmp_path):
     run("inspect", tmp_path / "m", "-o", tmp_path / "b.png")
 
 
+def test_axes_of_different_units_are_said(tmp_path, fitted):
+    assert "hardly varies" not in fitted[1].output
+    frame = pd.read_csv(table(tmp_path / "p.csv"))
+    frame.assign(y=1000 * frame["y"]).to_csv(tmp_path / "p.csv", index=False)
+    found = run("fit", tmp_path / "p.csv", *FIT, "-o", tmp_path / "m", *SHORT)
+    assert "beside y, x hardly varies" in found.output
+
+
 @pytest.mark.parametrize(
     ("changed", "words", "message"),
     [
         ({}, ("--set", "id", "--pos", "x,height", "--target", "field"), "must name a column"),
+        ({}, ("--set", "id", "--pos", "x,x", "--target", "field"), "must name each column of the position once"),
         ({}, ("--set", "id", "--pos", "x,,y", "--target", "field"), "--pos: must be names of columns"),
         ({}, ("--set", "who", "--pos", "x,y", "--target", "field"), "must name a column"),
         ({}, ("--set", "id", "--pos", "x,y", "--target", "note"), "column 'note'"),
@@ -121,7 +130,7 @@ def test_files_that_are_no_tables(tmp_path, fitted):
         run("fit", tmp_path / "head.csv", *FIT, "-o", tmp_path / "m")
     other = table(tmp_path / "other.csv")
     pd.read_csv(other).drop(columns="charge").to_csv(other, index=False)
-    with pytest.raises(InputError, match="'charge'"):
+    with pytest.raises(InputError, match=r"columns of the model: .*'charge'"):
         run("predict", fitted[0] / "m", other, "-o", tmp_path / "p.csv")
     with pytest.raises(InputError):
         run("predict", tmp_path, other, "-o", tmp_path / "p.csv")

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from holdfast.errors import InputError
-from holdfast.systems.flt import FLTRegressor
+from holdfast.systems.flt import FLTAttention, FLTRegressor
+from holdfast.systems.flt.tool import bias_figure, described
 
 
 def data(sets=30, d=2, seed=0, shift=0.0):
@@ -63,6 +64,18 @@ def test_shifts_of_a_set_change_nothing(settings):
     np.testing.assert_allclose(one.predict(there["X"], there["set"], there["pos"]), found, atol=2e-3)
 
 
+def test_units_of_positions_do_not_matter_and_the_scale_does():
+    near, far = data(), data()
+    far["pos"] = 1000 * far["pos"]
+    one, other = (FLTRegressor(**{**SMALL, "steps": 5}).fit(**d) for d in (near, far))
+    found, again = (m.predict(d["X"], d["set"], d["pos"]) for m, d in ((one, near), (other, far)))
+    np.testing.assert_allclose(again, found, atol=1e-3)
+    assert other.side_ == pytest.approx(1000 * one.side_)
+    finer = FLTRegressor(**{**SMALL, "steps": 5}, scale=3.0).fit(**near)
+    assert finer.rpe.scale == finer.rpe.spectrum.scale == 3
+    assert not np.allclose(finer.predict(near["X"], near["set"], near["pos"]), found, atol=1e-3)
+
+
 def test_order_of_rows_and_other_sets_do_not_matter(fitted):
     new = data(seed=7)
     found = fitted.predict(new["X"], new["set"], new["pos"])
@@ -70,6 +83,22 @@ def test_order_of_rows_and_other_sets_do_not_matter(fitted):
     np.testing.assert_allclose(fitted.predict(*(new[k][order] for k in ("X", "set", "pos"))), found[order], atol=1e-4)
     alone = new["set"] == "s3"
     np.testing.assert_allclose(fitted.predict(*(new[k][alone] for k in ("X", "set", "pos"))), found[alone], atol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["linear", "exact"])
+def test_sets_are_predicted_a_few_at_a_time_where_they_are_large(attention, monkeypatch):
+    from holdfast.systems.flt import estimator
+
+    model, new, sizes = FLTRegressor(**SMALL, attention=attention).fit(**data()), data(seed=7), []
+    whole = model.predict(new["X"], new["set"], new["pos"])
+    answers = estimator.answers
+    monkeypatch.setattr(estimator, "answers", lambda net, sets, size: sizes.append(size) or answers(net, sets, size))
+    points = np.unique(new["set"], return_counts=True)[1].max()
+    each = 2 * points * (32 if attention == "linear" else points)
+    for room, size in ((7 * each, 7), (each - 1, 1), (10**9, 50)):
+        monkeypatch.setattr(estimator, "TOGETHER", room)
+        np.testing.assert_allclose(model.predict(new["X"], new["set"], new["pos"]), whole, atol=1e-4)
+        assert sizes.pop() == size
 
 
 def test_times_and_no_numbers_of_points():
@@ -86,9 +115,17 @@ def test_times_and_no_numbers_of_points():
 def test_auto_forms_all_pairs_of_small_sets_only(monkeypatch):
     from holdfast.systems.flt import estimator
 
-    monkeypatch.setattr(estimator, "EXACT_UP_TO", 5)
-    assert not FLTRegressor(**SMALL).fit(**data()).exact_
-    assert FLTRegressor(**SMALL, attention="exact").fit(**data()).exact_
+    def uses_features(model):
+        new = data(seed=7)
+        before = model.predict(new["X"], new["set"], new["pos"])
+        next(m for m in model.net_.modules() if isinstance(m, FLTAttention)).redraw_features()
+        return not np.array_equal(model.predict(new["X"], new["set"], new["pos"]), before)
+
+    for attention, most, exact in (("auto", 5, False), ("auto", 19, True), ("exact", 5, True), ("linear", 19, False)):
+        monkeypatch.setattr(estimator, "EXACT_UP_TO", most)  # the largest set has 19 points
+        model = FLTRegressor(**{**SMALL, "steps": 5}, attention=attention).fit(**data())
+        assert model.exact_ is exact
+        assert uses_features(model) is not exact
 
 
 def test_the_bias_is_that_of_the_network(fitted):
@@ -102,6 +139,29 @@ def test_the_bias_is_that_of_the_network(fitted):
     np.testing.assert_allclose(exact, closed.numpy(), atol=1e-5)
     free = FLTRegressor(**{**SMALL, "steps": 3}, kind="mlp").fit(**data())
     assert free.bias(delta)[1] is None
+
+
+def test_the_table_and_the_figure_show_the_bias_less_that_at_no_distance(fitted):
+    def wanted(*delta):
+        used, exact = fitted.bias(np.array([[0.0, 0.0], delta]))
+        return used[:, 1] - used[:, 0], exact[:, 1] - exact[:, 0]
+
+    _, rows = described(fitted)
+    reach = fitted.span_[1]
+    along_the_second = [row for row in rows if row[1] == "axis 2"]
+    for head, row in enumerate(along_the_second):
+        assert row[0] == head + 1
+        assert row[2:5] == pytest.approx([wanted(0, share * reach)[0][head] for share in (0.1, 0.25, 0.5)], abs=1e-4)
+        assert row[5] == pytest.approx(reach / 2)
+    curves, plane = bias_figure(fitted).axes[:2]
+    solid, dashed = curves.lines[:2]
+    for line, found in zip((solid, dashed), wanted(fitted.span_[0] / 2, 0), strict=True):
+        at = np.interp(fitted.span_[0] / 2, line.get_xdata(), line.get_ydata())
+        assert at == pytest.approx(found[0], abs=1e-4)
+    _, right, low, high = plane.images[0].get_extent()
+    assert (right, high) == pytest.approx((fitted.span_[0], fitted.span_[1]))
+    shown = plane.images[0].get_array()[10, 60]  # a quarter of the way up, three quarters to the right
+    assert shown == pytest.approx(wanted(right / 2, 3 * low / 4)[0][0], abs=1e-4)
 
 
 def test_the_same_seed_and_a_saved_model_give_the_same_numbers(fitted, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -51,7 +53,7 @@ def test_without_a_bias_it_is_plain_linear_attention():
     plain.kernel.omega = omega[..., : E // H].clone()
     mine = {k: v for k, v in attention.attention.state_dict().items() if not k.startswith("kernel")}
     plain.load_state_dict(mine, strict=False)
-    torch.testing.assert_close(attention(x, pos), plain.attend(x), atol=1e-5, rtol=1e-5)  # the root of 1e-12 is left
+    torch.testing.assert_close(attention(x, pos), plain.attend(x), atol=1e-6, rtol=0)  # the root of 1e-12 is left
     without = FLTAttention(E, H, None, 16)
     without.attention.load_state_dict({**mine, "kernel.omega": plain.kernel.omega})
     torch.testing.assert_close(without(x, pos), plain.attend(x))
@@ -84,6 +86,15 @@ def test_causal_outputs_know_of_no_later_token():
     before = attention(x, pos)[:, :4]
     x[:, 4:], pos[:, 4:] = 50 * torch.randn(B, N - 4, E), torch.rand(B, N - 4, D)
     assert torch.equal(attention(x, pos)[:, :4], before)
+
+
+def test_a_layer_is_attention_and_a_net_each_beside_what_came_in():
+    layer, (x, pos) = FLTEncoderLayer(made(), E), tokens()
+    padding = torch.arange(N).expand(B, -1) >= 6
+    mixed = x + layer.attention(layer.norms[0](x), pos, padding)
+    wanted = mixed + layer.feed_forward(layer.norms[1](mixed))
+    torch.testing.assert_close(FLTEncoder([layer])(x, pos, padding), wanted)
+    assert not torch.allclose(layer(x, pos), wanted)  # without the mask, padding is attended to
 
 
 def test_positions_default_to_the_index():
@@ -146,8 +157,15 @@ def test_what_is_wrong_is_said():
         rpe.factors(torch.full((1, N, D), torch.nan))
     with pytest.warns(UserWarning, match="alias"):
         rpe.factors(torch.arange(2000.0)[None, :, None].expand(1, -1, D))
-    with pytest.raises(InputError, match="heads"):
-        FLTAttention(E, 4, rpe)
+    far = torch.arange(2000.0)[None, :, None].expand(1, -1, D)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FourierRPE(D, 5, heads=H, scale=0.4).factors(far)
+    with pytest.warns(UserWarning, match="alias"):
+        FourierRPE(D, 5, heads=H, scale=60.0).factors(far / 100)
+    for heads, bias in ((4, rpe), (0, None)):
+        with pytest.raises(InputError, match="heads"):
+            FLTAttention(E, heads, bias)
     with pytest.raises(InputError, match="even"):
         FourierRPE(D, kind="local", even=False)
     with pytest.raises(InputError, match="closed form"):

@@ -14,6 +14,7 @@ app = verbs.Verbs(
 )
 MODEL = verbs.Parameters("holdfast.systems.flt.estimator:FLTRegressor")
 NAMED = {"X": "data", "y": "--target", "set": "--set", "pos": "--pos", "columns": "--column"}
+UNLIKE = 100  # extents of two axes whose units cannot be one
 Fitted = Annotated[Path, typer.Argument(help="Folder written by fit.")]
 SETTINGS = (
     "kind",
@@ -43,7 +44,7 @@ def _names(text: str, option: str) -> list[str]:
 def fit_(
     data: Annotated[Path, typer.Argument(help="Table with a row per point (.csv, .tsv, .parquet, ...).")],
     set: Annotated[str, typer.Option(help="Column that names the set or series of the point.")],
-    pos: Annotated[str, typer.Option(help="Columns of its position, such as x,y,z; or its time.")],
+    pos: Annotated[str, typer.Option(help="Columns of its position, such as x,y,z; or its time (dates in seconds).")],
     target: Annotated[str, typer.Option(help="Column of numbers to predict.")],
     out: Annotated[Path, verbs.model_out("--out", "-o")],
     reading: verbs.Reading,
@@ -60,10 +61,12 @@ def fit_(
     """
     from holdfast.data.point_sets import read_points
     from holdfast.data.readers.roles import Role, parse_columns
-    from holdfast.systems.flt.estimator import FLTRegressor
+    from holdfast.systems.flt.estimator import EXACT_UP_TO, FLTRegressor
 
     asked = parse_columns(column or (), [Role("feature", several=True)]).get("feature")
-    table = read_points(data, set, _names(pos, "--pos"), target, asked, reading)
+    table = read_points(
+        data, set, _names(pos, "--pos"), target, asked, reading, option="--set, --pos, --target, --column"
+    )
     for note in table.notes:
         verbs.say(note)
     model = FLTRegressor(**settings)
@@ -74,7 +77,9 @@ def fit_(
     held = verbs.counted(len(model.held_out_), "set")
     rows = [(name, score) for name, score in model.scores_.items()]
     verbs.show_table(["predicted by", "R2"], rows, f"{target}, {held} held out")
-    how = "all pairs of points" if model.exact_ else f"FAVOR+ with {model.features} features"
+    how = f"FAVOR+ with {model.features} features"
+    if model.exact_:
+        how = "all pairs of points" + (f" (sets of at most {EXACT_UP_TO})" if model.attention == "auto" else "")
     verbs.say(
         f"{out}: learned from {verbs.counted(len(table.ids), 'point')}, {how}; positions are divided by "
         f"{model.side_:.4g}; neighbour means: of the {model.neighbours_} nearest"
@@ -83,6 +88,9 @@ def fit_(
         verbs.say("neighbour means do better: more --steps, --coordinates, or simply use them")
     if not model.exact_ and model.strength_ > 2:
         verbs.say(f"the bias is strong for FAVOR+ ({model.strength_:.2g}): more --features help, or --attention exact")
+    if model.span_.max() > UNLIKE * model.span_.min():
+        narrow, wide = (names["pos"][int(k)] for k in (model.span_.argmin(), model.span_.argmax()))
+        verbs.say(f"beside {wide}, {narrow} hardly varies: bring both to one unit, else distances are those of {wide}")
     if figure is not None:
         from holdfast.systems.flt.tool import bias_figure
 
@@ -105,7 +113,9 @@ def predict(
 
     fitted = FLTRegressor.load(model)
     names = fitted.columns_
-    table = read_points(data, names["set"], names["pos"], None, names["feature"], reading)
+    table = read_points(
+        data, names["set"], names["pos"], None, names["feature"], reading, option="columns of the model"
+    )
     found = fitted.predict(table.x, table.ids, table.pos)
     verbs.write_table(out, {"row": table.rows, names["set"]: table.ids, names["target"]: found})
     verbs.say(f"{out}: {names['target']} of {verbs.counted(len(found), 'point')}")

@@ -24,6 +24,7 @@ from holdfast.validation import check_array, check_choice, check_fraction, check
 
 FEWEST = 5  # sets: four to learn from, one held out
 EXACT_UP_TO = 512  # points of the largest set: with fewer, all pairs are faster and better than FAVOR+
+TOGETHER = 2**26  # scores or features of all heads that predictions form at a time
 
 
 class FLTRegressor(Estimator):
@@ -216,8 +217,12 @@ class FLTRegressor(Estimator):
         return found
 
     def _answers(self, sets: PointSets) -> torch.Tensor:
+        points = sets.real.shape[1]
+        each = self.heads * points * (points if self.exact_ else self.features)
+        size = min(50, max(1, TOGETHER // each))  # sets at a time
         with threads_for(self.net_):
-            return self.y_scale_.back(answers(self.net_.to(self.device), self._inputs(sets))[..., None])[..., 0]
+            found = answers(self.net_.to(self.device), self._inputs(sets), size)
+        return self.y_scale_.back(found[..., None])[..., 0]
 
     def predict(self, X: Any, set: Any, pos: Any) -> np.ndarray:
         """Numbers (n,) for points of sets that need not be known; arguments as in `fit`."""

@@ -15,7 +15,8 @@ The estimate depends on r_i - r_j alone for every draw. g is learned, per head, 
 Departures. An odd part of f turns the phases of N2 in place of adding columns (rho cos x + rho' sin x is one cosine).
 The root has 1e-12 inside, so that its gradient is finite at rho = 0. The mixture is learned in terms of amplitudes of
 f, w_t (2 pi sigma_t^2)^(d/2), which have the same size in every dimension, and starts at small ones that are not 0.
-The free form is rho itself. No reference code is public.
+The free form is rho itself. Of the kernels Matern's, and of the windows balls, are not built. p is cut off for windows
+alone; for the mixture sigma is clamped instead. No reference code is public.
 """
 
 from __future__ import annotations

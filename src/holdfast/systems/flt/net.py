@@ -166,7 +166,10 @@ class FLTAttention(nn.Module):
         self.rpe, self.causal, self.exact = rpe, causal, exact
 
     def redraw_features(self, generator: torch.Generator | None = None) -> None:
-        """Draw FAVOR+'s features anew; those of g have a redraw of their own, `rpe.redraw_features`."""
+        """Draw FAVOR+'s features anew; those of g have a redraw of their own, `rpe.redraw_features`.
+
+        For use in training: a network trains to the features it has, and a trained one is worse with others.
+        """
         if isinstance(self.attention.kernel, FavorKernel):
             self.attention.kernel.redraw(generator)
 
