@@ -66,6 +66,8 @@ def fit_(
     masses = lawfolder.masses_columns(found, table.bodies, power)
     rows = [list(row) for row in zip(*masses.values(), strict=True)]
     verbs.show_table(list(masses), rows, title=_title(found))
+    for note in lawfolder.missed(found, table.bodies):
+        verbs.say(note)
     with replacing_folder(out) as folder:
         lawfolder.write_law(folder, found, table.bodies)
         verbs.write_table(folder / "pareto.csv", lawfolder.pareto_columns(found))

@@ -17,6 +17,7 @@ from holdfast.systems.orbital_mechanics.tool.symbolic import NAMES, FormulaLaw, 
 
 FILE = "law.json"
 OURS = (FILE, "pareto.csv", "law.svg")
+MISSED = 0.1  # relative error of a body's accelerations, beyond which the network did not learn what moves it
 
 
 def words_of(law: Law) -> str:
@@ -50,6 +51,7 @@ def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
             "masses": result.scalars.tolist(),
             "sd": [None if np.isnan(sd) else sd for sd in result.sd.tolist()],
             "fit error": None if result.refit is None else result.refit.error,
+            "network errors": result.network_errors.tolist(),
             "power law": asdict(power.law) | {"masses": power.masses.tolist(), "error": power.error},
         },
     )
@@ -121,6 +123,16 @@ def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) 
     }
 
 
+def missed(result: LawResult, bodies: tuple[str, ...]) -> list[str]:
+    """A line on the bodies whose accelerations the network misses, if there are any: a start that failed."""
+    errors = result.network_errors
+    lost = [f"{bodies[n]} ({100 * errors[n]:.0f} %)" for n in np.argsort(-errors) if errors[n] > MISSED]
+    if not lost:
+        return []
+    told = f"the network misses accelerations of {', '.join(lost)}: its law may be wrong"
+    return [f"{told}; try another --seed, or more --steps"]
+
+
 def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     """Left: the force that each edge learned, by distance, coloured by share. Right: masses and their errors."""
     from matplotlib.figure import Figure
@@ -140,7 +152,7 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     left.plot(ends, level + gamma * ends, color="C3", lw=1, label=f"r^{gamma:.3f} m_i^{alpha:.3f} m_j^{beta:.3f}")
     left.set(xlabel="log10 r", ylabel="log10 |F| / (m_i^a m_j^b)", title="What the edges learned")
     left.legend(frameon=False)
-    figure.colorbar(shown, ax=left, label="share of an acceleration")
+    figure.colorbar(shown, ax=left, label="share of an acceleration").ax.set_ylim(0, 1)
     places = np.arange(len(bodies))
     size = np.abs(result.scalars)
     right.errorbar(places, size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
@@ -150,4 +162,4 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     return figure
 
 
-__all__ = ["check_law_folder", "draw", "masses_columns", "pareto_columns", "read_law", "words_of", "write_law"]
+__all__ = ["check_law_folder", "draw", "masses_columns", "missed", "pareto_columns", "read_law", "words_of", "write_law"]
