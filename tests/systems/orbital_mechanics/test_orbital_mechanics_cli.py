@@ -112,7 +112,17 @@ BROKEN = {
     "few": (lambda t: t[t.t < 0.1], "must have at least 3 times; received 2"),
     "one place": (
         changed(lambda t: t.__setitem__("x", 0) or t.__setitem__("y", 0) or t.__setitem__("z", 0)),
-        "coincide at time 0",
+        "sun and ada coincide at time 0",
+    ),
+    "still": (
+        changed(
+            lambda t: (
+                t.__setitem__("x", t.x.where(t.body != "bea", 3.0))
+                or t.__setitem__("y", t.y.where(t.body != "bea", 3.0))
+                or t.__setitem__("z", t.z.where(t.body != "bea", 3.0))
+            )
+        ),
+        "received bea never moves",
     ),
 }
 

@@ -86,7 +86,7 @@ def read_tracks(
         frame = rows.frame(role)[list(columns[role])].to_numpy(dtype=np.float64)
         return frame[order].reshape(len(t), len(bodies), -1)
 
-    pos, vel = check_tracks(cube("position"), "--pos", t), cube("velocity") if velocity else None
+    pos, vel = check_tracks(cube("position"), "--pos", t, bodies), cube("velocity") if velocity else None
     if not np.isfinite(pos).all() or (vel is not None and not np.isfinite(vel).all()):
         raise InputError(
             "--pos" if not np.isfinite(pos).all() else "--vel", "must be finite numbers", "NaN or infinity"
@@ -139,7 +139,8 @@ def suspicions(t: np.ndarray, bodies: Sequence[str], pos: np.ndarray, vel: np.nd
         )
     if len(t) > 6:
         fine, rough = (finite_difference_acceleration(t, pos, vel, order=order) for order in (4, 2))
-        off = np.sqrt(np.square(fine - rough).sum(-1).mean(0) / np.square(fine).sum(-1).mean(0))
+        size = np.square(fine).sum(-1).mean(0)
+        off = np.sqrt(np.square(fine - rough).sum(-1).mean(0) / np.where(size > 0, size, np.inf))
         if (off > TOO_FAR).any():
             worst = int(off.argmax())
             said.append(

@@ -43,8 +43,11 @@ def fit_(
 
     Example: `holdfast orbital_mechanics fit tracks.csv --time t --id body --pos x,y,z -o law/`
     """
+    import numpy as np
+
     from holdfast.baselines.pairwise import fit_power_law
     from holdfast.data.readers.tracks import read_tracks
+    from holdfast.errors import InputError
     from holdfast.files import replacing_folder
     from holdfast.systems.orbital_mechanics.tool import lawfolder
     from holdfast.systems.orbital_mechanics.tool.discovery import check_regressor, discover_law, prepare
@@ -54,6 +57,11 @@ def fit_(
     table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading)
     for note in table.notes:
         verbs.say(f"{tracks}: {note}")
+    still = [
+        name for name, places in zip(table.bodies, table.pos.swapaxes(0, 1), strict=True) if not np.ptp(places, 0).any()
+    ]
+    if still:
+        raise InputError("--pos", "must change for every body, or its mass cannot be told", f"{still[0]} never moves")
     x, a = prepare(table.t, table.pos, table.vel)
     power = fit_power_law(x, a)
     verbs.show(f"free power law: {lawfolder.words_of(power.law)}, accelerations to {100 * power.error:.2g} %")

@@ -162,4 +162,13 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     return figure
 
 
-__all__ = ["check_law_folder", "draw", "masses_columns", "missed", "pareto_columns", "read_law", "words_of", "write_law"]
+__all__ = [
+    "check_law_folder",
+    "draw",
+    "masses_columns",
+    "missed",
+    "pareto_columns",
+    "read_law",
+    "words_of",
+    "write_law",
+]
