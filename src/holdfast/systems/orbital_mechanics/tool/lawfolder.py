@@ -140,7 +140,7 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     left.plot(ends, level + gamma * ends, color="C3", lw=1, label=f"r^{gamma:.3f} m_i^{alpha:.3f} m_j^{beta:.3f}")
     left.set(xlabel="log10 r", ylabel="log10 |F| / (m_i^a m_j^b)", title="What the edges learned")
     left.legend(frameon=False)
-    figure.colorbar(shown, ax=left, label="share of an acceleration")
+    figure.colorbar(shown, ax=left, label="share of an acceleration").ax.set_ylim(0, 1)
     places = np.arange(len(bodies))
     size = np.abs(result.scalars)
     right.errorbar(places, size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
