@@ -1,6 +1,7 @@
 """Speed and memory of windows, fits and forecasts, each beside a peer that does the same work in the same run.
 
     python benchmarks/gbrt_forecasting.py            about three minutes on 2 cores
+    python benchmarks/gbrt_forecasting.py defaults   first commands beside others': forecast_defaults.py, four minutes
 
 Peers: a loop over windows; sktime, mlforecast and darts, building the same windows; scikit-learn's MultiOutputRegressor
 around the same boosters on the same rows; mlforecast and darts with LightGBM, with the same rows, trees and horizon
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
+import sys
 import time
 import tracemalloc
 import warnings
@@ -282,5 +284,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    import forecast_defaults
+
     with threadpool_limits(1):
-        main()
+        forecast_defaults.main() if sys.argv[1:] == ["defaults"] else main()

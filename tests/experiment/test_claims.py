@@ -419,6 +419,17 @@ def test_two_sided_margins_must_be_positive() -> None:
         NoWorse("A", than="B", margin=0, metric="accuracy", on="p")
 
 
+def test_parts_may_be_about_problems_that_other_parts_arms_do_not_know() -> None:
+    whole = claims.All(
+        claims.Better("A", than="B", metric="accuracy", on="q"), claims.Better("A", than="only p", **ACC)
+    )
+    world = experiment()
+    run = {(a, p) for a in ARMS for p in (("p",) if a == "only p" else ("p", "q"))}
+    assert whole.readable(run, world, world.scales["small"])
+    for lost in (("B", "q"), ("only p", "p")):
+        assert not whole.readable(run - {lost}, world, world.scales["small"])
+
+
 def test_compounds_refuse_nonsense() -> None:
     better = Better("A", than="B", metric="accuracy", on="p")
     with pytest.raises(InputError, match="claims"):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli.commands import Request, run_system
+from holdfast.cli.commands import Request, _tuned, run_system
 from holdfast.errors import HoldfastError, InputError
 from holdfast.trials import campaign, runfolder
+from holdfast.trials.plan import ExperimentSource
 from toy_system import ToySystem
 from toy_system import toy as toy
 
@@ -81,6 +82,36 @@ def test_own_data_that_are_gone_are_named_and_the_rest_is_shown(toy: ToySystem) 
     (problem,) = after.experiment.problems.values()
     assert problem.describe() == f"{toy.root / 'mine.csv'} (not on this machine)"
     assert not problem.available()
+
+
+def test_what_is_set_about_own_data_reaches_them_and_is_kept(toy: ToySystem, tmp_path: Path) -> None:
+    given = OWN.replace("paths, columns", "paths, columns, horizon='7'").replace("str(paths[0]))\n\n", "horizon)\n\n")
+    toy.edit("SPACE =", given.strip("\n").removesuffix("SPACE =") + "\nSPACE =")
+    toy.edit("    trial=trial,", "    trial=trial,\n    own=own,\n    settings=('horizon',),")
+    (toy.root / "mine.csv").write_text("1")
+    common = {"on": ("mine.csv",), "jobs": 0, "quiet": True}
+    for settings, expected in (((), "7"), (("horizon=28",), "28")):
+        out = tmp_path / expected
+        run_system(Request(toy.name, "smoke", settings=settings, out=out, **common))
+        (problem,) = runfolder.read(out).experiment.problems.values()
+        assert problem.describe() == expected
+    for wrong, said in (("horizon", "must be name=value"), ("steps=3", "must name one of the settings horizon")):
+        with pytest.raises(InputError, match=f"--set: {said}"):
+            run_system(Request(toy.name, "smoke", settings=(wrong,), out=tmp_path, **common))
+    with pytest.raises(InputError, match="--set: may name each once"):
+        run_system(Request(toy.name, "smoke", settings=("horizon=1", "horizon=2"), out=tmp_path, **common))
+    with pytest.raises(InputError, match="--set: needs --on"):
+        run_system(Request(toy.name, "smoke", settings=("horizon=1",), quiet=True))
+
+
+def test_own_arms_are_not_given_what_others_were_tuned_to() -> None:
+    source = ExperimentSource("adamatch")
+    space = {name: source.load().space(name) for name in source.load().arms}
+    tunable = next(name for name, found in space.items() if found)
+    setting, candidates = next(iter(space[tunable].items()))
+    plan = {"tuned": {tunable: {setting: candidates[0]}, "another": {"lr": 1}, f"{tunable} on x": {}}}
+    assert _tuned(plan, source) == {tunable: {setting: candidates[0]}}
+    assert _tuned({"tuned": {tunable: {"of another": 1}}}, source) == {}
 
 
 def test_folders_that_are_none_or_damaged_are_named(toy: ToySystem, folder: Path) -> None:

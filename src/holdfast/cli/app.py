@@ -159,6 +159,9 @@ def run(
     column: Annotated[
         list[str] | None, typer.Option(help="With --on: role=name, what a column of your files is (label=diagnosis).")
     ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="With --on: name=value, where the system asks (horizon=28).")
+    ] = None,
     arms: Annotated[list[str] | None, typer.Option(help="Only these arms.")] = None,
     problems: Annotated[list[str] | None, typer.Option(help="Only these problems.")] = None,
     replicates: Annotated[
@@ -187,6 +190,7 @@ def run(
         scale=scale,
         on=tuple(on or ()),
         columns=tuple(column or ()),
+        settings=tuple(settings or ()),
         arms=tuple(arms) if arms else None,
         problems=tuple(problems) if problems else None,
         replicates=replicates,

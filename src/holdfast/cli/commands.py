@@ -54,6 +54,7 @@ class Request:
     scale: str = "demo"
     on: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     arms: tuple[str, ...] | None = None
     problems: tuple[str, ...] | None = None
     replicates: int | None = None
@@ -91,7 +92,9 @@ def _stdout_apart() -> Iterator[None]:
 def _run(request: Request) -> tuple[int, Results]:
     system = catalogue.load(request.system)
     own = tuple(str(Path(p).absolute()) for p in request.on)
-    source = ExperimentSource(system.id, own, _columns(request))
+    columns = _pairs(request, "--column", request.columns, "role=name, such as label=diagnosis")
+    settings = _pairs(request, "--set", request.settings, "name=value, such as horizon=28")
+    source = ExperimentSource(system.id, own, columns, settings)
     scale = _scale(source, request.scale)  # before its name becomes part of a path
     _check_device(request.device)
     console = _console(stderr=request.json)
@@ -111,7 +114,7 @@ def _run(request: Request) -> tuple[int, Results]:
             first=first,
             arms=request.arms,
             problems=request.problems,
-            tuned=plan.get("tuned", {}),
+            tuned=_tuned(plan, source) if request.on else plan.get("tuned", {}),
             replicates=request.replicates,
             note=lambda begun, keys: runfolder.begin(replace(begun, **said), source, keys),
         )
@@ -129,19 +132,26 @@ def _run(request: Request) -> tuple[int, Results]:
     return 1 if results.failed else 0, results
 
 
-def _columns(request: Request) -> tuple[tuple[str, str], ...]:
-    """`--column role=name` as pairs."""
-    if request.columns and not request.on:
-        raise InputError("--column", "needs --on: it says what the columns of your own files are", request.columns[0])
+def _pairs(request: Request, option: str, said: Sequence[str], form: str) -> tuple[tuple[str, str], ...]:
+    """`--column role=name` or `--set name=value` as pairs."""
+    if said and not request.on:
+        raise InputError(option, "needs --on: it is about your own files", said[0])
     pairs: list[tuple[str, str]] = []
-    for said in request.columns:
-        role, separator, name = said.partition("=")
-        if not separator or not role.strip() or not name.strip():
-            raise InputError("--column", "must be role=name, such as label=diagnosis", said)
-        if role.strip() in dict(pairs):
-            raise InputError("--column", "may name a role once", role.strip())
-        pairs.append((role.strip(), name.strip()))
+    for one in said:
+        name, separator, value = one.partition("=")
+        if not separator or not name.strip() or not value.strip():
+            raise InputError(option, f"must be {form}", one)
+        if name.strip() in dict(pairs):
+            raise InputError(option, "may name each once", name.strip())
+        pairs.append((name.strip(), value.strip()))
     return tuple(pairs)
+
+
+def _tuned(plan: Mapping[str, Any], source: ExperimentSource) -> dict[str, Any]:
+    """What arms that are run on the user's data as they are declared were tuned to; others have their own settings."""
+    experiment = source.load()
+    tuned = plan.get("tuned", {}).items()
+    return {name: found for name, found in tuned if name in experiment.arms and set(found) <= {*experiment.space(name)}}
 
 
 def _plan_for(system: catalogue.System, request: Request, console: Console) -> tuple[Mapping[str, Any], int]:

@@ -95,4 +95,40 @@ def _raise_first(symbols: Any, alphabet: int, name: str) -> None:
     )
 
 
-__all__ = ["SymbolTypeError", "check_alphabet", "check_symbol", "check_symbols"]
+def series_symbols(series: Any) -> tuple[np.ndarray, Any]:
+    """Values and index of a series; missing values are refused, symbols are left to `check_symbols`.
+
+    Args:
+        series: (T,) pandas Series, array or list.
+
+    Returns:
+        (T,) values, int64 where they are whole numbers or booleans; and the pandas index.
+
+    Raises:
+        SymbolTypeError: missing values, categories.
+        InputError: several axes.
+
+    Example:
+        >>> series_symbols([True, False])[0].tolist()
+        [1, 0]
+    """
+    import pandas as pd
+
+    array = None if isinstance(series, pd.Series) else np.asarray(series)
+    if array is not None and array.ndim != 1:
+        raise InputError("series", "must have one axis", f"shape {array.shape}")
+    values = series if array is None else pd.Series(array)
+    if values.isna().any():
+        first = int(values.isna().to_numpy().argmax())
+        raise SymbolTypeError(
+            "series", "must have no missing values", f"{int(values.isna().sum())}, first at index {first}"
+        )
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        raise SymbolTypeError(
+            "series", "must hold whole numbers; number the categories first: series.cat.codes", "text"
+        )
+    whole = pd.api.types.is_integer_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype) or values.empty
+    return values.to_numpy(np.int64 if whole else None), values.index
+
+
+__all__ = ["SymbolTypeError", "check_alphabet", "check_symbol", "check_symbols", "series_symbols"]

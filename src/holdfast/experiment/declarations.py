@@ -11,7 +11,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from holdfast.canonical import added
@@ -228,6 +227,8 @@ class Experiment:
             task has no such thing.
         roles: those that columns of the user's files may have ("label", "text", "user", "group", "domain", "time",
             "id", "target"); empty = the files have no columns to choose from.
+        settings: what else the user may say of the problem of these files (`--set horizon=28`), which `own` is given as
+            text by that name.
         benefit: the metric shown against cost; None = the headline's.
 
     Raises:
@@ -244,9 +245,10 @@ class Experiment:
     trial: Callable[[Run], Iterable[Measurement]]
     points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     tuning: Tuning | None = None
-    own: Callable[[Sequence[Path], Mapping[str, str]], Problem | Experiment] | None = None
+    own: Callable[..., Problem | Experiment] | None = None
     benefit: str | None = None
     roles: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def swept(
         self, scale: Scale | None = None, problem: str | None = None, arms: Iterable[str] = ()

@@ -55,7 +55,8 @@ class Backtest:
 
     Attributes:
         frame: a row per series, cutoff and step: unique_id, ds, cutoff (last time that was known), step (1 = the first
-            after it), y, yhat, quantiles, and scale (mean absolute step of the series up to the cutoff; for MASE).
+            after it), y, yhat, quantiles, and scale (mean absolute change of the series over a season, up to the
+            cutoff; for MASE as the M competitions have it).
         left_out: series and cutoffs that were too short to forecast.
         fit_seconds: CPU seconds that fitting took, of all cutoffs and cores together.
     """

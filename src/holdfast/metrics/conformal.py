@@ -11,13 +11,14 @@ the series changes its nature: look at the coverage in a backtest.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from holdfast.data.series.panel import Panel
+from holdfast.data.series.relative import SeriesScale
 from holdfast.data.series.windows import window_ends
 from holdfast.errors import InputError
 from holdfast.validation import check_fraction
@@ -29,8 +30,8 @@ class SplitConformal:
 
     Attributes:
         fraction: share of each series' steps, the last ones, whose windows are left out of training to calibrate on.
-        refit: forecast with a model that was fitted once more on everything. It has seen what the calibrated one had
-            not, so that quantiles are usually a little too wide; without it, the guarantee holds to the letter.
+        refit: forecast with a model that was fitted once more on everything; quantiles stay those of the calibrated
+            one, widened where the forecast lies outside. Without it, one model does both.
         scaled: residuals are taken relative to the mean absolute step of their series, so that large series do not
             decide about small ones.
 
@@ -138,4 +139,67 @@ def quantile_name(quantile: float) -> str:
     return f"q{round(100 * quantile, 6):g}"
 
 
-__all__ = ["SplitConformal", "check_quantiles", "conformal_offsets", "quantile_name"]
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A model of the first part of series, and how it did on the last.
+
+    Attributes:
+        models: of the strategy.
+        known: means and deviations of the series that the models saw, if they were scaled.
+        residuals: (n, h) y - forecast, of windows that the models have not seen.
+        series: (n,) which series each belongs to.
+        scale: (S,) of every series, what its residuals are divided by.
+    """
+
+    models: list[Any]
+    known: SeriesScale | None
+    residuals: np.ndarray
+    series: np.ndarray
+    scale: np.ndarray
+
+    def offsets(self, quantiles: Sequence[float]) -> np.ndarray:
+        """(h, Q) what is added to forecasts to get their quantiles, in units of the scale."""
+        return conformal_offsets(self.residuals / self.scale[self.series, None], quantiles)
+
+
+def scale_within(conformal: SplitConformal, past: Panel, panel: Panel) -> np.ndarray:
+    """(S,) scale of a panel's series by what was trained on; the mean one for series that were not."""
+    scale = conformal.scale(past)
+    by_id = dict(zip(past.ids.tolist(), scale, strict=True))
+    usual = float(scale.mean())
+    return np.array([by_id.get(name, usual) for name in panel.ids.tolist()])
+
+
+def bands(
+    yhat: np.ndarray, centre: np.ndarray, offsets: np.ndarray, quantiles: Sequence[float], scale: np.ndarray
+) -> Mapping[str, np.ndarray]:
+    """Quantiles (n, k): those of the calibrated model, moved to the forecast's side where they lie beyond it.
+
+    Args:
+        yhat: (n, k) forecasts.
+        centre: (n, k) those of the model that the offsets were measured on.
+        offsets: (h, Q), h >= k.
+        quantiles: in ascending order.
+        scale: (n,) of the offsets.
+    """
+    found = {}
+    for k, q in enumerate(quantiles):
+        value = centre + offsets[: yhat.shape[1], k] * scale[:, None]
+        beyond = np.minimum if q < 0.5 else np.maximum if q > 0.5 else _as_it_is
+        found[quantile_name(q)] = beyond(value, yhat)
+    return found
+
+
+def _as_it_is(value: np.ndarray, yhat: np.ndarray) -> np.ndarray:
+    return value
+
+
+__all__ = [
+    "Calibration",
+    "SplitConformal",
+    "bands",
+    "check_quantiles",
+    "conformal_offsets",
+    "quantile_name",
+    "scale_within",
+]

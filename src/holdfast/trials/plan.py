@@ -30,11 +30,13 @@ class ExperimentSource:
         reference: id of a system, or "module:attribute" of an `Experiment`.
         own: the user's paths (`--on`), which replace the declared problems by one of their own.
         columns: role -> name of a column of these files (`--column`), as pairs.
+        settings: name -> value of what the user sets about them (`--set`), as pairs.
     """
 
     reference: str
     own: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def module(self) -> str:
@@ -52,29 +54,40 @@ class ExperimentSource:
 def _load(source: ExperimentSource) -> Experiment:
     attribute = source.reference.partition(":")[2] or "experiment"
     experiment = catalogue.imported_experiment(source.module, attribute)
-    return on_own_data(experiment, source.own, dict(source.columns)) if source.own else experiment
+    if not source.own:
+        return experiment
+    return on_own_data(experiment, source.own, dict(source.columns), dict(source.settings))
 
 
 OWN = "your data"
 NO_ROLES = "is not possible for this system: its files have no columns to choose from"
+NO_SETTINGS = "is not possible for this system: there is nothing to set about its files"
 
 
-def on_own_data(experiment: Experiment, paths: Sequence[str], columns: Mapping[str, str] = NOTHING) -> Experiment:
+def on_own_data(
+    experiment: Experiment,
+    paths: Sequence[str],
+    columns: Mapping[str, str] = NOTHING,
+    settings: Mapping[str, str] = NOTHING,
+) -> Experiment:
     """The same arms and the claims about the headline's problem, on a problem made of the user's files.
 
     Args:
         columns: role -> name of a column.
+        settings: name -> value of what the user sets.
 
     Raises:
-        InputError: the task has no own data, or a role is none of those it knows.
+        InputError: the task has no own data, or a role or setting is none of those it knows.
     """
     if experiment.own is None:
         raise InputError("--on", "is not possible for this system: its task has no data of one's own", " ".join(paths))
-    for role in columns:
-        if role not in experiment.roles:
-            known = f"must name one of the roles {', '.join(experiment.roles)}" if experiment.roles else NO_ROLES
-            raise InputError("--column", known, role)
-    problem = experiment.own([Path(p) for p in paths], columns)
+    for option, given, known, called, none in (
+        ("--column", columns, experiment.roles, "roles", NO_ROLES),
+        ("--set", settings, experiment.settings, "settings", NO_SETTINGS),
+    ):
+        if unknown := [name for name in given if name not in known]:
+            raise InputError(option, f"must name one of the {called} {', '.join(known)}" if known else none, unknown[0])
+    problem = experiment.own([Path(p) for p in paths], columns, **settings)
     if isinstance(problem, Experiment):
         return problem
     main = {name for claim in experiment.claims if claim.role == "headline" for name in claim.problems}

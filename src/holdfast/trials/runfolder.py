@@ -60,7 +60,7 @@ def keep(results: Results, source: ExperimentSource) -> None:
 
 def _described(results: Results, source: ExperimentSource) -> dict[str, Any]:
     return {
-        "source": [source.reference, list(source.own), [list(pair) for pair in source.columns]],
+        "source": [source.reference, list(source.own), list(source.columns), list(source.settings)],
         "scale": results.scale,
         "plan": dict(results.plan),
         "declaration": declaration(results.experiment, results.scale),
@@ -104,9 +104,9 @@ def read(folder: Path) -> Results:
     content = read_json(path)
     try:
         _Written.model_validate(content)
-        reference, own, *columns = content["source"]
+        reference, own, *said = content["source"]
         system = catalogue.load(reference)
-        experiment = _experiment(ExperimentSource(reference, tuple(own), _pairs(columns)))
+        experiment = _experiment(ExperimentSource(reference, tuple(own), *map(_pairs, said)))
         experiment.scales[content["scale"]]  # raises unless it is the name of one
         records = _records(folder, content["keys"])
         return Results(
@@ -161,10 +161,10 @@ def _experiment(source: ExperimentSource) -> Experiment:
         if not source.own:
             raise
     declared = ExperimentSource(source.reference).load()
-    stand_in = dataclasses.replace(declared, own=lambda paths, columns: Elsewhere(source.own))
-    return on_own_data(stand_in, source.own, dict(source.columns))
+    stand_in = dataclasses.replace(declared, own=lambda paths, columns, **settings: Elsewhere(source.own))
+    return on_own_data(stand_in, source.own, dict(source.columns), dict(source.settings))
 
 
-def _pairs(columns: Sequence[Any]) -> tuple[tuple[str, str], ...]:
-    """What `--column` said; runs from before it could are kept without."""
-    return tuple((str(role), str(name)) for role, name in (columns[0] if columns else ()))
+def _pairs(said: Sequence[Any]) -> tuple[tuple[str, str], ...]:
+    """What `--column` or `--set` said."""
+    return tuple((str(name), str(value)) for name, value in said)

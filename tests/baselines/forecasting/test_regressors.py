@@ -82,19 +82,22 @@ def test_long_training_is_undone_where_it_harms() -> None:
 
 def test_statistical_models_forecast_every_cutoff() -> None:
     pytest.importorskip("statsforecast")
-    from holdfast.baselines.forecasting.statistical import local_backtest, local_forecasts, local_model
+    from holdfast.baselines.forecasting.statistical import StatisticalModel, local_model
     from holdfast.metrics.backtests import Origin
+    from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
 
     rng, t = np.random.default_rng(3), np.arange(70)
     columns = {f"shop <{k}>": 20 * (k + 1) + 5 * np.sin(2 * np.pi * t / 7) + rng.normal(size=70) for k in range(2)}
     table = pd.DataFrame(columns, index=pd.date_range("2022-01-03", periods=70, freq="D", name="day"))
     data, origin = read_panel(table), Origin(2, 4)
-    found = local_backtest("AutoTheta", data, origin, 4, 7, lambda done, of: None)
+    found = run_backtest(StatisticalModel("AutoTheta", 7, 4), data, origin, lambda done, of: None, 7)
     assert len(found.frame) == 2 * 2 * 4
     row = found.frame[(found.frame["unique_id"] == "shop <1>") & (found.frame["step"] == 4)].iloc[0]
     past = table.loc[: row["cutoff"], "shop <1>"].to_numpy()
     expected = local_model("AutoTheta", 7).forecast(y=past, h=4, level=[80])
     assert (row["yhat"], row["q10"]) == pytest.approx((expected["mean"][3], expected["lo-80"][3]))
     assert row["y"] == table.loc[row["ds"], "shop <1>"]
-    ahead = local_forecasts("AutoTheta", data, 4, 7)
+    ahead = StatisticalModel("AutoTheta", 7, 4).predict(data)
+    whole = local_model("AutoTheta", 7).forecast(y=table["shop <1>"].to_numpy(), h=4, level=[80])
+    np.testing.assert_allclose(ahead.loc[ahead["unique_id"] == "shop <1>", "q90"], whole["hi-80"])
     assert ahead["ds"].min() == table.index[-1] + pd.Timedelta(days=1)

@@ -99,7 +99,7 @@ def test_any_bytes_are_symbols_or_an_input_error(content):
         ("0 1 0,1", "separators of one kind; received blanks and commas in line 1"),
         ("0,1\n0 1;1\n", "received commas, then semicolons in line 2"),
         ("0,,1", "nothing in line 1"),
-        ("0,1.0", "'1.0' in line 1"),
+        ("0,1.5", "'1.5' in line 1"),
         ("0\nnan\n", "'nan' in line 2"),
         ("0 01 1", "'01' in line 1"),
         ("abc", "'abc' in line 1"),
@@ -165,7 +165,7 @@ def test_a_single_column_needs_no_name(tmp_path, content):
         ("a,b\n0,1\n0;1\n", "'0;1' in row 3"),
         ("a,b\n0,1,1\n", "received 3 in row 2"),
         ("a,b\n,1\n", "nothing in row 2"),
-        ("a,b\n1.0,1\n", "'1.0' in row 2"),
+        ("a,b\n1.5,1\n", "'1.5' in row 2"),
         ("a,b\nnan,1\n", "'nan' in row 2"),
         ("a,b\n0,1\n5,1\n", "received 5 at index 1"),
     ],
@@ -183,7 +183,7 @@ def test_csv_from_a_pipe():
     for content, words in (
         (b"a,b\n0,1\n0;1\n", "must have 2 fields in every line, as in the first; received 1 in line 3"),
         (b"a,b\n0,1\n,0\n", "nothing in line 3"),
-        (b"a,b\n1.0,1\n", "'1.0' in line 2"),
+        (b"a,b\n1.5,1\n", "'1.5' in line 2"),
         (b"c,b\n1,1\n", "--column: must be a column of standard input"),
     ):
         with pytest.raises(InputError, match=words):
@@ -206,6 +206,10 @@ def test_npy(tmp_path):
     np.save(tmp_path / "x.npy", np.array([0, 1, 1], np.int8))
     assert np.concatenate(list(read_symbols(str(tmp_path / "x.npy"), 2))).tolist() == [0, 1, 1]
     np.save(tmp_path / "x.npy", np.array([0.0, 1.0]))
+    assert next(read_symbols(str(tmp_path / "x.npy"), 2)).tolist() == [0, 1]
+    np.save(tmp_path / "x.npy", np.array([-1, 1], np.int8))
+    assert next(read_symbols(str(tmp_path / "x.npy"), 2)).tolist() == [0, 1]
+    np.save(tmp_path / "x.npy", np.array([0.5, 1.0]))
     with pytest.raises(TypeError, match="whole numbers"):
         list(read_symbols(str(tmp_path / "x.npy"), 2))
     np.save(tmp_path / "x.npy", np.zeros((2, 2), int))

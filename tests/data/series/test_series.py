@@ -106,12 +106,6 @@ def frame(**changes: object) -> pd.DataFrame:
     return pd.DataFrame({"unique_id": "shop", "ds": ds, "y": np.arange(40.0)} | changes)
 
 
-def moved(first: int, second: int) -> pd.DataFrame:
-    rows = list(range(40))
-    rows[first], rows[second] = rows[second], rows[first]
-    return frame().iloc[rows]
-
-
 def with_value(value: float, at: int = 7) -> pd.DataFrame:
     made = frame()
     made.loc[at, "y"] = value
@@ -133,15 +127,9 @@ WRONG = {
     "text": (frame(y=["a"] * 40), "y, column y", "must hold numbers", "text, such as 'a'"),
     "numbers as text": (frame(y=["1.5"] * 40), "y, column y", "must hold numbers", "'1.5'"),
     "booleans": (frame(y=[True] * 40), "y, column y", "must hold numbers", "bool"),
-    "NaN": (
-        with_value(np.nan),
-        "y, unique_id 'shop'",
-        "must be finite",
-        "1 NaN, 0 infinite of 40 values, first at ds 2024",
-    ),
-    "infinite": (with_value(np.inf), "y, unique_id 'shop'", "must be finite", "0 NaN, 1 infinite"),
+    "NaN": (with_value(np.nan), "y, unique_id 'shop'", "must have no gaps at frequency D", "1 steps missing"),
+    "infinite": (with_value(np.inf), "y, unique_id 'shop'", "must be finite", "1 infinite"),
     "NaN in an array": ([1.0, np.nan] * 20, "y", "must be finite", "20 NaN"),
-    "times go back": (moved(3, 9), "y, unique_id 'shop'", "must have time stamps that ascend", "2 of 40 back in time"),
     "times repeat": (
         pd.concat([frame().iloc[:20], frame().iloc[19:]]),
         "y, unique_id 'shop'",
@@ -178,6 +166,25 @@ WRONG = {
         "must have no missing values",
         "1 of 40",
     ),
+    "more steps between rows than rows": (
+        frame(ds=[*pd.date_range("2024-01-01", periods=39), pd.Timestamp("2025-06-01")]),
+        "y, unique_id 'shop'",
+        "freq= names another",
+        "478 steps missing",
+    ),
+    "nothing but NaN in a series": (
+        pd.concat([frame(), frame(unique_id="b", y=np.nan)]),
+        "y, unique_id 'b'",
+        "must have at least one number",
+        "missing values only",
+    ),
+    "days or months first": (frame(ds=(["03/04/2024", "05/06/2024"] * 20)), "y, column ds", "must tell whether", "04"),
+    "years of two digits that are none": (
+        frame(ds=(["Jan-16", "Mar-02"] * 20)),
+        "y, column ds",
+        "years of four digits",
+        "Jan-16",
+    ),
     "no y": (frame().rename(columns={"y": "sales"}), "y", "must have the columns unique_id, ds and y", "no column y"),
     "another column": (frame(price=1.0), "y", "that X or X_future name", "also price"),
     "a column twice": (pd.concat([frame(), frame()[["y"]]], axis=1), "y", "columns of different names", "'y'"),
@@ -190,8 +197,8 @@ WRONG = {
     "a hole in a column": (
         pd.DataFrame({"a": [*np.arange(10.0), np.nan, *np.arange(29.0)]}),
         "y, unique_id 'a'",
-        "must be finite",
-        "1 NaN",
+        "must have no gaps",
+        "1 steps missing in 1 series",
     ),
     "three axes": (np.zeros((40, 2, 2)), "y", "must have shape (T, S)", "(40, 2, 2)"),
 }

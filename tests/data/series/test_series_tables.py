@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from holdfast.data.series.tables import as_series_table, read_series, with_target
+from holdfast.data.series.long_wide import read_panel
+from holdfast.data.series.tables import as_series_table, read_table, with_target
 from holdfast.errors import InputError
 
 
@@ -31,12 +32,14 @@ def test_every_format_gives_the_same_series(tmp_path: Path, name: str) -> None:
         frame.to_parquet(tmp_path / name)
     else:
         frame.to_csv(tmp_path / name, index=False, sep="\t" if "tsv" in name else ",")
-    panel = read_series(tmp_path / name)
-    assert (panel.clock.freq, panel.x_names, panel.y.tolist()) == ("h", ("price",), frame["y"].tolist())
+    table = as_series_table(read_table(tmp_path / name)[0])
+    assert table["price"].tolist() == [1.5] * 30
+    panel = read_panel(table)
+    assert (panel.clock.freq, panel.y.tolist()) == ("h", frame["y"].tolist())
     assert panel.clock.times(panel.first)[0] == times[0]
 
 
 def test_times_of_parquet_files_keep_their_zone(tmp_path: Path) -> None:
     times = pd.date_range("2024-03-01", periods=30, freq="h", tz="Europe/Berlin")
     pd.DataFrame({"ds": times, "y": 1.0}).to_parquet(tmp_path / "t.parquet")
-    assert read_series(tmp_path / "t.parquet").clock.tz == "Europe/Berlin"
+    assert read_panel(as_series_table(read_table(tmp_path / "t.parquet")[0])).clock.tz == "Europe/Berlin"

@@ -136,7 +136,7 @@ WRONG = {
         ["backtest", "sales.csv", "--time", "date", "--target", "sold", *FAST],
         "sales.csv, series 'y'",
     ),
-    "too short": (["fit", "sales.csv", *NAMES, "--horizon", "60", "--out", "m"], "sales.csv, series 'north'"),
+    "too short": (["fit", "sales.csv", *NAMES, "--horizon", "60", "--out", "m"], "sales.csv"),
     "no such past column": (["fit", "sales.csv", *NAMES, "--past", "weather", "--out", "m"], "--past"),
     "an estimator that nobody knows": (
         ["fit", "sales.csv", *NAMES, "--estimator", "magic", "--out", "m"],

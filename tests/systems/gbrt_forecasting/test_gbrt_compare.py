@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -18,12 +19,23 @@ from holdfast.baselines.forecasting.network_regressor import NetworkRegressor
 from holdfast.data.series.long_wide import read_panel
 from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
+from holdfast.metrics.backtests import Origin
 from holdfast.regressors.boosters import HistTrees
 from holdfast.systems.gbrt_forecasting.cli import app
+from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 from holdfast.systems.gbrt_forecasting.tool import comparison as module
 from holdfast.systems.gbrt_forecasting.tool import contenders as part_module
-from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, compare_forecasters, forecast_ahead
-from holdfast.systems.gbrt_forecasting.tool.comparison_page import cells, render, show_comparison
+from holdfast.systems.gbrt_forecasting.tool.backtest import known_first, run_backtest
+from holdfast.systems.gbrt_forecasting.tool.bench import Bench
+from holdfast.systems.gbrt_forecasting.tool.choosing import choose
+from holdfast.systems.gbrt_forecasting.tool.comparison import (
+    Comparison,
+    compare_forecasters,
+    default_cutoffs,
+    forecast_ahead,
+)
+from holdfast.systems.gbrt_forecasting.tool.comparison_figures import future_figures
+from holdfast.systems.gbrt_forecasting.tool.comparison_page import cells, render, show_comparison, write_all
 
 STEPS = {"DLinear": 5, "LSTM": 5}
 
@@ -57,14 +69,14 @@ def small() -> Comparison:
 
 
 def test_all_are_compared_on_the_same_forecasts(small: Comparison) -> None:
-    assert len(small.entries) == 7
+    assert len(small.entries) == 8
     first = small.entries[0].backtest.frame
     for entry in small.entries:
         keys = ["unique_id", "ds", "cutoff", "step", "y", "scale"]
         pd.testing.assert_frame_equal(entry.backtest.frame[keys], first[keys])
     assert len(first) == 2 * 4 * 4
-    assert small.season == 7
-    assert small.errors().shape == (8, 7)
+    assert small.bench.season == 7
+    assert small.errors().shape == (8, 8)
 
 
 def test_naive_forecasts_are_those_of_the_series(small: Comparison) -> None:
@@ -113,7 +125,7 @@ def test_what_comes_later_changes_no_forecast(small: Comparison) -> None:
 
 def test_the_verdict_names_the_best_and_those_as_good(small: Comparison) -> None:
     said, table = small.verdict(), small.table()
-    assert said.startswith(f"{small.best.name} has the smallest error (MASE")
+    assert said.startswith(f"{small.best.called} has the smallest error (MASE")
     level = [str(name) for name, row in table.iloc[1:].iterrows() if row["worse_low"] <= 0]
     worse = len(table) - 1 - len(level)
     assert ("may be as good" in said) == bool(level)
@@ -130,7 +142,7 @@ def test_few_forecasts_give_no_interval() -> None:
 def test_a_short_series_is_compared_at_fewer_cutoffs() -> None:
     """Three years of months: bands are calibrated on more than a fifth."""
     found = compare_forecasters(panel(40, 1), 3, steps=STEPS)
-    assert (found.cutoffs, found.lookback) == (2, 10)
+    assert (found.bench.cutoffs, found.bench.lookback) == (2, 10)
     assert found.table()["coverage"].notna().all()
     assert len(forecast_ahead(found)) == 3
 
@@ -138,14 +150,14 @@ def test_a_short_series_is_compared_at_fewer_cutoffs() -> None:
 def test_a_constant_series_is_ordered_by_its_absolute_error() -> None:
     found = compare_forecasters(read_panel(np.full(60, 5.0)), 2, lookback=6, cutoffs=2, steps=STEPS)
     assert found.order == "mae"
-    assert found.season == 1
+    assert found.bench.season == 1
     assert "seasonal naive" not in found.table().index
     assert render(found, "constant.csv")
 
 
 def test_only_some_of_many_series_are_compared_and_said_so() -> None:
     found = compare_forecasters(panel(70, 5), 2, lookback=8, cutoffs=2, most_series=2, steps=STEPS)
-    assert found.panel.ids.tolist() == ["shop <0>", "shop <4>"]
+    assert found.bench.panel.ids.tolist() == ["shop <0>", "shop <4>"]
     assert "2 of 5 series" in found.notes[0]
 
 
@@ -162,7 +174,7 @@ def test_what_cannot_be_compared(change: dict[str, int], said: str) -> None:
 def test_the_future_is_the_best_ones(small: Comparison) -> None:
     ahead = forecast_ahead(small)
     assert list(ahead.columns) == ["unique_id", "ds", "yhat", "q10", "q90", "model"]
-    assert set(ahead["model"]) == {small.best.name}
+    assert set(ahead["model"].str.partition(" (")[0]) == {small.best.name}
     assert ahead["ds"].min() == wide().index[-1] + pd.Timedelta(days=1)
     assert len(ahead) == 2 * 4
 
@@ -177,6 +189,80 @@ def test_the_page_holds_every_number_and_nothing_foreign(small: Comparison) -> N
     for outside in ("http://", "https://", "src="):
         assert outside not in page.replace("http://www.w3.org", "")
     assert page.count("<svg") == 2 + 2 * 3
+
+
+def test_what_fit_takes_by_itself_is_compared_too(small: Comparison) -> None:
+    """Chosen by what is known at the first cutoff, which the verbs' `backtest` does in the same way."""
+    entry = next(e for e in small.entries if e.name == "chosen")
+    series, origin = panel(), Origin(4, 4, refit=False)
+    like = WindowForecaster(horizon=4, quantiles=(0.1, 0.9), random_state=0)
+    best = choose(known_first(series, origin, 4), like).best
+    assert (entry.method, entry.called) == (best.name, f"chosen ({best.name})")
+    assert best.name in entry.about
+    other = run_backtest(best.forecaster, series, origin, lambda done, of: None)
+    pd.testing.assert_frame_equal(entry.backtest.frame, other.frame)
+    assert entry.fit_seconds > other.fit_seconds / 2  # what choosing took is in it
+
+
+def test_what_fit_takes_forecasts_ahead_too(small: Comparison) -> None:
+    first = dataclasses.replace(small, entries=tuple(sorted(small.entries, key=lambda e: e.name != "chosen")))
+    ahead = forecast_ahead(first)
+    best = choose(panel(), WindowForecaster(horizon=4, quantiles=(0.1, 0.9), random_state=0))
+    assert set(ahead["model"]) == {f"chosen ({best.best.name})"}
+    np.testing.assert_array_equal(ahead["yhat"], best.fitted(panel()).predict()["yhat"])
+
+
+def test_the_page_draws_the_future_and_links_its_files(small: Comparison, tmp_path: Path) -> None:
+    ahead = forecast_ahead(small)
+    write_all(small, ahead, "sales.csv", tmp_path)
+    page = (tmp_path / "comparison.html").read_text()
+    links = re.findall(r'href="([^"#]+)"', page)
+    assert links == ["table.csv", "backtest.csv", "forecast.csv"]
+    assert all((tmp_path / link).is_file() for link in links)
+    assert f"What comes next, by {small.best.called}" in page
+    assert page.count("<svg") == 2 + 2 * 3 + 2
+    assert page.count("forecasts of shop &lt;0&gt; after its end") == 1
+    assert {p.stem for p in (tmp_path / "figures").glob("future-*.svg")} == {"future-0", "future-1"}
+
+
+def test_the_future_begins_where_the_values_end(small: Comparison) -> None:
+    """The line and the band are the forecasts' own, right of what came."""
+    ahead = forecast_ahead(small)
+    axes = future_figures(small, ahead)[1].figure.axes[0]
+    mine = ahead[ahead["unique_id"] == "shop <1>"]
+    came, forecast = axes.lines[0], axes.lines[1]
+    np.testing.assert_allclose(forecast.get_ydata(), mine["yhat"])
+    assert came.get_ydata()[-1] == pytest.approx(wide()["shop <1>"].iloc[-1])
+    assert forecast.get_xdata()[0] - came.get_xdata()[-1] == np.timedelta64(1, "D")
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((mine["q10"].min(), mine["q90"].max()))
+
+
+def test_one_cutoff_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
+    found = compare_forecasters(panel(60, 2), 6, lookback=8, cutoffs=1, steps=STEPS)
+    page = render(found, "sales.csv")
+    show_comparison(found)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "at one cutoff)" in found.verdict()
+    assert found.verdict() in page.replace("&#39;", "'")
+    assert "from one cutoff" in shown
+    assert "at one cutoff)" in shown
+    assert "from one point of the past" in page
+    assert "1 cutoffs" not in page
+    assert "several points" not in page
+
+
+@pytest.mark.parametrize(("series", "length", "cutoffs"), [(40, 96, 3), (1, 120, 3), (1, 90, 1), (3, 400, 8)])
+def test_several_cutoffs_wherever_the_series_are_long_enough(series: int, length: int, cutoffs: int) -> None:
+    """Monthly series, a year ahead: three cutoffs from eight years of many series, or ten of one, and bands at each."""
+    rng = np.random.default_rng(0)
+    index = pd.date_range("1990-01-01", periods=length, freq="MS")
+    table = pd.DataFrame(rng.normal(100, 5, (length, series)), index=index)
+    usual = default_cutoffs(read_panel(table), 12)
+    bench = Bench.of(read_panel(table), 12, default=usual)
+    assert bench.cutoffs == cutoffs
+    assert len(bench.bands.split(bench.known, bench.lookback, 12, 12)[1]) >= 9
+    assert len(bench.bands.split(bench.known, bench.lookback, 12, 12)[0]) >= 8
 
 
 def test_networks_train_as_long_as_the_trees_take(monkeypatch: pytest.MonkeyPatch) -> None:

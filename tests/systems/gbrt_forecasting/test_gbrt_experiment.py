@@ -6,6 +6,8 @@ import dataclasses
 import math
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast import catalogue
 from holdfast.baselines.forecasting import networks as nets
+from holdfast.cli.commands import Request, run_system
 from holdfast.data.series.cuts import Cuts, OneSeries, Part, errors_by_case, in_turn
 from holdfast.errors import InputError
-from holdfast.experiment import Scale
+from holdfast.experiment import Curve, Experiment, PerUnit, Scalar, Scale
+from holdfast.regressors.boosters import HistTrees
+from holdfast.report.page import write_page
 from holdfast.systems.gbrt_forecasting.experiment import experiment
 from holdfast.systems.gbrt_forecasting.experiment.arms import (
     BoostedTrees,
@@ -31,6 +37,9 @@ from holdfast.systems.gbrt_forecasting.experiment.arms import (
 from holdfast.systems.gbrt_forecasting.experiment.claims import times
 from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
 from holdfast.systems.gbrt_forecasting.problems import ETTh1, ExchangeRates, HourlySeries, WeeklyCO2
+from holdfast.systems.gbrt_forecasting.tool.bench import Bench
+from holdfast.systems.gbrt_forecasting.tool.contenders import contenders
+from holdfast.trials import plan, runfolder
 from holdfast.trials.plan import ExperimentSource, applicable
 from holdfast.trials.streams import Streams
 
@@ -114,8 +123,6 @@ def test_cases_are_origins_of_all_series_at_once() -> None:
     for k in range(12):
         expected = [-(s + 240 + 5 * k + j) for s in (0, 1000) for j in range(5)]
         np.testing.assert_array_equal(errors[k], expected)
-    (uneven,) = Cuts(4, 5, test_stride=5).testing([ramp(300), ramp(400)])
-    assert errors_by_case(np.zeros(uneven.test.targets.shape), uneven.test).shape == (12 + 16, 5)
 
 
 # ----------------------------------------------------------------------------------------------------------------- arms
@@ -270,28 +277,122 @@ def wave(length: int, series: int = 1) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def own(path: Path, columns: dict[str, str] | None = None, **settings: str) -> Experiment:
+    said = tuple((columns or {}).items()), tuple(settings.items())
+    return ExperimentSource("gbrt_forecasting", (str(path),), *said).load()
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_own_series_become_a_problem(tmp_path: Path, suffix: str) -> None:
     path, frame = tmp_path / f"sales{suffix}", wave(300, 2)
     frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
-    problem = OwnSeries.of([path])
-    assert (problem.lookback, problem.horizon, problem.season) == (24, 5, 7)
-    panel = problem.panel(no_draw)
-    assert [s.name for s in panel] == ["shop 0", "shop 1"]
-    np.testing.assert_allclose(panel[1].y, frame["y"][frame["unique_id"] == "shop 1"])
-    np.testing.assert_allclose(panel[0].x[:, 0], frame["price"][frame["unique_id"] == "shop 0"], rtol=1e-5)
-    (fold,) = problem.cuts.testing(panel)
-    assert len(fold.test.rows) == 2 * 12
-    own = ExperimentSource("gbrt_forecasting", (str(path),)).load()
-    assert next(c.role for c in own.claims) == "headline"
-    assert set(own.arms) >= {"GBRT", "ridge", "LSTM", "last value"}
+    found = own(path)
+    problem = found.problems["your data"]
+    assert isinstance(problem, OwnSeries)
+    panel = problem.read()[0]
+    assert panel.ids.tolist() == ["shop 0", "shop 1"]
+    np.testing.assert_allclose(panel.y[300:], frame["y"][frame["unique_id"] == "shop 1"])
+    assert (problem.horizon, problem.cutoffs) == (18, 12)  # the longest horizon that leaves twelve forecasts
+    assert "not used: price" in problem.describe()
+    assert [c.role for c in found.claims].count("headline") == 1
+    assert {p for c in found.claims for p in c.problems} == {"your data"}
+    assert not any("hourly" in c.describe() for c in found.claims)
+    assert {a for c in found.claims for a in c.arms} <= set(found.arms)
+    for scale in found.scales.values():
+        assert set(scale.arms or ()) <= set(found.arms)
+    assert measured(found, "GBRT")["RMSE"] > 0
+
+
+def test_own_series_take_the_columns_and_the_horizon_of_the_verbs(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    names = {"unique_id": "shop", "ds": "day", "y": "sold"}
+    wave(200, 2).rename(columns=names).assign(wrong=1.0).to_csv(path, index=False)
+    columns = {"time": "day", "target": "sold", "id": "shop", "past": "price"}
+    problem = own(path, columns, horizon="9").problems["your data"]
+    assert isinstance(problem, OwnSeries)
+    panel, said = problem.read()
+    assert (panel.x_names, problem.horizon, panel.count) == (("price",), 9, 2)
+    assert said == ("not used: wrong (--column past=... would)",)
+    assert problem.cutoffs == 12
+    for wrong in ("0", "-3", "4.5", "week"):
+        with pytest.raises(InputError, match="--set horizon: must be a number of steps"):
+            own(path, columns, horizon=wrong)
+    with pytest.raises(InputError, match="--set: must name one of the settings horizon"):
+        own(path, columns, steps="9")
+    with pytest.raises(InputError, match="--column: must name one of the roles time, target, id, past"):
+        own(path, {"label": "day"})
+    with pytest.raises(InputError, match="target: must be one of"):
+        own(path, {"target": "y"})
+
+
+def test_a_run_on_own_series_measures_what_compare_does(tmp_path: Path) -> None:
+    """The same forecasters by the same engine: equal numbers for equal names."""
+    path = tmp_path / "sales.csv"
+    wave(150, 3).to_csv(path, index=False)
+    found = own(path, {"past": "price"}, horizon="5")
+    problem = found.problems["your data"]
+    assert isinstance(problem, OwnSeries)
+    series = problem.read()[0]
+    bench = Bench.of(series, 5, problem.cutoffs)
+    for contender in contenders(bench.lookback, 5, bench.season, conformal=bench.bands, booster=HistTrees(trees=2)):
+        scores = bench.judge(contender, lambda name, done, of: None).scores
+        values = measured(found, contender.name, rows=None)
+        for name in ("RMSE", "MAE", "MASE"):
+            assert values[name] == pytest.approx(scores[name.lower()], rel=1e-12), (contender.name, name)
+        assert values["cases"] == pytest.approx(values["RMSE"], rel=1e-12)
+        assert values["steps"] == 5
+
+
+def test_networks_on_own_series_draw_their_seeds(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    wave(150, 1).to_csv(path, index=False)
+    found = own(path, horizon="3")
+    errors = [measured(found, "MLP", seed)["RMSE"] for seed in (0, 0, 1)]
+    assert errors[0] == errors[1] != errors[2]
+    assert not found.arms["MLP"].deterministic
+    assert found.arms["MLP, other seeds"].reseed
+
+
+def test_a_run_on_own_series_is_shown_again_when_they_are_gone(tmp_path: Path) -> None:
+    path, out = tmp_path / "sales.csv", tmp_path / "run"
+    wave(150, 1).to_csv(path, index=False)
+    request = Request(
+        "gbrt_forecasting", "smoke", on=(str(path),), settings=("horizon=3",), jobs=0, quiet=True, out=out
+    )
+    assert run_system(request) == 0
+    before = runfolder.read(out)
+    assert {r.arm for r in before.records} == {"last value", "ridge", "MLP", "GBRT"}
+    path.rename(tmp_path / "away.csv")
+    plan._load.cache_clear()
+    after = runfolder.read(out)
+    assert after.records == before.records
+    assert [v.verdict for v in after.verdicts] == [v.verdict for v in before.verdicts]
+    assert write_page(after, tmp_path / "page.html", catalogue.load("gbrt_forecasting").card).is_file()
+
+
+def measured(found: Experiment, arm: str, seed: int = 0, **change: Any) -> dict[str, float]:
+    """Scalars of a trial at scale smoke, the root of the mean over cases ("cases"), points of its curve ("steps")."""
+    problem = found.problems["your data"]
+    run: Any = SimpleNamespace(
+        arm=found.arms[arm].method,
+        problem=problem,
+        scale=dataclasses.replace(found.scales["smoke"], **change),
+        device="cpu",
+        seed=Streams(seed).seed,
+        step=lambda done, of: None,
+    )
+    left = list(found.trial(run))
+    values = {m.name: m.value for m in left if isinstance(m, Scalar)}
+    units = next(m for m in left if isinstance(m, PerUnit) and m.name == "RMSE")
+    curve = next(m for m in left if isinstance(m, Curve))
+    return values | {"cases": float(np.sqrt(np.mean(np.square(units.values)))), "steps": len(curve.x)}
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("none.csv", "no such file"),
-        ("short.csv", "must have at least 60 steps .*received 40 steps"),
+        ("short.csv", "must have steps enough to test 12 forecasts .*received 40 steps"),
         ("empty.csv", "must not be empty"),
         ("text.xyz", "must end in"),
     ],
@@ -301,6 +402,6 @@ def test_own_files_that_will_not_do(tmp_path: Path, name: str, said: str) -> Non
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "text.xyz").write_text("1")
     with pytest.raises(InputError, match=said):
-        OwnSeries.of([tmp_path / name])
+        OwnSeries.of([tmp_path / name], {})
     with pytest.raises(InputError, match="one table"):
-        OwnSeries.of([tmp_path / name, tmp_path / name])
+        OwnSeries.of([tmp_path / name, tmp_path / name], {})

@@ -392,7 +392,7 @@ def test_other_series_must_be_of_the_same_frequency() -> None:
     model = WindowForecaster(6, 3, SMALL).fit(hourly)
     assert model.predict(y=hourly.iloc[:6])["ds"][0] == hourly.index[6]
     daily = pd.Series(series(100), index=pd.date_range("2024-01-01", periods=100, freq="D"))
-    with pytest.raises(InputError, match="must have no gaps at frequency h"):
+    with pytest.raises(InputError, match="must have more of the steps of frequency h"):
         model.predict(y=daily)
     with pytest.raises(InputError, match="y: must have dates as time stamps, at the frequency of fit, h"):
         model.predict(y=hourly.to_numpy())

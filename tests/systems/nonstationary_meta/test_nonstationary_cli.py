@@ -11,10 +11,10 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from holdfast.data.readers.true_sequences import read_sequences
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta import SegmentPosterior, cumulative_regret, predict, ptw_log_probs
 from holdfast.systems.nonstationary_meta.cli import app
-from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
 BITS = (np.random.default_rng(0).random(300) < np.repeat([0.1, 0.9], [170, 130])).astype(int)
 
@@ -128,7 +128,8 @@ def test_a_failed_run_leaves_no_file(tmp_path):
 @pytest.mark.parametrize(("model", "suffix"), [("lin", ".png"), ("ptw", ".svg")])
 def test_changes_writes_segments_posterior_and_a_figure(bits, tmp_path, model, suffix):
     table, probs, figure = tmp_path / "segments.csv", tmp_path / "starts.csv", tmp_path / f"changes{suffix}"
-    run("changes", bits, "--model", model, "--out", table, "--posterior", probs, "--figure", figure)
+    everything = ("--min-length", 1, "--min-mass", 0)
+    run("changes", bits, "--model", model, *everything, "--out", table, "--posterior", probs, "--figure", figure)
     posterior = getattr(SegmentPosterior, model)(BITS)
     np.testing.assert_allclose(pd.read_csv(probs)["p_start"], posterior.start_probs, atol=1e-7)
     assert pd.read_csv(table)["start"].tolist() == (posterior.best + 1).tolist()
@@ -137,7 +138,7 @@ def test_changes_writes_segments_posterior_and_a_figure(bits, tmp_path, model, s
 
 def test_changes_prints_segments(bits):
     lines = run("changes", bits).stdout.splitlines()
-    assert lines[0].split() == ["start", "end", "length", "p1", "low", "high", "p_start"]
+    assert lines[0].split() == ["start", "end", "length", "p1", "low", "high", "p_start", "p_change", "joined"]
     assert [line.split()[:2] for line in lines[1:]] == [["1", "171"], ["172", "300"]] or len(lines) > 2
 
 
@@ -150,6 +151,10 @@ def test_changes_of_more_symbols_and_none(tmp_path):
         (["--out", "a.doc"], "--out: must end in"),
         (["--posterior", "a.doc"], "--posterior: must end in"),
         (["--model", "ptw", "--depth", "1"], "--depth: must be at least 2 for 4 symbols; received 1"),
+        (["--min-length", "0"], "--min-length: must be a whole number"),
+        (["--min-mass", "2"], "--min-mass: must be a finite number"),
+        (["--symbols", "a"], "--symbols: must name two symbols or more"),
+        (["--time", "date"], "--time: must be given with columns only"),
         (["--model", "kt"], "--model: must be one of 'lin', 'ptw'"),
         (["--model", "lin", "--depth", "3"], "--depth: must not be given with lin"),
     ):

@@ -10,12 +10,9 @@ import pytest
 
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError, MissingExtra
+from holdfast.metrics.code_lengths import code_lengths, per_case
 from holdfast.systems.nonstationary_meta import compare, rises
 from holdfast.systems.nonstationary_meta.problems import EttSeries, PackagedSeries
-from holdfast.systems.nonstationary_meta.tool.comparison import (
-    code_lengths,
-    per_case,
-)
 from holdfast.systems.nonstationary_meta.tool.predictors import predictor
 
 

@@ -37,6 +37,7 @@ class NetworkRegressor(Regressor):
         net: its class.
         lookback: columns that are the window; the others are covariates, NaN taken as their mean.
         steps, batch, lr, weight_decay: of training.
+        device: where it is trained and forecasts.
     """
 
     net: type[Forecast]
@@ -45,6 +46,7 @@ class NetworkRegressor(Regressor):
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 1e-4
+    device: str = "cpu"
 
     def several(self) -> bool:
         return True
@@ -111,6 +113,7 @@ class NetworkRegressor(Regressor):
                 lr=self.lr,
                 weight_decay=self.weight_decay,
                 seed=partial(derived_seed, seed),
+                device=self.device,
                 keep=keep,
                 on_step=on_step,
             )
@@ -121,8 +124,8 @@ class NetworkRegressor(Regressor):
 
         net, scaling = model
         with torch.no_grad():
-            found = net(*(torch.from_numpy(part) for part in scaling.inputs(rows)))
-        return np.asarray(scaling.back(found.numpy().astype(np.float64), rows))
+            found = net(*(torch.from_numpy(part).to(self.device) for part in scaling.inputs(rows)))
+        return np.asarray(scaling.back(found.cpu().numpy().astype(np.float64), rows))
 
 
 def steps_within(seconds: float, seconds_per_step: float) -> int:

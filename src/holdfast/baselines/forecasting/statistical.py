@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import pandas as pd
 
 from holdfast.data.series.panel import Panel
 from holdfast.errors import MissingExtra
-from holdfast.metrics.backtests import Backtest, Origin
 
 MODELS = ("AutoETS", "AutoTheta")
 LONGEST_SEASON = 24  # that statsforecast's ETS can hold
@@ -40,56 +39,52 @@ def compiled(name: str, season: int, horizon: int) -> None:
     local_model(name, season).forecast(y=wave + np.arange(len(wave)) * 0.1, h=horizon, level=[80])
 
 
-def local_backtest(
-    name: str, panel: Panel, origin: Origin, horizon: int, season: int, progress: Callable[[int, int], None]
-) -> Backtest:
-    """Forecasts of every series from every cutoff, with the model's own 80 % band.
+@dataclass(frozen=True)
+class StatisticalModel:
+    """A model of each series by itself, to be backtested as a forecaster that learns is.
 
-    Args:
-        panel: the series.
-        origin: cutoffs.
-        progress: called with (forecasts done, forecasts).
-
-    Returns:
-        A `Backtest`, with q10 and q90; a band that is none at a step (NaN) stays.
+    Attributes:
+        name: of `MODELS`.
+        season: steps after which series repeat; 1 = they do not.
+        horizon: h.
+        lookback: fewest values that a forecast is made from.
     """
-    cutoffs = origin.cutoffs(panel, horizon)
-    parts, left_out, done = [], 0, 0
-    for cutoff in cutoffs.tolist():
-        for k in range(panel.count):
-            done += 1
-            known = cutoff - int(panel.first[k]) + 1
-            start = int(panel.offsets[k])
-            came = panel.y[start + max(known, 0) : start + int(panel.lengths[k])][:horizon]
-            if known < 4 or not len(came):
-                left_out += bool(len(came))
-                continue
-            y = panel.y[start : start + known]
-            found = _forecast(name, season, y[-MOST_STEPS:], horizon)
-            steps = np.arange(1, len(came) + 1)
-            columns = {
-                "unique_id": panel.ids[k],
-                "ds": panel.clock.times(cutoff + steps),
-                "cutoff": panel.clock.times(np.array([cutoff]))[0],
-                "step": steps,
-                "y": came,
-                **{key: values[: len(came)] for key, values in found.items()},
-                "scale": float(np.abs(np.diff(y)).mean()),
-            }
-            parts.append(pd.DataFrame(columns))
-            progress(done, len(cutoffs) * panel.count)
-    return Backtest(pd.concat(parts, ignore_index=True), left_out)
 
+    name: str
+    season: int
+    horizon: int
+    lookback: int = 4
 
-def local_forecasts(name: str, panel: Panel, horizon: int, season: int) -> pd.DataFrame:
-    """The steps after the end of every series: unique_id, ds, yhat, q10, q90."""
-    parts = []
-    for k in range(panel.count):
-        start, length = int(panel.offsets[k]), int(panel.lengths[k])
-        found = _forecast(name, season, panel.y[start : start + length][-MOST_STEPS:], horizon)
-        positions = int(panel.first[k]) + length - 1 + np.arange(1, horizon + 1)
-        parts.append(pd.DataFrame({"unique_id": panel.ids[k], "ds": panel.clock.times(positions), **found}))
-    return pd.concat(parts, ignore_index=True)
+    def clone(self) -> StatisticalModel:
+        """This one: it holds nothing that is fitted."""
+        return self
+
+    def fit_panel(self, panel: Panel) -> StatisticalModel:
+        """This one: it is fitted anew for each forecast."""
+        return self
+
+    def forecast_windows(
+        self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """yhat, q10, q90, (n, steps) each, after rows of a panel; a band that is none at a step is NaN.
+
+        Args:
+            panel: the series.
+            index: rows that are the last known ones.
+            steps: h.
+            ahead: not used.
+        """
+        starts = panel.offsets[panel.series_of(index)]
+        known = [panel.y[start : end + 1][-MOST_STEPS:] for start, end in zip(starts, index, strict=True)]
+        found = [_forecast(self.name, self.season, y, steps) for y in known]
+        return {key: np.stack([one[key] for one in found]) for key in ("yhat", "q10", "q90")}
+
+    def predict(self, panel: Panel) -> pd.DataFrame:
+        """The steps after the end of every series: unique_id, ds, yhat, q10, q90."""
+        found = self.forecast_windows(panel, panel.ends, self.horizon)
+        ahead = (panel.first + panel.lengths)[:, None] + np.arange(self.horizon)
+        ids, ds = np.repeat(panel.ids, self.horizon), panel.clock.times(ahead.ravel())
+        return pd.DataFrame({"unique_id": ids, "ds": ds, **{key: values.ravel() for key, values in found.items()}})
 
 
 def _forecast(name: str, season: int, y: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
@@ -105,4 +100,4 @@ def _forecast(name: str, season: int, y: np.ndarray, horizon: int) -> dict[str, 
     return {"yhat": last, "q10": np.full(horizon, np.nan), "q90": np.full(horizon, np.nan)}
 
 
-__all__ = ["LONGEST_SEASON", "MODELS", "compiled", "local_backtest", "local_forecasts", "local_model"]
+__all__ = ["LONGEST_SEASON", "MODELS", "StatisticalModel", "compiled", "local_model"]

@@ -1,27 +1,26 @@
 """Sequences of symbols (whole numbers from 0) from files and pipes: text, tables and npy.
 
-Text holds digits without separators ("0110"), or symbols with one kind of separator between them, or one per line. Text
-files and pipes (of text, or of csv) are read in pieces and in bounded memory; each piece that has come is handed on at
-once, so that a slow writer is followed line by line, and nothing more is read while the consumer is busy. Tables are
-read by `read_table`.
+Text holds digits without separators ("0110"), or symbols with one kind of separator between them, or one per line; a
+symbol is a number (1, 1.0) or a word (see `symbol_words`). Text files and pipes (of text, or of csv) are read in pieces
+and in bounded memory; each piece that has come is handed on at once, so that a slow writer is followed line by line,
+and nothing more is read while the consumer is busy. Tables are read by `read_table`.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from holdfast.data.readers.arrays import read_npy
-from holdfast.data.readers.names import suggest
-from holdfast.data.readers.tables import TableOptions, is_table, open_table
-from holdfast.data.symbols import check_symbols
+from holdfast.data.readers.symbol_tables import order_of_time, pipe_symbols, table_symbols, table_times, time_labels
+from holdfast.data.readers.symbol_words import Note, SymbolRange, SymbolWords, ignore, is_usual
+from holdfast.data.readers.tables import TableOptions, is_table
+from holdfast.data.symbols import SymbolTypeError, check_symbols
 from holdfast.errors import InputError
 
 PIECE = 1 << 16  # bytes asked for at a time
@@ -30,20 +29,28 @@ DIGITS = b"0123456789\r\n"
 
 
 def read_symbols(
-    path: str, alphabet: int, *, column: str | None = None, options: TableOptions | None = None
+    path: str,
+    alphabet: int,
+    *,
+    column: str | None = None,
+    names: Sequence[str] = (),
+    options: TableOptions | None = None,
+    note: Note = ignore,
 ) -> Iterator[np.ndarray]:
     """Pieces (n,) int64 of the symbols in a file, or in standard input for "-".
 
     Args:
         path: "-"; an .npy file; a table of any kind that `read_table` reads, but .txt, which is text as anything else
             is. Standard input is a csv with header if `column` is given.
-        alphabet: number of symbols; one digit each up to 10.
+        alphabet: number of symbols; one digit each up to 10. Of two symbols, -1 and 1 are read as 0 and 1.
         column: name of the column of a table; may be left out where there is one only.
+        names: words for symbols 0, 1, ...; none = numbers, or a pair such as fail and pass.
         options: what the user said about the table.
+        note: is told what was decided from evidence, a line each.
 
     Raises:
         InputError: on iteration; missing file, no text, separators of several kinds, something that is no symbol (names
-            the line), a symbol outside the alphabet (names its value and index), a missing column.
+            the line), a symbol outside the alphabet (names its value and index), a missing column, no header.
 
     Example:
         >>> import tempfile; from pathlib import Path
@@ -52,29 +59,120 @@ def read_symbols(
         >>> [piece.tolist() for piece in read_symbols(str(file), 2)]
         [[0, 1, 1, 0, 1]]
     """
-    table = path != "-" and is_table(path) and Path(path).suffix.lower() != ".txt"
-    name = "standard input" if path == "-" else path
-    if column is not None and not table and path != "-":
-        raise InputError("--column", "must be given with tables only", column)
-    if path != "-" and Path(path).suffix.lower() == ".npy":
-        pieces = _npy(Path(path))
-    elif table and not (column is None and _holds_digits_alone(path, name)):
-        pieces = _cut(_table_file(path, column, options))
+    reading = _Reading(path, alphabet, names, note)
+    if _is_table(path, column, options, reading.words):
+        pieces = _cut(table_symbols(path, column, options, reading.words)[0])
+    elif column is not None:
+        pieces = (symbols for symbols, _ in _piped(path, column, None, reading))
+    elif path != "-" and Path(path).suffix.lower() == ".npy":
+        pieces = _cut(_npy(Path(path)))
     else:
-        pieces = _text(path, name, alphabet) if column is None else _table_pipe(name, column)
-    done = 0
-    for piece in pieces:
-        yield _checked(piece, alphabet, name, done)
-        done += len(piece)
+        pieces = _text(path, reading)
+    yield from map(reading.checked, pieces)
 
 
-def _checked(piece: np.ndarray, alphabet: int, name: str, done: int) -> np.ndarray:
-    wrong = (piece < 0) | (piece >= alphabet)
-    if wrong.any():
-        first = int(wrong.argmax())
-        rule = f"must hold symbols 0 .. {alphabet - 1} (alphabet {alphabet})"
-        raise InputError(name, rule, f"{int(piece[first])} at index {done + first}")
-    return piece
+class TimedSymbols(NamedTuple):
+    """A whole sequence.
+
+    Attributes:
+        symbols: (T,) int64.
+        times: (T,) of the symbols, as they are to be shown; None where the file has none.
+    """
+
+    symbols: np.ndarray
+    times: list[str] | None
+
+
+def read_timed_symbols(
+    path: str,
+    alphabet: int,
+    *,
+    column: str | None = None,
+    time: str | None = None,
+    names: Sequence[str] = (),
+    options: TableOptions | None = None,
+    note: Note = ignore,
+) -> TimedSymbols:
+    """All symbols of a file, oldest first, with the times that stand beside them in a table.
+
+    Args:
+        path, alphabet, column, names, options, note: as for `read_symbols`.
+        time: name of the column with the times; None = the column that is called so ("time", "date", ...), or the only
+            one that holds dates.
+
+    Raises:
+        InputError: as `read_symbols`; a time column that is not there, or of a file that has no columns.
+
+    Example:
+        >>> import tempfile; from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp()) / "parts.csv"
+        >>> _ = file.write_text("date,test\\n2024-01-02,pass\\n2024-01-01,fail\\n")
+        >>> read_timed_symbols(str(file), 2, column="test")
+        TimedSymbols(symbols=array([0, 1]), times=['2024-01-01', '2024-01-02'])
+    """
+    reading = _Reading(path, alphabet, names, note)
+    times: list[str] | None = None
+    if _is_table(path, column, options, reading.words):
+        symbols, table = table_symbols(path, column, options, reading.words)
+        symbols = reading.checked(symbols)
+        found = table_times(path, table.columns[0].name, table.rows, time, options, note)
+        if found is not None:
+            order = order_of_time(found, table.rows, note)
+            symbols, times = symbols[order], time_labels(found)[order]
+    elif column is not None:
+        pairs = list(_piped(path, column, time, reading))
+        symbols = np.concatenate([_none(), *(reading.checked(part) for part, _ in pairs)])
+        if pairs and pairs[0][1] is not None:
+            times = [label for _, labels in pairs for label in labels or ()]
+    elif time is not None:
+        raise InputError("--time", "must be given with columns only: of a table, or of a pipe with --column", time)
+    else:
+        pieces = read_symbols(path, alphabet, names=names, options=options, note=note)
+        symbols = np.concatenate([_none(), *pieces])
+    return TimedSymbols(symbols, times)
+
+
+class _Reading:
+    """What is known about the symbols of one file while it is read."""
+
+    def __init__(self, path: str, alphabet: int, names: Sequence[str], note: Note) -> None:
+        self.name, self.alphabet = "standard input" if path == "-" else path, alphabet
+        self.words = SymbolWords(self.name, names, note)
+        self.checked = SymbolRange(self.name, alphabet, note)
+
+
+def _none() -> np.ndarray:
+    return np.empty(0, np.int64)
+
+
+def _piped(
+    path: str, column: str, time: str | None, reading: _Reading
+) -> Iterator[tuple[np.ndarray, list[str] | None]]:
+    if path != "-":
+        raise InputError("--column", "must be given with tables only", column)
+    return pipe_symbols(_pieces(path, reading.name), column, time, reading.words, reading.name)
+
+
+def _is_table(path: str, column: str | None, options: TableOptions | None, words: SymbolWords) -> bool:
+    """Whether a file is a table with names, and no text of symbols alone (which a csv may be, too)."""
+    if path == "-" or not is_table(path) or Path(path).suffix.lower() == ".txt":
+        return False
+    return column is not None or (options is not None and options.header is not None) or not _symbols_alone(path, words)
+
+
+def _symbols_alone(path: str, words: SymbolWords) -> bool:
+    """Whether a file is empty or begins with a line of one symbol: a column without a name, which text is, too.
+
+    A word in the first line may be a name ("pass", above 0 and 1), unless the second line has such a word as well.
+    """
+    if not Path(path).is_file():  # a pipe would wait, and lose what is read here; the reader of tables refuses it
+        return False
+    with _bytes(path, path) as file:
+        lines = [file.readline(64).removeprefix(b"\xef\xbb\xbf").strip().decode("utf-8", "replace") for _ in range(2)]
+    first = lines[0]
+    if not first or (first.isascii() and first.isdigit()) or words.stands_for(first):
+        return True
+    return not words.named and all(map(is_usual, lines))
 
 
 @contextmanager
@@ -107,9 +205,9 @@ def _pieces(path: str, name: str) -> Iterator[bytes]:
 
 
 # --------------------------------------------------------------------------------------------------------------- text
-def _text(path: str, name: str, alphabet: int) -> Iterator[np.ndarray]:
-    reader = _Text(name, alphabet)
-    for piece in _pieces(path, name):
+def _text(path: str, reading: _Reading) -> Iterator[np.ndarray]:
+    reader = _Text(reading.name, reading.alphabet, reading.words)
+    for piece in _pieces(path, reading.name):
         found = reader.feed(piece)
         if len(found):
             yield found
@@ -121,8 +219,9 @@ def _text(path: str, name: str, alphabet: int) -> Iterator[np.ndarray]:
 class _Text:
     """Turns pieces of text into symbols; remembers what the file has looked like so far."""
 
-    def __init__(self, name: str, alphabet: int) -> None:
-        self._name, self._alphabet = name, alphabet
+    def __init__(self, name: str, alphabet: int, words: SymbolWords) -> None:
+        self._name, self._symbol = name, words.number
+        self._digits = alphabet <= 10 and not words.named  # one for each symbol, perhaps without separators
         self._rest, self._line = b"", 1
         self._separator: str | None = None
         self._runs = False  # several digits without a separator were seen
@@ -134,7 +233,7 @@ class _Text:
             cut = len(text)
         else:
             cut = max(text.rfind(end) for end in (b"\n", b" ", b"\t", b",", b";")) + 1
-            if cut == 0 and len(text) >= PIECE and self._alphabet <= 10:
+            if cut == 0 and len(text) >= PIECE and self._digits:
                 cut = len(text)  # so long a line without a separator is one run of digits
         self._rest = text[cut:]
         return self._symbols(text[:cut])
@@ -149,13 +248,13 @@ class _Text:
         else:
             lines = enumerate(text.decode("utf-8", errors="replace").split("\n"), self._line)
             words = ((word, number) for number, line in lines for word in self._words(line.strip(), number))
-            found = np.fromiter((_number(word, self._name, f"line {number}") for word, number in words), np.int64)
+            found = np.fromiter((self._symbol(word, f"line {number}") for word, number in words), np.int64)
         self._line += text.count(b"\n")
         return found
 
     def _is_plain(self, text: bytes) -> bool:
         """Whether every character that is no end of line is a symbol."""
-        if self._alphabet > 10 or text.translate(None, DIGITS):
+        if not self._digits or text.translate(None, DIGITS):
             return False
         if not self._runs and len(text.translate(None, b"\r\n")) > len(text.split()):
             self._runs = self._separator is None
@@ -164,7 +263,7 @@ class _Text:
 
     def _words(self, line: str, number: int) -> list[str]:
         """The numbers of a line, not yet looked at."""
-        if self._separator is None and self._alphabet <= 10 and len(line) > 1 and line.isascii() and line.isdigit():
+        if self._separator is None and self._digits and len(line) > 1 and line.isascii() and line.isdigit():
             self._runs = True
             return list(line)
         used = dict.fromkeys(word for mark, word in SEPARATORS.items() if mark in line)
@@ -190,80 +289,20 @@ class _Text:
         return InputError(self._name, "must have separators of one kind", seen)
 
 
-def _number(word: str, name: str, place: str) -> int:
-    """A whole number written in the usual way."""
-    digits = word.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and len(digits) < 10):
-        shown = repr(word) if word else "nothing"
-        raise InputError(name, "must hold whole numbers, one for each symbol", f"{shown} in {place}")
-    return int(word)
-
-
-# ------------------------------------------------------------------------------------------------------------- tables
-def _holds_digits_alone(path: str, name: str) -> bool:
-    """Whether a file is empty or begins with a line of one number: a column without a name, which text is, too."""
-    if not Path(path).is_file():  # a pipe would wait, and lose what is read here; the reader of tables refuses it
-        return False
-    with _bytes(path, name) as file:
-        line = file.readline(64).removeprefix(b"\xef\xbb\xbf").strip()
-    return not line or line.isdigit()
-
-
-def _table_file(path: str, column: str | None, options: TableOptions | None) -> np.ndarray:
-    file = open_table(path, options=options)
-    table = file.read({}, [_chosen(file.names, column, path)])
-    found = table.columns[0]
-    if found.kind in ("integer", "boolean") and not found.missing.any():
-        return found.values.astype(np.int64)
-    places = zip(found.tolist(), table.rows.tolist(), strict=True)
-    return np.array([_cell(cell, path, row) for cell, row in places], np.int64)
-
-
-def _cell(cell: Any, path: str, row: int) -> int:
-    if isinstance(cell, int):
-        return int(cell)
-    return _number(cell if isinstance(cell, str) else "" if cell is None else str(cell), path, f"row {row}")
-
-
-def _table_pipe(name: str, column: str) -> Iterator[np.ndarray]:
-    """A csv with commas, line by line as it comes."""
-    rest, number, names = b"", 0, list[str]()
-    for piece in itertools.chain(_pieces("-", name), [b"\n"]):
-        *lines, rest = (rest + piece).split(b"\n")
-        found = []
-        for number, raw in enumerate(lines, number + 1):  # noqa: B020  counts on over all pieces
-            text = raw.decode("utf-8", errors="replace").rstrip("\r")
-            if not text.strip():
-                continue
-            fields = [field.strip() for field in next(csv.reader([text]))]
-            if not names:
-                names, place = fields, fields.index(_chosen(fields, column, name))
-            elif len(fields) != len(names):
-                rule = f"must have {len(names)} fields in every line, as in the first"
-                raise InputError(name, rule, f"{len(fields)} in line {number}")
-            else:
-                found.append(_number(fields[place], name, f"line {number}"))
-        if found:
-            yield np.array(found, np.int64)
-
-
-def _chosen(names: list[str], column: str | None, path: str) -> str:
-    if column is None and len(names) == 1:
-        return names[0]
-    if column is None:
-        raise InputError("--column", f"must name one of the columns of {path}", ", ".join(names))
-    if column not in names:
-        rule = f"must be a column of {path}{suggest(column, names)}"
-        raise InputError("--column", rule, f"{column!r}; has {', '.join(names)}")
-    return column
-
-
-def _npy(path: Path) -> Iterator[np.ndarray]:
-    return _cut(check_symbols(read_npy(path, empty=True), 1 << 31, axes=1, name=str(path)))
+# ---------------------------------------------------------------------------------------------------------------- npy
+def _npy(path: Path) -> np.ndarray:
+    numbers = read_npy(path, empty=True)
+    if numbers.dtype.kind == "f" and numbers.size:
+        fractions = numbers != np.round(numbers)  # NaN is one, too
+        if fractions.any() or np.abs(numbers).max() >= 1 << 31:
+            raise SymbolTypeError(str(path), "must hold whole numbers", f"dtype {numbers.dtype} with others")
+        numbers = numbers.astype(np.int64)
+    signed = numbers.dtype.kind == "i" and numbers.size and numbers.ndim == 1 and int(numbers.min()) == -1
+    return np.asarray(numbers) if signed else np.asarray(check_symbols(numbers, 1 << 31, axes=1, name=str(path)))
 
 
 def _cut(symbols: np.ndarray) -> Iterator[np.ndarray]:
     return (symbols[begin : begin + PIECE] for begin in range(0, len(symbols), PIECE))
 
 
-__all__ = ["read_symbols"]
+__all__ = ["TimedSymbols", "read_symbols", "read_timed_symbols"]

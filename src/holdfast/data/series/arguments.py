@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from holdfast.data.series.clock import Clock
 from holdfast.data.series.covariates import join
 from holdfast.data.series.long_wide import ID, TIME, VALUE, extra_columns, is_long, read_panel
 from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 
 
-def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | None, fill: str | None) -> Panel:
+def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | Clock | None, fill: str | None) -> Panel:
     """Series with covariates; X and X_future may name columns of a long y.
 
     Raises:
@@ -22,7 +23,12 @@ def read_training(y: Any, X: Any, X_future: Any, *, freq: str | int | None, fill
     if extra := [c for c in extra_columns(y) if c not in (past or []) and c not in (known or [])]:
         rule = f"must have the columns {ID}, {TIME} and {VALUE} only, and those that X or X_future name"
         raise InputError("y", rule, f"also {', '.join(extra)}")
-    panel = read_panel(y, freq=freq, fill=fill)
+    # Rows of arrays belong to the rows of y as they are given
+    sort = all(
+        given is None or isinstance(given, pd.DataFrame | pd.Series)
+        for given in (_table(y, X, past), _table(y, X_future, known))
+    )
+    panel = read_panel(y, freq=freq, fill=fill, sort=sort)
     return join(panel, _table(y, X, past), _table(y, X_future, known))
 
 
@@ -38,7 +44,7 @@ def read_other(y: Any, X: Any, *, like: Panel, lookback: int, freq: str | int | 
         InputError: as in `read_training`; other covariates, another frequency, series that are too short.
     """
     try:  # the frequency of fit, which a window of few steps would not tell
-        panel = read_training(y, X, None, freq=like.clock.freq if freq is None else freq, fill=fill)
+        panel = read_training(y, X, None, freq=like.clock if freq is None else freq, fill=fill)
     except InputError as e:
         if e.argument != "freq" or freq is not None:
             raise

@@ -16,6 +16,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import Day, Tick
 
+from holdfast.data.series.calendars import MonthDays, WorkingDays, find_month_days, find_working_days
 from holdfast.errors import InputError
 
 # Names of frequencies that pandas has given up and people still write.
@@ -32,12 +33,14 @@ class Clock:
         origin: time stamp of position 0: a whole number, or microseconds since 1970.
         step: length of a step in the same unit; 0 = it varies (months, business days).
         tz: name of the time zone; None = none.
+        days: which days steps are, where pandas has no name for it: then freq is the nearest that it has.
     """
 
     freq: str | None
     origin: int
     step: int
     tz: str | None = None
+    days: MonthDays | WorkingDays | None = None
 
     @property
     def _wall(self) -> bool:
@@ -49,6 +52,10 @@ class Clock:
         naive = times.tz_localize(None) if self._wall else times.tz_convert("UTC").tz_localize(None)
         return naive.as_unit("us").asi8
 
+    @property
+    def _first_day(self) -> np.datetime64:
+        return np.datetime64(self.origin // DAY_US, "D")
+
     def _grid(self, last: int) -> np.ndarray:
         """Microseconds of all steps from the origin up to a time."""
         start, end = pd.Timestamp(self.origin, unit="us"), pd.Timestamp(last, unit="us")
@@ -59,6 +66,10 @@ class Clock:
         numbers = np.asarray(times, np.int64) if self.freq is None else self._numbers(times)
         if self.step:
             return (numbers - self.origin) // self.step, (numbers - self.origin) % self.step == 0
+        if self.days is not None:
+            dates = (numbers // DAY_US).astype("datetime64[D]")
+            places, found = self.days.places(dates, self._first_day)
+            return places, found & (numbers % DAY_US == 0)
         if not len(numbers):
             return np.empty(0, np.int64), np.empty(0, bool)
         # A year more than asked for, so that there is a step behind every time
@@ -74,6 +85,8 @@ class Clock:
             return self.origin + self.step * positions
         if self.step:
             numbers = self.origin + self.step * positions
+        elif self.days is not None:
+            numbers = self.days.days(positions, self._first_day).astype("datetime64[us]").astype(np.int64)
         else:
             start = pd.Timestamp(self.origin, unit="us")
             count = int(positions.max(initial=0)) + 1
@@ -89,27 +102,42 @@ class Clock:
 
     def same_steps(self, other: Clock) -> bool:
         """Whether both count in the same frequency."""
-        return (self.freq, self.step) == (other.freq, other.step)
+        return (self.freq, self.step, self._kind) == (other.freq, other.step, other._kind)
+
+    @property
+    def _kind(self) -> Any:
+        """Which days steps are: holidays are others in other years."""
+        return self.days.week if isinstance(self.days, WorkingDays) else self.days
 
     def __str__(self) -> str:
-        return f"every {self.step}" if self.freq is None else str(self.freq)
+        return f"every {self.step}" if self.freq is None else str(self.days or self.freq)
 
 
-def make_clock(times: Any, group: np.ndarray, freq: str | int | None, name: str = "freq") -> Clock:
+def make_clock(
+    times: Any, group: np.ndarray, freq: str | int | Clock | None, name: str = "freq", *, holidays: bool = True
+) -> Clock:
     """The clock of time stamps, with the first as origin.
 
     Args:
         times: (N,) whole numbers or a DatetimeIndex.
         group: (N,) which series each belongs to; those of one lie together, in the order of time.
-        freq: the frequency; None = found from the most frequent step.
+        freq: the frequency, or a clock that has it; None = found from the most frequent step.
         name: of the argument, in errors.
+        holidays: whether working days that are missing in all series may be holidays rather than gaps.
 
     Raises:
         InputError: an unknown frequency, or none that could be found.
     """
+    like, freq = (freq, freq.freq) if isinstance(freq, Clock) else (None, freq)
     if not isinstance(times, pd.DatetimeIndex):
         return _count_clock(np.asarray(times, np.int64), group, freq, name)
     tz = None if times.tz is None else str(times.tz)
+    dates = _dates(times)
+    if like is not None and like.days is not None and len(dates):
+        return Clock(like.freq, int(dates[0].astype(np.int64)) * DAY_US, 0, tz, _again(like.days, dates))
+    if freq is None and (found := _calendar(times, group, dates, holidays)) is not None:
+        nearest = "B" if isinstance(found, WorkingDays) else "MS" if found.months == 1 else f"{found.months}MS"
+        return Clock(nearest, int(dates[0].astype(np.int64)) * DAY_US, 0, tz, found)
     offset = _offset(freq, name) if freq is not None else _inferred(times, group, name)
     if isinstance(offset, Tick):
         step = int(pd.Timedelta(offset) // pd.Timedelta(1, "us"))
@@ -133,6 +161,32 @@ def _count_clock(times: np.ndarray, group: np.ndarray, freq: str | int | None, n
     if isinstance(freq, bool) or not isinstance(freq, int | np.integer) or freq < 1:
         raise InputError(name, "must be a whole number of at least 1 where time stamps are whole numbers", freq)
     return Clock(None, int(times.min()), int(freq))
+
+
+def _dates(times: pd.DatetimeIndex) -> np.ndarray:
+    """The different days of times, ascending; none where some are not at midnight."""
+    numbers = times.tz_localize(None).as_unit("us").asi8
+    return np.unique(numbers[:0] if (numbers % DAY_US).any() else numbers // DAY_US).astype("datetime64[D]")
+
+
+def _calendar(
+    times: pd.DatetimeIndex, group: np.ndarray, dates: np.ndarray, holidays: bool
+) -> MonthDays | WorkingDays | None:
+    if not len(dates):
+        return None
+    longest = _dates(times[group == np.bincount(group).argmax()])
+    if (monthly := find_month_days(longest)) is not None:
+        return monthly
+    return find_working_days(dates) if holidays else None
+
+
+def _again(days: MonthDays | WorkingDays, dates: np.ndarray) -> MonthDays | WorkingDays:
+    """The same kind of days, with the holidays of other dates."""
+    if isinstance(days, MonthDays):
+        return days
+    span = np.arange(dates[0], dates[-1] + 1)
+    missing = np.setdiff1d(span[np.is_busday(span, weekmask=days.week)], dates)
+    return WorkingDays(days.week, tuple(missing.astype(np.int64).tolist()))
 
 
 def _offset(freq: Any, name: str) -> Any:

@@ -138,18 +138,13 @@ def in_turn(parts: Sequence[Part]) -> Part:
 
 
 def errors_by_case(forecast: np.ndarray, part: Part) -> np.ndarray:
-    """Errors gathered by case, (cases, values).
+    """Errors gathered by case, (cases, values), of series that are equally long.
 
     A case is all forecasts of all series that start within one horizon, because they see the same steps and series move
-    together, where every case has equally many; else each window is a case. All cases have equally many values either
-    way, so that means over cases are means over all errors.
+    together. All have equally many values, so that means over cases are means over all errors.
     """
     errors = forecast.astype(np.float64) - part.targets
-    counts = np.bincount(part.cases)
-    if counts.min() == counts.max():
-        errors = errors[np.argsort(part.cases, kind="stable")]
-        return errors.reshape(len(counts), -1)
-    return errors
+    return errors[np.argsort(part.cases, kind="stable")].reshape(int(part.cases.max()) + 1, -1)
 
 
 __all__ = ["Cuts", "Fold", "OneSeries", "Part", "errors_by_case", "in_turn"]

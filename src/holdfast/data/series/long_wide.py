@@ -17,7 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.readers.tables.astimes import as_times
+from holdfast.data.readers.tables.cells import Cells, Unfit
+from holdfast.data.readers.tables.evidence import Evidence
+from holdfast.data.readers.tables.options import TableOptions
+from holdfast.data.readers.tables.times import Times
+from holdfast.data.series.calendars import WorkingDays
 from holdfast.data.series.clock import Clock, make_clock
+from holdfast.data.series.numbered_times import calendar_times
 from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.validation import as_array, check_array, check_choice, is_tensor
@@ -37,20 +44,33 @@ class _Rows:
     extra: dict[str, np.ndarray]
 
 
-def read_panel(y: Any, freq: str | int | None = None, fill: str | None = None, name: str = "y") -> Panel:
+class SeriesNotice(UserWarning):
+    """Something about series was decided that the user should know."""
+
+
+def read_panel(
+    y: Any,
+    freq: str | int | Clock | None = None,
+    fill: str | None = None,
+    name: str = "y",
+    *,
+    sort: bool = True,
+) -> Panel:
     """Series as a panel without covariates; those are joined by `covariates.join`.
 
     Args:
-        y: see the table above. Values are finite; a wide column may begin or end with NaN (a series that starts later
-            or ends earlier).
-        freq: the frequency as pandas names it, or a whole number; None = found from the time stamps.
+        y: see the table above. In tables NaN is a step without a value: missing within a series, and no part of it
+            before its first value and after its last.
+        freq: the frequency as pandas names it, a whole number, or a clock that has it; None = found from the time
+            stamps.
         fill: how steps that are missing within a series are filled: "forward" (with the last value before) or "zero".
-            Both use nothing that comes later. None = they are refused.
+            Both use nothing that comes later. None = they are refused; working days that no series has are holidays.
         name: of the argument, in errors.
+        sort: bring rows into the order of time, with a notice; else they must be in it.
 
     Raises:
-        InputError: empty, text, non-finite values; times that do not ascend, repeat, are off the frequency's grid, have
-            gaps, or mix time zones. The message names the series and how many.
+        InputError: empty, text, infinite values; times that repeat, are off the frequency's grid, have gaps, or mix
+            time zones. The message names the series and how many.
 
     Example:
         >>> panel = read_panel([1.0, 2.0, 3.0])
@@ -58,12 +78,22 @@ def read_panel(y: Any, freq: str | int | None = None, fill: str | None = None, n
         (1, [1.0, 2.0, 3.0])
     """
     check_choice(fill, FILLS, "fill")
+    with warnings.catch_warnings(record=True) as said:  # an error says all there is to say
+        warnings.simplefilter("always")
+        panel = _panel(y, freq, fill, name, sort)
+    for notice in said:
+        warnings.warn(notice.message, stacklevel=3)
+    return panel
+
+
+def _panel(y: Any, freq: str | int | Clock | None, fill: str | None, name: str, sort: bool) -> Panel:
     rows = _rows(y, name)
     if not len(rows.y):
         raise InputError(name, "must not be empty", "no rows")
-    clock = make_clock(rows.times, rows.group, freq)
+    rows = _in_order(rows, name, sort)
+    clock = make_clock(rows.times, rows.group, freq, holidays=fill is None)
     positions, on_grid = clock.positions(rows.times)
-    _check_order(rows, name)
+    _tell_holidays(clock)
     if not on_grid.all():
         where = _which(rows, ~on_grid)
         raise InputError(f"{name}, {where}", f"must have time stamps that frequency {clock} has", _count(~on_grid))
@@ -85,10 +115,9 @@ def _rows(y: Any, name: str) -> _Rows:
     if is_long(y):
         return _long(y, name)
     if isinstance(y, pd.Series):
-        times = read_times(y.index, f"{name}, index")
-        return _Rows(
-            _ids([y.name if y.name is not None else VALUE]), np.zeros(len(y), int), times, _values(y, name), {}
-        )
+        if not len(y):
+            raise InputError(name, "must not be empty", "no rows")
+        return _wide(y.to_frame(y.name if y.name is not None else VALUE), read_times(y.index, f"{name}, index"), name)
     if isinstance(y, pd.DataFrame):
         if {ID, TIME} & set(y.columns):
             missing = sorted({TIME, VALUE} - set(y.columns))
@@ -118,7 +147,11 @@ def _long(y: pd.DataFrame, name: str) -> _Rows:
     if (np.diff(group) < 0).any():  # series lie between each other
         order = np.argsort(group, kind="stable")
         group, times, values = group[order], times[order], values[order]
-    rows = _Rows(_ids(ids), group, times, values, {})
+    known = ~np.isnan(values)
+    if len(empty := np.setdiff1d(np.arange(len(ids)), group[known])):
+        where = f"{name}, {ID} {_shown(ids[empty[0]])}"
+        raise InputError(where, "must have at least one number", f"missing values only, in {len(empty)} series")
+    rows = _Rows(_ids(ids), group[known], times[known], values[known], {})
     _check_finite(rows, name)
     return rows
 
@@ -130,12 +163,11 @@ def _wide(y: pd.DataFrame, times: Any, name: str) -> _Rows:
         raise InputError(name, "must have columns of different names", repr(y.columns[y.columns.duplicated()][0]))
     values = np.stack([numbers(y.iloc[:, k], f"{name}, column {c!r}") for k, c in enumerate(y.columns)])  # (S, T)
     known = ~np.isnan(values)
-    inside = np.maximum.accumulate(known, 1) & np.maximum.accumulate(known[:, ::-1], 1)[:, ::-1]
     if not known.any(1).all():
         column = y.columns[int(np.flatnonzero(~known.any(1))[0])]
         raise InputError(f"{name}, column {column!r}", "must have at least one number", "missing values only")
-    series, step = np.nonzero(inside)
-    rows = _Rows(_ids(y.columns), series, times[step], values[inside], {})
+    series, step = np.nonzero(known)
+    rows = _Rows(_ids(y.columns), series, times[step], values[known], {})
     _check_finite(rows, name)
     return rows
 
@@ -144,14 +176,6 @@ def _ids(ids: Any) -> np.ndarray:
     """Names as numpy holds them without objects: whole numbers stay numbers, all else becomes text."""
     ids = np.asarray(ids)
     return ids.astype(np.int64) if ids.dtype.kind in "iu" else ids.astype(str)
-
-
-def _values(y: pd.Series, name: str) -> np.ndarray:
-    values = numbers(y, name)
-    if not len(values):
-        raise InputError(name, "must not be empty", "no rows")
-    check_array(values, "T", name=name)
-    return values
 
 
 def numbers(column: pd.Series, name: str) -> np.ndarray:
@@ -186,9 +210,11 @@ def read_times(column: Any, name: str) -> Any:
     if isinstance(column, pd.PeriodIndex) or isinstance(column.dtype, pd.PeriodDtype):
         column = pd.PeriodIndex(column).to_timestamp()
     if pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans:
-        return column.to_numpy(np.int64)
+        return _counted(column.to_numpy(np.int64), name)
     if pd.api.types.is_numeric_dtype(column.dtype):
         raise InputError(name, "must hold dates or whole numbers", f"dtype {column.dtype}")
+    if (spelt := _spelt(column, name)) is not None:
+        return spelt
     try:
         times = pd.DatetimeIndex(_dates(column))
     except (ValueError, TypeError, OverflowError) as error:
@@ -196,6 +222,44 @@ def read_times(column: Any, name: str) -> Any:
     if times.hasnans:
         raise InputError(name, "must have no missing values", _count(np.asarray(times.isna())))
     return times
+
+
+def _counted(numbers: np.ndarray, name: str) -> Any:
+    """Steps as they are, and dates that are written as whole numbers as dates, with a notice."""
+    found = calendar_times(numbers)
+    if found is None:
+        return numbers
+    moments, what = found
+    text = f"{name}: {numbers[0]} is {str(moments[0])[:16].removesuffix('T00:00')} ({what})"
+    warnings.warn(text, SeriesNotice, stacklevel=5)
+    return pd.DatetimeIndex(moments)
+
+
+def _spelt(column: Any, name: str) -> pd.DatetimeIndex | None:
+    """Texts like 03/04/2024 and Jan-16, in which not every reader finds the same day; None for any others.
+
+    Raises:
+        InputError: nothing tells which number is the day or the year.
+    """
+    if pd.api.types.infer_dtype(column, skipna=False) != "string":
+        return None
+    import pyarrow as pa
+
+    given = np.asarray(column, object)
+    cells = Cells(name, pa.array(given), np.arange(len(given)), TableOptions())
+    times = Times.of(cells.texts)
+    if not ((times.one > 0) & ~times.points | times.short).any():
+        return None
+    try:
+        found, said = as_times(cells, times, Evidence())
+    except Unfit as unfit:
+        raise InputError(name, unfit.rule, unfit.received) from None
+    if found.missing.any():
+        raise InputError(name, "must have no missing values", _count(found.missing))
+    for text in said:
+        warnings.warn(f"{name}: {text}", SeriesNotice, stacklevel=5)
+    read = pd.DatetimeIndex(found.values)
+    return read.tz_localize("UTC") if found.unit else read
 
 
 def _dates(column: Any, **how: Any) -> Any:
@@ -220,23 +284,46 @@ def _why_no_times(column: Any, error: str) -> tuple[str, str]:
 def _check_finite(rows: _Rows, name: str) -> None:
     wrong = ~np.isfinite(rows.y)
     if wrong.any():
-        nan = int(np.isnan(rows.y).sum())
-        found = f"{nan} NaN, {int(wrong.sum()) - nan} infinite of {len(rows.y):,} values, first at {_time(rows, wrong)}"
+        found = f"{int(wrong.sum())} infinite of {len(rows.y):,} values, first at {_time(rows, wrong)}"
         raise InputError(f"{name}, {_which(rows, wrong)}", "must be finite", found)
 
 
-def _check_order(rows: _Rows, name: str) -> None:
-    same = rows.group[1:] == rows.group[:-1]
-    numbers = rows.times.asi8 if isinstance(rows.times, pd.DatetimeIndex) else rows.times
-    steps = np.diff(numbers)
-    back = np.append(False, (steps < 0) & same)
+def _in_order(rows: _Rows, name: str, sort: bool) -> _Rows:
+    """Rows whose times ascend within each series."""
+    back = _steps(rows) < 0
     if back.any():
-        found = f"{_count(back)} back in time, first at {_time(rows, back)}"
-        raise InputError(f"{name}, {_which(rows, back)}", "must have time stamps that ascend; sort the rows", found)
-    repeated = np.append(False, (steps == 0) & same)
-    if repeated.any():
+        if not sort:
+            found = f"{_count(back)} back in time, first at {_time(rows, back)}"
+            rule = "must have time stamps that ascend, where covariates come as arrays; sort the rows"
+            raise InputError(f"{name}, {_which(rows, back)}", rule, found)
+        falling = back.sum() == len(back) - len(rows.ids)
+        how = "the newest first" if falling else f"{_count(back)} back in time"
+        warnings.warn(f"rows are not in the order of time ({how}): sorted", SeriesNotice, stacklevel=4)
+        order = np.lexsort((_numbers(rows.times), rows.group))
+        rows = _Rows(rows.ids, rows.group[order], rows.times[order], rows.y[order], {})
+    if (repeated := _steps(rows) == 0).any():
         found = f"{_count(repeated)} repeated, first {_time(rows, repeated)}"
         raise InputError(f"{name}, {_which(rows, repeated)}", "must have every time stamp once", found)
+    return rows
+
+
+def _numbers(times: Any) -> np.ndarray:
+    return times.asi8 if isinstance(times, pd.DatetimeIndex) else times
+
+
+def _steps(rows: _Rows) -> np.ndarray:
+    """(N,) from the row before in the same series; 1 for the first of each."""
+    steps = np.diff(_numbers(rows.times), prepend=0)
+    steps[np.diff(rows.group, prepend=-1) != 0] = 1
+    return steps
+
+
+def _tell_holidays(clock: Clock) -> None:
+    if isinstance(clock.days, WorkingDays) and (closed := clock.days.holidays):
+        first = np.datetime64(closed[0], "D")
+        what = f"{len(closed)} of its days, which no series has, are holidays, the first {first}"
+        text = f"steps are working days ({clock}): {what} (--fill, fill=, makes them gaps)"
+        warnings.warn(text, SeriesNotice, stacklevel=4)
 
 
 def _regular(rows: _Rows, positions: np.ndarray, clock: Clock, fill: str | None, name: str) -> Panel:
@@ -254,6 +341,8 @@ def _regular(rows: _Rows, positions: np.ndarray, clock: Clock, fill: str | None,
             found = f"{int(missing.sum())} steps missing in {int((missing > 0).sum())} series; {missing[k]} in this one"
             found += f", first after {TIME} {rows.times[before]}"
             rule = f"must have no gaps at frequency {clock}; fill='forward' or fill='zero' fills them"
+            if missing.sum() > lengths.sum():  # more steps than there are rows would be made up
+                rule = f"must have more of the steps of frequency {clock}; freq= names another, if times are right"
             raise InputError(f"{name}, {ID} {_shown(rows.ids[k])}", rule, found)
         begin = np.cumsum(full) - full
         place = begin[rows.group] + positions - first[rows.group]
@@ -285,4 +374,15 @@ def _count(wrong: np.ndarray) -> str:
     return f"{int(wrong.sum())} of {len(wrong):,}"
 
 
-__all__ = ["FILLS", "ID", "TIME", "VALUE", "extra_columns", "is_long", "numbers", "read_panel", "read_times"]
+__all__ = [
+    "FILLS",
+    "ID",
+    "TIME",
+    "VALUE",
+    "SeriesNotice",
+    "extra_columns",
+    "is_long",
+    "numbers",
+    "read_panel",
+    "read_times",
+]

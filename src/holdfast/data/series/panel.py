@@ -101,6 +101,18 @@ class Panel:
         series = np.repeat(np.arange(self.count), self.lengths)
         return np.bincount(series, steps, self.count) / np.maximum(self.lengths - 1, 1)
 
+    def seasonal_step(self, season: int) -> np.ndarray:
+        """(S,) mean absolute difference from a season before: what errors are divided by in the M competitions' MASE.
+
+        Series with no more than a season of steps have that of one step instead.
+        """
+        index = np.arange(len(self.y)) - np.repeat(self.offsets, self.lengths)
+        series = np.repeat(np.arange(self.count), self.lengths)
+        later = np.flatnonzero(index >= season)
+        total = np.bincount(series[later], np.abs(self.y[later] - self.y[later - season]), self.count)
+        count = np.maximum(self.lengths - season, 0)
+        return np.where(count > 0, total / np.maximum(count, 1), self.mean_step())
+
     def frame(self) -> pd.DataFrame:
         """The series as a long table: unique_id, ds, y."""
         series = np.repeat(np.arange(self.count), self.lengths)

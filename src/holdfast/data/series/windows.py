@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from holdfast.data.series.panel import Panel
 from holdfast.errors import InputError
 from holdfast.validation import check_array, check_integer
 
@@ -117,4 +118,15 @@ def blocks(count: int, row_bytes: int, limit: int | None = None) -> list[slice]:
     return [slice(a, min(a + size, count)) for a in range(0, count, size)]
 
 
-__all__ = ["Windows", "blocks", "gather_windows", "window_ends", "window_rows"]
+def evenly(index: np.ndarray, panel: Panel, most: int) -> np.ndarray:
+    """Of ascending rows of a panel, at most so many of each series, evenly spaced, the last among them."""
+    series = panel.series_of(index)
+    count = np.bincount(series, minlength=panel.count)[series]
+    rank = np.arange(len(index)) - np.searchsorted(series, series)
+    kept = np.minimum(most, count)
+    # Of the ranks counted from the last, those at which another multiple of count / kept is reached
+    back = count - 1 - rank
+    return index[(back * kept) // count != ((back - 1) * kept) // count]
+
+
+__all__ = ["Windows", "blocks", "evenly", "gather_windows", "window_ends", "window_rows"]

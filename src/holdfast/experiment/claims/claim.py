@@ -130,9 +130,8 @@ class Compound(Claim):
         return unique(*(part.problems for part in self.parts))
 
     def readable(self, pairs: Collection[tuple[str, str]], experiment: Experiment, scale: Scale) -> bool:
-        return super().readable(pairs, experiment, scale) and all(
-            part.readable(pairs, experiment, scale) for part in self.parts
-        )
+        # Not every arm on every problem: parts may be about problems that the other parts' arms do not apply to.
+        return all(part.readable(pairs, experiment, scale) for part in self.parts)
 
     def check(self, experiment: Experiment) -> None:
         for part in self.parts:

@@ -2,6 +2,8 @@ from .estimator import WindowForecaster as WindowForecaster
 from .method import Direct as Direct
 from .method import MultiOutput as MultiOutput
 from .method import Recursive as Recursive
+from .tool.choosing import Choice as Choice
+from .tool.choosing import choose as choose
 from .tool.comparison import Comparison as Comparison
 from .tool.comparison import compare_forecasters as compare_forecasters
 from .tool.figures import forecast_figure as forecast_figure

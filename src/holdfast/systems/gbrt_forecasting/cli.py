@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,7 @@ FORECASTER = verbs.Parameters("holdfast.systems.gbrt_forecasting.estimator:Windo
 TREES = verbs.Parameters("holdfast.regressors.boosters:Trees").options("trees", "depth", rate="learning_rate")
 ORIGIN = verbs.Parameters("holdfast.metrics.backtests:Origin").options("gap", "train_size", "refit")
 COMPARISON = verbs.Parameters("holdfast.systems.gbrt_forecasting.tool.comparison:compare_forecasters")
-SETTINGS = FORECASTER.options("strategy", "scaling", "freq", "fill", jobs="n_jobs", seed="random_state")
+SETTINGS = FORECASTER.options("freq", "fill", jobs="n_jobs", seed="random_state")
 # What the forecaster calls its data, and what they come from here.
 NAMED = {"y": "data", "X": "--past", "X_future": "--known", "conformal": "--quantiles", "n_windows": "--windows"}
 
@@ -36,17 +37,28 @@ Figure = Annotated[bool, typer.Option(help="Draw the first series, as svg and pn
 
 @dataclass(frozen=True)
 class Model:
-    """Settings whose words are the command line's own."""
+    """Settings whose words are the command line's own. Without the first five, the forecaster is chosen."""
 
     lookback: Annotated[
-        int | None, typer.Option(help="Steps of the past that a forecast sees. Default: as the horizon.")
+        int | None, typer.Option(help="Steps of the past that boosted trees see. Default: as the horizon.")
     ] = None
-    estimator: Annotated[str, typer.Option(help="hist, xgboost or lightgbm.")] = "hist"
+    estimator: Annotated[
+        str | None,
+        typer.Option(help="The paper's trees: hist, xgboost, lightgbm. Default: chosen on the last part of the data."),
+    ] = None
     difference: Annotated[
-        bool, typer.Option(help="Forecast the change from the last value: for series with a trend.")
+        bool, typer.Option(help="Trees forecast the change from the last value: for series with a trend.")
     ] = False
+    scaling: Annotated[str | None, typer.Option(help="Of what trees see: window-mean or standard.")] = None
+    strategy: Annotated[str | None, typer.Option(help="Of trees: direct (default), multi_output or recursive.")] = None
     calendar: Annotated[str, typer.Option(help="auto, none, or hour,dayofweek,... (comma-separated).")] = "auto"
     quantiles: Annotated[str, typer.Option(help="Comma-separated, in (0, 1); none for none.")] = "0.1,0.9"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a forecaster is to be chosen."""
+        given = (self.lookback, self.estimator, self.scaling, self.strategy, self.difference or None)
+        return all(one is None for one in given)
 
     def forecaster(self, horizon: int, trees: dict[str, Any], settings: dict[str, Any]) -> WindowForecaster:
         """The unfitted forecaster, its settings checked before a large table is read."""
@@ -54,14 +66,17 @@ class Model:
         from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
         from holdfast.systems.gbrt_forecasting.tool.tables import frequency, numbers
 
-        if self.estimator not in NAMES:
-            raise InputError("estimator", f"must be one of {', '.join(NAMES)}", self.estimator)
+        kind = self.estimator or "hist"
+        if kind not in NAMES:
+            raise InputError("estimator", f"must be one of {', '.join(NAMES)}", kind)
         model = WindowForecaster(
             lookback=horizon if self.lookback is None else self.lookback,
             horizon=horizon,
-            estimator=NAMES[self.estimator](**trees),
+            estimator=NAMES[kind](**trees),
             calendar={"auto": "auto", "none": None}.get(self.calendar, tuple(words(self.calendar))),
+            strategy=self.strategy or "direct",
             difference="last" if self.difference else None,
+            scaling=self.scaling,
             quantiles=numbers(self.quantiles, "quantiles"),
             **settings | {"freq": frequency(settings["freq"])},
         )
@@ -85,22 +100,38 @@ def fit_(
 ) -> None:
     """Learn from all series of a table and save the model.
 
+    Naive, Theta, ridge and tree forecasters are tried on the last part of the series, and the best is taken. With
+    --estimator or another option of trees these are taken, and it is said where a simple forecaster was better.
+
     Example: `holdfast gbrt_forecasting fit sales.csv --time date --target sold --id shop --horizon 28 --out model/`
     """
     from holdfast.estimator.sklearn_models import check_available
+    from holdfast.systems.gbrt_forecasting.tool.choosing import choose, fit_beside_simple
     from holdfast.systems.gbrt_forecasting.tool.tables import read_data, tell_importances
 
-    if model.estimator == "hist":
+    if model.estimator in (None, "hist"):
         check_available()  # now, not after the fit
     forecaster = model.forecaster(horizon, trees, settings)
-    with columns.in_words(), verbs.progress("Fitting", quiet) as show:
+    choice = None
+    with columns.in_words(), verbs.progresses(quiet) as show:
         given = read_data(data, columns, words(past), words(known), reading)
-        forecaster.fit(*given[:3], progress=show)
+        panel = given.panel(forecaster)
+        if model.is_open:
+            choice = choose(panel, forecaster, partial(show, "Choosing"))
+            forecaster = choice.fitted(panel)
+        else:
+            simple = fit_beside_simple(forecaster, panel, partial(show, "Fitting"))
         forecaster.save(out)
     given.tell()
     history = forecaster.history_
     verbs.say(f"{out}: forecasts of {history.count:,} series, {horizon} steps ahead (freq {history.clock})")
-    tell_importances(forecaster)
+    if choice is not None:
+        verbs.show_table(*choice.shown(), title="errors on the last part of the series (1 = the change over a season)")
+        verbs.say(choice.why())
+    else:
+        tell_importances(forecaster)
+        if simple:
+            verbs.say(simple)
 
 
 @app.verb(named={"y": "data", "X": "data", "X_future": "--ahead", "h": "--horizon", "strategy": "--strategy"})
@@ -163,14 +194,25 @@ def backtest(
 
     Example: `holdfast gbrt_forecasting backtest sales.csv --time date --target sold --id shop --horizon 28`
     """
+    from holdfast.metrics.backtests import Origin
+    from holdfast.systems.gbrt_forecasting.tool.backtest import known_first, run_backtest
+    from holdfast.systems.gbrt_forecasting.tool.choosing import choose
     from holdfast.systems.gbrt_forecasting.tool.figures import forecast_figure, step_figure
     from holdfast.systems.gbrt_forecasting.tool.tables import read_data, score_records, show_scores
 
     forecaster = model.forecaster(horizon, trees, settings)
-    with columns.in_words(), verbs.progress("Backtesting", quiet) as show:
+    cuts = Origin(windows, horizon if step is None else step, **origin)
+    choice = None
+    with columns.in_words(), verbs.progresses(quiet) as show:
         given = read_data(data, columns, words(past), words(known), reading)
-        result = forecaster.backtest(*given[:3], n_windows=windows, step=step, **origin, progress=show)
+        panel = given.panel(forecaster)
+        if model.is_open:  # by what is known at the first cutoff, which no forecast is later than
+            choice = choose(known_first(panel, cuts, horizon), forecaster, partial(show, "Choosing"))
+            forecaster = choice.best.forecaster
+        result = run_backtest(forecaster, panel, cuts, partial(show, "Backtesting"))
     given.tell()
+    if choice is not None:
+        verbs.say(choice.why())
     if out is not None:
         verbs.write_table(out, result.frame)
         verbs.say(f"{out}: {len(result.frame):,} forecasts beside what came")
@@ -235,7 +277,7 @@ def compare(
         panel = read_training(given.y, given.X, None, freq=frequency(table["freq"]), fill=table["fill"])
         with threadpool_limits(threads), verbs.progresses(quiet) as show:
             found = compare_forecasters(panel, horizon, **settings, steps=chosen, progress=show)
-            ahead = forecast_ahead(found, seed=settings["seed"], threads=threads)
+            ahead = forecast_ahead(found)
     write_all(found, ahead, data.name, out)
     given.tell("--past")
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -11,26 +12,31 @@ import pandas as pd
 from holdfast.data.series.arguments import read_other, read_training
 from holdfast.data.series.calendar_features import choose_features
 from holdfast.data.series.covariates import known_ahead
+from holdfast.data.series.long_wide import SeriesNotice
 from holdfast.data.series.panel import Panel
 from holdfast.data.series.relative import Relative, SeriesScale
-from holdfast.data.series.windows import window_ends
+from holdfast.data.series.values import are_counts, beyond, loses_digits
+from holdfast.data.series.windows import evenly, window_ends
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.metrics.backtests import Backtest, Origin
 from holdfast.metrics.conformal import (
+    Calibration,
     SplitConformal,
+    bands,
     check_quantiles,
     conformal_offsets,
-    quantile_name,
+    scale_within,
 )
 from holdfast.regressors.base import Regressor
-from holdfast.regressors.boosters import HistTrees, as_regressor
+from holdfast.regressors.boosters import HistTrees, Trees, as_regressor
 from holdfast.systems.gbrt_forecasting.method import Fitting, Layout, Origins, Strategy
 from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
 from holdfast.systems.gbrt_forecasting.tool.fitting import as_strategy, check_layout, check_regressor, fit_within
 from holdfast.validation import check_choice, check_integer
 
 Progress = Callable[[int, int], None]
+ENOUGH = 24  # windows of a series to calibrate on, for forecasters that look at whole series
 ROOM = "holdfast.systems.gbrt_forecasting"
 # What models saved before hold -> where it is now
 MOVED = {
@@ -81,6 +87,10 @@ class WindowForecaster(Estimator):
         history_: the last `lookback` steps of every series.
         models_: h models, or one.
         series_scale_: mean and standard deviation of the series in training; None without scaling.
+        calibrated_, calibrated_scale_: the models that the quantiles belong to, and the mean and deviation of the
+            series that they saw; None where they are `models_`, or there are none.
+        relative_: what windows were taken relative to.
+        counts_: (S,) which series are whole numbers from 0 on; their forecasts are not negative.
         offsets_: (h, Q) what is added to forecasts to get their quantiles, in units of `residual_scale_`; None without.
         residual_scale_: (S,) what residuals of each series were divided by; None without.
 
@@ -103,6 +113,7 @@ class WindowForecaster(Estimator):
         tolerance=1e-3,
     )
     trusted_types = (
+        "numpy.dtype",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn._loss.link.IdentityLink",
@@ -158,64 +169,111 @@ class WindowForecaster(Estimator):
         panel = read_training(y, X, X_future, freq=self.freq, fill=self.fill)
         return self.fit_panel(panel, progress)
 
-    def fit_panel(self, panel: Panel, progress: Progress | None = None) -> Self:
-        """Learn from series that are a panel with covariates already; see `fit`."""
+    def fit_panel(self, panel: Panel, progress: Progress | None = None, fitted: Calibration | None = None) -> Self:
+        """Learn from series that are a panel with covariates already; see `fit`.
+
+        Args:
+            panel: the series.
+            progress: called with (models fitted, models).
+            fitted: this forecaster's `calibration` on the panel, if it is there already.
+        """
         w, h = self.lookback, self.horizon
         if (short := panel.lengths < w + h).any():
             k = int(short.argmax())
             rule = f"must have at least lookback + horizon = {w} + {h} = {w + h} steps"
             more = f" ({int(short.sum())} of {panel.count:,} series are too short)" if short.sum() > 1 else ""
             raise InputError(f"y, unique_id {panel.ids[k].item()!r}", rule, f"{int(panel.lengths[k])} steps{more}")
-        regressor, strategy = as_regressor(self.estimator), as_strategy(self.strategy)
-        layout = self.layout_of(panel)
+        strategy, layout = as_strategy(self.strategy), self.layout_of(panel)
         check_layout(strategy, layout)
-        quantiles = check_quantiles(self.quantiles)
-        fitting = Fitting(regressor, h, self.random_state, self.n_jobs, progress or _silent)
-        known = SeriesScale.of(panel) if self.scaling else None
-        offsets, scale, models = None, None, None
+        quantiles, relative = check_quantiles(self.quantiles), layout.relative
+        if relative != Relative(self.difference, self.scaling):
+            text = "a level this large leaves no digits for steps this small: series are scaled (scaling='standard')"
+            warnings.warn(text, SeriesNotice, stacklevel=3)
+        self._tell_beyond(panel, panel.between(np.zeros_like(panel.lengths), SplitConformal().cut(panel.lengths)))
+        known = SeriesScale.of(panel) if relative.scaling else None
+        calibrated = None
         if quantiles:
-            offsets, scale, models = self._calibrate(panel, layout, fitting, quantiles)
-        if models is None:
+            calibrated = self.calibration(panel, progress) if fitted is None else fitted
+        if calibrated is not None and not (self.conformal or SplitConformal()).refit:
+            models, known = calibrated.models, calibrated.known
+        else:
             origins = Origins(panel, layout, window_ends(panel.lengths, w, strategy.trained(h)), known)
-            models = fit_within(strategy, origins, fitting, self.max_bytes)
+            models = fit_within(strategy, origins, self._fitting(progress), self.max_bytes)
         self._forget()
         self.models_, self.series_scale_ = models, known
-        self.offsets_, self.residual_scale_ = offsets, scale
+        self.relative_, self.counts_ = relative, are_counts(panel)
+        self.offsets_ = None if calibrated is None else calibrated.offsets(quantiles)
+        self.residual_scale_ = None if calibrated is None else calibrated.scale
+        # What bands belong to: another model than the one that forecasts, which has seen everything
+        apart = calibrated is not None and calibrated.models is not self.models_
+        self.calibrated_ = calibrated.models if calibrated is not None and apart else None
+        self.calibrated_scale_ = calibrated.known if calibrated is not None and apart else None
         self.calendar_, self.x_names_, self.future_names_ = layout.calendar, layout.x_names, layout.future_names
-        self.history_ = panel.tail(w)
+        remembered = strategy.remembers(w)
+        self.history_ = panel if remembered is None else panel.tail(remembered)
         return self
 
-    def _calibrate(
-        self, panel: Panel, layout: Layout, fitting: Fitting, quantiles: tuple[float, ...]
-    ) -> tuple[np.ndarray, np.ndarray, list[Any] | None]:
-        """(offsets (h, Q), residual scale (S,), the models to keep or None to fit on everything)."""
-        conformal, strategy = self.conformal or SplitConformal(), as_strategy(self.strategy)
+    def calibration(self, panel: Panel, progress: Progress | None = None, at: np.ndarray | None = None) -> Calibration:
+        """A model of the first part of the series, and what it gets wrong on the last.
+
+        Args:
+            panel: the series.
+            progress: called with (models fitted, models).
+            at: rows of the panel to forecast from; None = all that leave a horizon.
+        """
+        conformal, strategy, layout = (
+            self.conformal or SplitConformal(),
+            as_strategy(self.strategy),
+            self.layout_of(panel),
+        )
         trains, calibrates = conformal.split(panel, self.lookback, self.horizon, strategy.trained(self.horizon))
-        conformal_offsets(np.empty((len(calibrates), 0)), quantiles)  # enough of them, before anything is fitted
+        if at is None:
+            conformal_offsets(np.empty((len(calibrates), 0)), check_quantiles(self.quantiles))  # enough, before any fit
         past = panel.between(np.zeros_like(panel.lengths), conformal.cut(panel.lengths))
-        known = SeriesScale.of(past).for_(panel) if self.scaling else None
+        known = SeriesScale.of(past).for_(panel) if layout.relative.scaling else None
+        fitting = self._fitting(progress)
         models = fit_within(strategy, Origins(panel, layout, trains, known), fitting, self.max_bytes)
+        if at is not None:
+            calibrates = at
+        elif not self._sees_windows:  # each forecast looks at a whole series; fewer tell enough
+            calibrates = evenly(calibrates, panel, ENOUGH)
         origins = Origins(panel, layout, calibrates, known)
         forecasts = strategy.predict(models, origins, fitting.regressor, self.horizon)
         came = panel.y[calibrates[:, None] + np.arange(1, self.horizon + 1)]
-        scale = conformal.scale(past)
-        by_id = dict(zip(past.ids.tolist(), scale, strict=True))
-        usual = float(scale.mean())
-        scale = np.array([by_id.get(name, usual) for name in panel.ids.tolist()])
-        residuals = (came - forecasts) / scale[origins.series, None]
-        return conformal_offsets(residuals, quantiles), scale, None if conformal.refit else models
+        return Calibration(models, known, came - forecasts, origins.series, scale_within(conformal, past, panel))
+
+    def _tell_beyond(self, panel: Panel, before: Panel) -> None:
+        """Say where values have left the range that trees can forecast."""
+        bound = self._sees_windows and self.difference is None and self.scaling != "window-mean"
+        if bound and isinstance(as_regressor(self.estimator), Trees) and (where := beyond(panel, before)) is not None:
+            advice = "trees forecast nothing that they have not seen; with difference='last' (--difference) they follow"
+            warnings.warn(f"{where}: {advice}", SeriesNotice, stacklevel=4)
+
+    @property
+    def _sees_windows(self) -> bool:
+        return as_strategy(self.strategy).remembers(self.lookback) is not None
+
+    def _fitting(self, progress: Progress | None) -> Fitting:
+        regressor = as_regressor(self.estimator)
+        return Fitting(regressor, self.horizon, self.random_state, self.n_jobs, progress or _silent)
 
     def layout_of(self, panel: Panel) -> Layout:
         """The columns that rows of a panel have."""
-        return self._columns(choose_features(self.calendar, panel.clock), panel.x_names, panel.future_names)
+        relative = Relative(self.difference, self.scaling)
+        if relative.nothing and self._sees_windows and loses_digits(panel):
+            relative = Relative(scaling="standard")
+        calendar = choose_features(self.calendar, panel.clock)
+        return self._columns(calendar, panel.x_names, panel.future_names, relative)
 
     def _layout_of_fit(self) -> Layout:
-        return self._columns(self.calendar_, self.x_names_, self.future_names_)
+        relative = getattr(self, "relative_", Relative(self.difference, self.scaling))  # models saved before have none
+        return self._columns(self.calendar_, self.x_names_, self.future_names_, relative)
 
-    def _columns(self, calendar: tuple[str, ...], past: tuple[str, ...], known: tuple[str, ...]) -> Layout:
+    def _columns(
+        self, calendar: tuple[str, ...], past: tuple[str, ...], known: tuple[str, ...], relative: Relative
+    ) -> Layout:
         """The layout with these names of calendar features, past and known-future covariates."""
         ahead = as_strategy(self.strategy).ahead(self.horizon) if known else 0
-        relative = Relative(self.difference, self.scaling)
         return Layout(self.lookback, self.covariates, calendar, past, known, ahead, relative)
 
     def check_settings(self) -> None:
@@ -285,25 +343,35 @@ class WindowForecaster(Estimator):
     ) -> dict[str, np.ndarray]:
         """yhat and quantiles, (n, steps) each, of windows that end at rows of a panel."""
         strategy, layout = as_strategy(self.strategy), self._layout_of_fit()
-        known = None if self.series_scale_ is None else self.series_scale_.for_(panel)
-        origins = Origins(panel, layout, index, known, ahead, beyond=steps)
-        yhat = strategy.predict(self.models_, origins, self._regressor(), steps)
-        found = {"yhat": yhat}
+        regressor = self._regressor()
+        origins = Origins(panel, layout, index, _of(self.series_scale_, panel), ahead, beyond=steps)
+        found = {"yhat": strategy.predict(self.models_, origins, regressor, steps)}
         if self.offsets_ is not None:
+            calibrated = getattr(self, "calibrated_", None)  # models saved before have none
+            centre = found["yhat"]
+            if calibrated is not None:
+                apart = Origins(panel, layout, index, _of(self.calibrated_scale_, panel), ahead, beyond=steps)
+                centre = strategy.predict(calibrated, apart, regressor, steps)
             scale = self._residual_scale(panel)[origins.series]
-            for k, q in enumerate(check_quantiles(self.quantiles)):
-                found[quantile_name(q)] = yhat + self.offsets_[:steps, k] * scale[:, None]
-        return found
+            found |= bands(found["yhat"], centre, self.offsets_, check_quantiles(self.quantiles), scale)
+        counts = self._counts(panel)[origins.series]
+        return {name: np.where(counts[:, None], np.maximum(values, 0), values) for name, values in found.items()}
 
     def _regressor(self) -> Regressor:
         return as_regressor(self.estimator)
 
     def _residual_scale(self, panel: Panel) -> np.ndarray:
-        """(S,) of a panel's series; those that fit did not have get their own."""
         assert self.residual_scale_ is not None
-        own = (self.conformal or SplitConformal()).scale(panel)
-        by_id = dict(zip(self.history_.ids.tolist(), self.residual_scale_, strict=True))
-        return np.array([by_id.get(name, s) for name, s in zip(panel.ids.tolist(), own, strict=True)])
+        return self._known(panel, self.residual_scale_, (self.conformal or SplitConformal()).scale(panel))
+
+    def _counts(self, panel: Panel) -> np.ndarray:
+        counts = getattr(self, "counts_", None)  # models saved before have none
+        return np.zeros(panel.count, bool) if counts is None else self._known(panel, counts, are_counts(panel))
+
+    def _known(self, panel: Panel, learned: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """(S,) what was learned of a panel's series; those that fit did not have get their own."""
+        by_id = dict(zip(self.history_.ids.tolist(), learned, strict=True))
+        return np.array([by_id.get(name, o) for name, o in zip(panel.ids.tolist(), own, strict=True)])
 
     # --------------------------------------------------------------------------------------------------------- judging
     def backtest(
@@ -366,6 +434,10 @@ class WindowForecaster(Estimator):
         trees = HistTrees(trees=4, depth=3, min_leaf=3, colsample=0.5)
         settings = {"lookback": 5, "horizon": 3, "estimator": trees}
         return Example({"y": y}, {"h": 2}, settings)
+
+
+def _of(scale: SeriesScale | None, panel: Panel) -> SeriesScale | None:
+    return None if scale is None else scale.for_(panel)
 
 
 def _silent(done: int, total: int) -> None:

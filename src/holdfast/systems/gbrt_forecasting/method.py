@@ -236,6 +236,10 @@ class Strategy:
         """Steps after a window that training needs to know."""
         return horizon
 
+    def remembers(self, lookback: int) -> int | None:
+        """Last steps of a series that a forecast needs; None = all."""
+        return lookback
+
     def fit(self, origins: Origins, fitting: Fitting) -> list[Any]:
         """The models."""
         raise NotImplementedError

@@ -26,6 +26,10 @@ class Symbols:
     """How the input is read, and by what; what is not given is the model's own."""
 
     column: Annotated[str | None, typer.Option(help="Column of a table.")] = None
+    names: Annotated[
+        str | None,
+        typer.Option("--symbols", help="Words for symbols 0, 1, ..., with commas: fail,pass. They set the alphabet."),
+    ] = None
     alphabet: Annotated[int, typer.Option(help="Number of symbols: 0 ... alphabet - 1.")] = 2
     depth: Annotated[str | None, typer.Option(help="ptw: horizon of 2^depth symbols; auto = unlimited.")] = None
     prune: Annotated[
@@ -33,11 +37,21 @@ class Symbols:
     ] = None
     limit: Annotated[int | None, typer.Option(help=f"lin: starts kept at most; default {LIMIT}.")] = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        from holdfast.data.readers.symbol_words import parse_names
+
+        return parse_names(self.names)
+
+    def reading(self, options: Any) -> dict[str, Any]:
+        """As readers take them."""
+        return {"column": self.column, "names": self.words, "options": options, "note": verbs.say}
+
     def settings(self, model: str) -> dict[str, Any]:
         """As predictors take them: a depth is a number where it is one, anything else is judged by them."""
         depth = int(self.depth) if self.depth is not None and self.depth.isdigit() else self.depth
         limit = LIMIT if self.limit is None and model == "lin" else self.limit
-        return {"alphabet": self.alphabet, "depth": depth, "prune": self.prune, "limit": limit}
+        return {"alphabet": len(self.words) or self.alphabet, "depth": depth, "prune": self.prune, "limit": limit}
 
 
 @app.verb(named={"series": "input_"})
@@ -69,7 +83,7 @@ def predict(
     from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
 
     stream = open_stream(model, **symbols.settings(model), decay=decay, window=window)
-    pieces = read_symbols(input_, stream.alphabet, column=symbols.column, options=reading)
+    pieces = read_symbols(input_, stream.alphabet, **symbols.reading(reading))
     rows_shown = out == "-" and sys.stdout.isatty()  # a bar would run through them
     with verbs.progress("Symbols predicted", quiet or rows_shown or input_ == "-") as show:
         write_predictions(stream, pieces, out, show, at_once=input_ == "-")
@@ -83,9 +97,10 @@ def changes(
     input_: Annotated[str, INPUT],
     symbols: Symbols,
     reading: verbs.Reading,
-    model: Annotated[
-        str, typer.Option(help="lin (changes anywhere), or ptw (faster; adds auxiliary changes).")
-    ] = "lin",
+    model: Annotated[str, typer.Option(help="lin (changes anywhere), or ptw (faster; cuts at halves).")] = "lin",
+    time: Annotated[str | None, typer.Option(help="Column with the times; else it is looked for.")] = None,
+    min_length: Annotated[int, typer.Option(help="Shorter segments are joined to a neighbour; 1 = none.")] = 5,
+    min_mass: Annotated[float, typer.Option(help="Smallest p_change that a segment begins with; 0 = any.")] = 0.5,
     out: Annotated[Path | None, verbs.table_out("Table of the segments; none = print them")] = None,
     posterior: Annotated[Path | None, verbs.table_out("Table with the probability of a start at every symbol")] = None,
     figure: Annotated[Path | None, verbs.figure_out("Figure to write")] = None,
@@ -93,21 +108,25 @@ def changes(
 ) -> None:
     """Find where a finished sequence changed: the most probable segments, and how sure each start is.
 
+    Writes start, end, length, start_time, end_time (where the file has times), the frequencies, p_start (a segment
+    starts exactly there), p_change (there is a change between it and the segment before, at any place), joined (how
+    many short or doubtful segments were joined to neighbours in it).
+
     Example: `holdfast ptw changes bits.txt --out segments.csv --figure changes.svg`
     """
     import numpy as np
 
-    from holdfast.data.readers.symbols import read_symbols
+    from holdfast.data.readers.symbols import read_timed_symbols
     from holdfast.systems.nonstationary_meta.tool.figures import changes_figure
-    from holdfast.systems.nonstationary_meta.tool.tables import segment_posterior, segment_table
+    from holdfast.systems.nonstationary_meta.tool.tables import said_of_joined, segment_posterior, segment_table
 
-    x = np.concatenate(
-        [np.empty(0, np.int64), *read_symbols(input_, symbols.alphabet, column=symbols.column, options=reading)]
-    )
+    settings = symbols.settings(model)
+    x, times = read_timed_symbols(input_, settings["alphabet"], time=time, **symbols.reading(reading))
     with verbs.progress("Segmenting", quiet) as show:
         some = (lambda done, steps: None if done % 3000 else show(done, steps)) if model == "lin" else None
-        found = segment_posterior(x, model, **symbols.settings(model), progress=some)
-    table = segment_table(found)
+        found = segment_posterior(x, model, **settings, progress=some)
+    found, joined = found.joined(min_length, min_mass)
+    table = segment_table(found, joined, times=times)
     if out is not None:
         verbs.write_table(out, table)
     elif len(table):
@@ -115,9 +134,12 @@ def changes(
     else:
         verbs.show("no symbols")
     if posterior is not None:
-        verbs.write_table(posterior, {"t": np.arange(1, len(x) + 1), "p_start": found.start_probs})
+        beside = {} if times is None else {"time": times}
+        verbs.write_table(posterior, {"t": np.arange(1, len(x) + 1), **beside, "p_start": found.start_probs})
     if figure is not None:
         verbs.write_figure(changes_figure(found), figure)
+    if joined:
+        verbs.say(said_of_joined(joined, times))
     verbs.say(f"{verbs.counted(len(x), 'symbol')} in {verbs.counted(len(table), 'segment')}")
 
 
@@ -154,9 +176,9 @@ def regret(
 
     Example: `holdfast ptw regret sequences.npz --model ptw --model kt --model model/ --figure regret.svg`
     """
+    from holdfast.data.readers.true_sequences import read_sequences
     from holdfast.systems.nonstationary_meta.tool.comparison import regret_curves
     from holdfast.systems.nonstationary_meta.tool.figures import regret_figure
-    from holdfast.systems.nonstationary_meta.tool.sequence_files import read_sequences
 
     curves, totals = regret_curves(model or ("ptw", "lin", "kt"), *read_sequences(sequences))
     for name, mean, error in totals:

@@ -13,9 +13,9 @@ import numpy as np
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.data.series.datasets import read_ett
+from holdfast.data.series.rises import rises
 from holdfast.errors import InputError, MissingExtra
 from holdfast.experiment import Problem
-from holdfast.systems.nonstationary_meta.tool.comparison import rises
 
 
 @dataclass(frozen=True)

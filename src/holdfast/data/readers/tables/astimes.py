@@ -6,6 +6,7 @@ import numpy as np
 
 from holdfast.data.readers.tables.cells import Cells, Unfit
 from holdfast.data.readers.tables.evidence import Evidence
+from holdfast.data.readers.tables.regularity import ENOUGH, clearly_first, regularity
 from holdfast.data.readers.tables.table import Column
 from holdfast.data.readers.tables.times import Times
 
@@ -36,7 +37,7 @@ def as_times(cells: Cells, times: Times, evidence: Evidence) -> tuple[Column, li
     values, good = times.values(day_first, known)
     if (impossible := np.flatnonzero(known & ~good)).size:
         raise Unfit("must hold dates that there are", cells.such(impossible), f"no date: {cells.such(impossible)}")
-    said = list(why)
+    said = [*why, *_short_years(cells, times, values)]
     if (times.points & known).any():
         said.append("dates with points, day first")
     if zoned:
@@ -68,11 +69,36 @@ def day_order(cells: Cells, times: Times, evidence: Evidence) -> tuple[bool, lis
     if len(evidence.orders) == 1:
         order = next(iter(evidence.orders))
         return order, [f"{NAMES[order]}, as other columns tell"]
+    regular = {order: regularity(_there(*times.values(order, cells.known))) for order in (True, False)}
+    for order in (True, False):
+        if clearly_first(regular[order], regular[not order]):
+            return order, [
+                f"{NAMES[order]}, as only then dates are evenly spaced ({OPTIONS[not order]} says otherwise)"
+            ]
     raise Unfit(
         "must tell whether the day or the month comes first; say --day-first or --month-first",
         f"{cells.such(left)}, and nothing in the file that tells",
         f"nothing tells whether day or month comes first in {cells.one(left[0])} (--day-first or --month-first)",
     )
+
+
+def _there(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+    return values[good]
+
+
+def _short_years(cells: Cells, times: Times, values: np.ndarray) -> list[str]:
+    """What is said of years of two digits.
+
+    Raises:
+        Unfit: they may as well be days: as years, they do not give months one after the other.
+    """
+    short = np.flatnonzero(times.short & cells.known)
+    if not short.size:
+        return []
+    if regularity(values[cells.known]) < ENOUGH:
+        rule = "must hold years of four digits: months with years of two do not follow one another here"
+        raise Unfit(rule, cells.such(short), f"{cells.such(short)} may be a day or a year")
+    return [f"{cells.one(short[0])} is {values[short[0]].astype('datetime64[M]')}: two digits are the year"]
 
 
 __all__ = ["as_times", "day_order"]

@@ -36,6 +36,7 @@ NAMED = (
     rf"^{_NAME} {_DAY}{_TH},? {_YEAR}{_CLOCK}",
     rf"^{_NAME},?[ -]{_YEAR}$",
 )
+SHORT_YEAR = rf"^{_NAME},?[ -]'?(?P<short>[0-9]{{2}})$"  # Jan-16, as spreadsheets show January 2016
 SHORT = (rf"^{_YEAR}-{_MONTH_NUMBER}$", rf"^{_YEAR}[- ]?[Qq](?P<quarter>[1-4])$")
 
 
@@ -53,6 +54,7 @@ class Times:
         clock: nanoseconds since midnight, less the zone's offset.
         zoned: which cells have a zone.
         timed: which cells have a time of day.
+        short: which cells are a month and two digits, taken as the year (00 to 68: 2000 to 2068).
     """
 
     are_times: np.ndarray
@@ -65,13 +67,14 @@ class Times:
     clock: np.ndarray
     zoned: np.ndarray
     timed: np.ndarray
+    short: np.ndarray
 
     @classmethod
     def of(cls, cells: Any) -> Times:
         """Of an arrow array of texts without nulls, as they are in the file."""
         text = prepared(cells)
         found = _Fields(len(text))
-        for pattern in (YEAR_FIRST, NUMBERS, *NAMED, *SHORT):
+        for pattern in (YEAR_FIRST, NUMBERS, *NAMED, *SHORT, SHORT_YEAR):
             if not found.matched.all():
                 found.add(pc.extract_regex(text, pattern))
         return found.times()
@@ -125,7 +128,7 @@ class _Fields:
         self.number = {name: np.zeros(count, np.int64) for name in self.NUMBERS}
         self.nanoseconds = np.zeros(count, np.int64)
         self.offset = np.zeros(count, np.int64)  # of the zone, in minutes
-        self.points, self.zoned, self.timed, self.wrong = (np.zeros(count, bool) for _ in range(4))
+        self.points, self.zoned, self.timed, self.wrong, self.short = (np.zeros(count, bool) for _ in range(5))
 
     def add(self, parts: Any) -> None:
         """The cells that match a pattern and no earlier one."""
@@ -144,6 +147,10 @@ class _Fields:
             self.number["day"][new] = 1
             if "quarter" in text:
                 self.number["month"][new] = 3 * self.number["quarter"][new] - 2
+        if "short" in text:
+            digits = _integers(text["short"])
+            self.number["year"][new] = digits + np.where(digits < 69, 2000, 1900)
+            self.short[new] = True
         if "mark" in text:
             self.points[new] = text["mark"] == "."
         if "hour" in text:
@@ -178,6 +185,7 @@ class _Fields:
             seconds * 1_000_000_000 + self.nanoseconds,
             self.zoned,
             self.timed,
+            self.short,
         )
 
 

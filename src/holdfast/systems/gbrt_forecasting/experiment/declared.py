@@ -49,7 +49,7 @@ from holdfast.systems.gbrt_forecasting.experiment.arms import (
     SeasonalNaive,
 )
 from holdfast.systems.gbrt_forecasting.experiment.claims import CLAIMS, CO2, DEEP, EXCHANGE, HOURLY, HUFL, NOISE, OT
-from holdfast.systems.gbrt_forecasting.experiment.own_series import OwnSeries
+from holdfast.systems.gbrt_forecasting.experiment.own_series import on_own_series
 from holdfast.systems.gbrt_forecasting.experiment.published import PUBLISHED
 from holdfast.systems.gbrt_forecasting.problems import (
     ETTh1,
@@ -193,9 +193,9 @@ def tested(run: ForecastRun, folds: Sequence[Fold]) -> Iterator[Measurement]:
         yield PerUnit("MAE", np.abs(errors).mean(axis=1).tolist(), cases)
 
 
-def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSeries:
-    """The user's series as a problem."""
-    return OwnSeries.of(paths)
+def own(paths: Sequence[Path], columns: Mapping[str, str], horizon: str | None = None) -> Experiment:
+    """The claims on the user's series."""
+    return on_own_series(experiment, paths, columns, horizon)
 
 
 experiment = Experiment(
@@ -246,5 +246,7 @@ experiment = Experiment(
         scale="tuning",
     ),
     own=own,
+    roles=("time", "target", "id", "past"),
+    settings=("horizon",),
     benefit="RMSE",
 )

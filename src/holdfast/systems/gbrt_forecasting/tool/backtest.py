@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from holdfast.data.series.panel import Panel
+from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError
 from holdfast.metrics.backtests import Backtest, Origin
-
-if TYPE_CHECKING:
-    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 Progress = Callable[[int, int], None]
 
 
-def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, progress: Progress) -> Backtest:
-    """See `WindowForecaster.backtest`."""
+class Forecaster(Protocol):
+    """What can be backtested: a `WindowForecaster`, or a model of each series."""
+
+    @property
+    def horizon(self) -> int: ...
+
+    @property
+    def lookback(self) -> int: ...
+
+    def clone(self) -> Forecaster: ...
+
+    def fit_panel(self, panel: Panel) -> Forecaster: ...
+
+    def forecast_windows(
+        self, panel: Panel, index: np.ndarray, steps: int, ahead: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]: ...
+
+
+def run_backtest(
+    forecaster: Forecaster, panel: Panel, origin: Origin, progress: Progress, season: int | None = None
+) -> Backtest:
+    """See `WindowForecaster.backtest`; `season` is that of MASE, None = what the frequency suggests."""
+    season = season_of(panel.clock) if season is None else season
     h, w = forecaster.horizon, forecaster.lookback
     origin.check(w, h)
     cutoffs = origin.cutoffs(panel, h)
@@ -31,7 +50,7 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
             trained, start = _trained_on(past, origin, w + h, done, cutoffs), time.process_time()
             model = forecaster.clone().fit_panel(trained)
             fit_seconds += time.process_time() - start
-        part, missed = _judge(model, panel, past, cutoff, origin)
+        part, missed = _judge(model, panel, past, cutoff, origin, season)
         parts.append(part)
         left_out += missed
         progress(done + 1, len(cutoffs))
@@ -39,6 +58,19 @@ def run_backtest(forecaster: WindowForecaster, panel: Panel, origin: Origin, pro
     if not len(frame):
         raise InputError("y", "must have values after the cutoffs", "none in any series")
     return Backtest(frame, left_out, fit_seconds)
+
+
+def known_first(panel: Panel, origin: Origin, horizon: int) -> Panel:
+    """The series up to the first cutoff.
+
+    Raises:
+        InputError: nothing is known by then.
+    """
+    past = panel.until(int(origin.cutoffs(panel, horizon)[0]))
+    if not past.count:
+        rule = f"must leave steps before the first of {origin.n_windows} cutoffs; use fewer windows or a smaller step"
+        raise InputError("n_windows", rule, f"{int(panel.lengths.max())} steps in all")
+    return past
 
 
 def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np.ndarray) -> Panel:
@@ -53,7 +85,9 @@ def _trained_on(past: Panel, origin: Origin, needed: int, done: int, cutoffs: np
     return past.between(np.zeros_like(past.lengths), np.where(long_enough, past.lengths, 0))
 
 
-def _judge(model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin) -> tuple[pd.DataFrame, int]:
+def _judge(
+    model: Forecaster, panel: Panel, past: Panel, cutoff: int, origin: Origin, season: int
+) -> tuple[pd.DataFrame, int]:
     """Forecasts from one cutoff, beside what came."""
     h = model.horizon
     series_end = panel.first + panel.lengths - 1
@@ -77,7 +111,7 @@ def _judge(model: WindowForecaster, panel: Panel, past: Panel, cutoff: int, orig
         "step": np.broadcast_to(steps, there.shape)[there],
         "y": came,
         **{name: values[there] for name, values in found.items()},
-        "scale": known.mean_step()[row],
+        "scale": known.seasonal_step(season)[row],
     }
     return pd.DataFrame(columns), int((some_future & ~reaches).sum())
 
@@ -89,4 +123,4 @@ def _known_until(panel: Panel, past: Panel, chosen: np.ndarray, cutoff: int) -> 
     return panel.between(np.zeros_like(keep), keep)
 
 
-__all__ = ["run_backtest"]
+__all__ = ["Forecaster", "known_first", "run_backtest"]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from holdfast.baselines.forecasting.statistical import MODELS, compiled, local_backtest, local_forecasts
+from holdfast.baselines.forecasting.statistical import MODELS, StatisticalModel, compiled
 from holdfast.data.series.panel import Panel
-from holdfast.data.series.seasons import season_of
 from holdfast.errors import InputError, MissingExtra
-from holdfast.metrics.backtests import Backtest, Origin
-from holdfast.systems.gbrt_forecasting.tool.backtest import run_backtest
+from holdfast.systems.gbrt_forecasting.tool.bench import Bench, Entry, Progress
+from holdfast.systems.gbrt_forecasting.tool.choosing import choose
 from holdfast.systems.gbrt_forecasting.tool.contenders import (
+    CHOSEN,
     NETWORKS,
+    QUANTILES,
     TREES,
     Contender,
     affordable_steps,
@@ -31,35 +32,10 @@ from holdfast.validation import check_integer
 if TYPE_CHECKING:
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
-Progress = Callable[[str, int, int], None]
-MOST_WINDOWS = 30_000  # windows that are fitted on: beyond it, only the latest steps of the series are
-MOST_FORECASTS = 40  # series x cutoffs, which the statistical models pay for one by one
+MOST_FORECASTS = 40  # series x cutoffs, which the statistical models pay for one by one,
+FEWEST_CUTOFFS = 3  # but so many cutoffs wherever the series are long enough
 DRAWS = 2000
 FEWEST_WINDOWS = 6  # forecasts below which no interval is given
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One forecaster in the comparison.
-
-    Attributes:
-        name, about: what it is.
-        backtest: its forecasts beside what came.
-        fit_seconds: CPU seconds of fitting, its bands too, all cores together.
-        cpu_seconds: of fitting and forecasting.
-    """
-
-    name: str
-    about: str
-    backtest: Backtest
-    fit_seconds: float
-    cpu_seconds: float
-
-    @cached_property
-    def scores(self) -> Mapping[str, float]:
-        """Of all its forecasts; see `Backtest.scores`."""
-        found: Mapping[str, float] = self.backtest.scores().iloc[0].to_dict()
-        return found
 
 
 @dataclass(frozen=True)
@@ -68,20 +44,14 @@ class Comparison:
 
     Attributes:
         entries: best first, by `order`.
-        panel: the series that were compared.
-        horizon, lookback, season: h, w, steps of a season (1 = none).
-        cutoffs: forecasts per series at most.
-        series: how many series there are; `panel` may hold fewer of them.
+        bench: the series that were compared, and what was asked.
+        series: how many series there are; the bench may hold fewer of them.
         steps: network -> steps it was trained for.
         notes: what the reader should know: models that are missing, series that were left out.
     """
 
     entries: tuple[Entry, ...]
-    panel: Panel
-    horizon: int
-    lookback: int
-    season: int
-    cutoffs: int
+    bench: Bench
     series: int
     steps: Mapping[str, int]
     notes: tuple[str, ...]
@@ -155,7 +125,8 @@ class Comparison:
         others = table.iloc[1:]
         level = [n for n, row in others.iterrows() if not row["worse_low"] > 0]
         clear = len(others) - len(level)
-        said = f"{name} has the smallest error ({self.order.upper()} {table.loc[name, self.order]:.3g})"
+        at = ", at one cutoff" if self.bench.cutoffs == 1 else ""
+        said = f"{self.best.called} has the smallest error ({self.order.upper()} {table.loc[name, self.order]:.3g}{at})"
         if others["worse_low"].isna().all():
             return f"{said}; there are too few forecasts to say by how much, use more cutoffs or a shorter horizon."
         if not level:
@@ -179,10 +150,11 @@ def compare_forecasters(
 ) -> Comparison:
     """Backtest naive, linear, statistical, tree and network forecasters on the same series and cutoffs.
 
-    Global models are fitted once, before the first cutoff, on all series together, and given the values up to each
-    cutoff; statistical ones are refitted at each cutoff for each series. Nothing is fitted on what it is tested on.
-    Networks train for about as much CPU time as the trees took to be fitted, between 300 and 20,000 steps. How many
-    that are depends on the machine; with the `steps` of an earlier comparison its numbers come out again.
+    Among them is what `fit` takes by itself, chosen on what is known at the first cutoff ("chosen"). Global models are
+    fitted once, before the first cutoff, on all series together, and given the values up to each cutoff; statistical
+    ones are refitted at each cutoff for each series. Nothing is fitted on what it is tested on. Networks train for
+    about as much CPU time as the trees took to be fitted, between 300 and 20,000 steps. How many that are depends on
+    the machine; with the `steps` of an earlier comparison its numbers come out again.
 
     Args:
         panel: the series, as `read_panel` makes them.
@@ -191,7 +163,7 @@ def compare_forecasters(
             short series.
         season: steps after which series repeat; None = what the frequency suggests.
         cutoffs: forecasts per series, one horizon apart, the last at the end; None = as many as fit into the last
-            quarter of the longest series, at most 40 forecasts in all.
+            quarter of the longest series, but no more than 40 forecasts in all; three wherever so many fit at all.
         most_series: series that are compared at most, evenly spaced.
         seed: of what is random.
         threads: of each forecaster.
@@ -201,79 +173,90 @@ def compare_forecasters(
     Raises:
         InputError: series too short for one cutoff.
     """
-    check_integer(horizon, "horizon", low=1)
     check_integer(most_series, "most_series", low=1)
-    check_integer(seed, "seed", low=0, high=2**31 - 1)
     if steps is not None:
         _check_steps(steps)
     series, show = panel.count, progress or _silent
     panel = _some(panel, most_series)
-    season = season_of(panel.clock) if season is None else check_integer(season, "season", low=1)
-    longest = int(panel.lengths.max())
-    lookback = _lookback(longest, horizon, season) if lookback is None else check_integer(lookback, "lookback", low=1)
-    if season > lookback:
-        season = 1
-    if cutoffs is None:
-        fitting = max(1, (longest - _steps_before(lookback, horizon)) // horizon)
-        cutoffs = min(max(1, longest // (4 * horizon)), max(1, MOST_FORECASTS // panel.count), 20, fitting)
-    check_integer(cutoffs, "cutoffs", low=1)
-    train_size = max(lookback + 4 * horizon, MOST_WINDOWS // panel.count + lookback + horizon)
-    origin = Origin(cutoffs, horizon, train_size=train_size if train_size < longest else None, refit=False)
-    _check_length(longest, lookback, horizon, cutoffs)
-    notes = _notes(panel, series, longest, train_size)
-    known = panel.until(int(origin.cutoffs(panel, horizon)[0]))
-    bands = calibration(known.tail(train_size), lookback, horizon)
-    made = contenders(lookback, horizon, season, seed=seed, threads=threads, conformal=bands)
-    entries = [_global(c, panel, origin, show) for c in made]
+    check_integer(horizon, "horizon", low=1)
+    usual = default_cutoffs(panel, horizon)
+    bench = Bench.of(
+        panel, horizon, cutoffs, lookback=lookback, season=season, seed=seed, threads=threads, default=usual
+    )
+    notes = _notes(bench, series)
+    settings: dict[str, Any] = {"seed": seed, "threads": threads, "conformal": bench.bands}
+    made = contenders(bench.lookback, horizon, bench.season, **settings)
+    entries = [bench.judge(c, show) for c in made]
     if steps is None:
         seconds = next(e.fit_seconds for e in entries if e.name == TREES)
-        steps = affordable_steps(panel, lookback, horizon, seconds, threads=threads)
+        steps = affordable_steps(panel, bench.lookback, horizon, seconds, threads=threads)
     import lightning_fabric  # noqa: F401  takes seconds, which are no cost of the first network's
 
-    trained = networks(lookback, horizon, steps, seed=seed, threads=threads, conformal=bands)
-    entries += [_global(c, panel, origin, show) for c in trained]
-    for name in MODELS:
+    entries += [bench.judge(c, show) for c in networks(bench.lookback, horizon, steps, **settings)]
+    for name in (CHOSEN, *MODELS):
         try:
-            entries.append(_local(name, panel, origin, horizon, season, show))
-        except MissingExtra as error:
+            entries.append(_chosen(bench, show) if name == CHOSEN else _local(name, bench, show))
+        except (MissingExtra, InputError) as error:
             notes.append(f"without {name}: {error}")
-    unordered = Comparison(tuple(entries), panel, horizon, lookback, season, cutoffs, series, steps, tuple(notes))
+    unordered = Comparison(tuple(entries), bench, series, steps, tuple(notes))
     order = unordered.order
     return replace(unordered, entries=tuple(sorted(entries, key=lambda e: e.scores[order])))
 
 
-def forecast_ahead(comparison: Comparison, *, seed: int = 0, threads: int = 1) -> pd.DataFrame:
+def default_cutoffs(panel: Panel, horizon: int) -> int:
+    """Forecasts per series, where so many fit; see `compare_forecasters`."""
+    wished = max(FEWEST_CUTOFFS, int(panel.lengths.max()) // (4 * horizon))
+    return min(wished, max(FEWEST_CUTOFFS, MOST_FORECASTS // panel.count), 20)
+
+
+def forecast_ahead(comparison: Comparison) -> pd.DataFrame:
     """The steps after the end of every series that was compared, by the best forecaster, fitted on all there is.
 
     Returns:
-        unique_id, ds, yhat, q10, q90, model (its name).
+        unique_id, ds, yhat, q10, q90, model (its name, and what it chose where it chooses).
     """
-    name, panel, w, h = comparison.best.name, comparison.panel, comparison.lookback, comparison.horizon
+    name, bench = comparison.best.name, comparison.bench
+    panel, w, h = bench.panel, bench.lookback, bench.horizon
     if name in MODELS:
-        return local_forecasts(name, panel, h, comparison.season).assign(model=name)
-    bands = calibration(panel, w, h)
-    made = contenders(w, h, comparison.season, seed=seed, threads=threads, conformal=bands)
-    made += networks(w, h, comparison.steps, seed=seed, threads=threads, conformal=bands)
-    chosen: WindowForecaster = next(c.forecaster for c in made if c.name == name)
+        return StatisticalModel(name, bench.season, h).predict(panel).assign(model=name)
+    if name == CHOSEN:
+        choice = choose(panel, _open(bench), season=bench.season)
+        return choice.fitted(panel).predict().assign(model=f"{name} ({choice.best.name})")
+    settings: dict[str, Any] = {"seed": bench.seed, "threads": bench.threads, "conformal": calibration(panel, w, h)}
+    made = [*contenders(w, h, bench.season, **settings), *networks(w, h, comparison.steps, **settings)]
+    chosen = next(c.forecaster for c in made if c.name == name)
     return chosen.fit_panel(panel).predict().assign(model=name)
 
 
 # ------------------------------------------------------------------------------------------------------------ the parts
-def _global(contender: Contender, panel: Panel, origin: Origin, show: Progress) -> Entry:
-    show(contender.name, 0, origin.n_windows)
-    start = time.process_time()
-    found = run_backtest(contender.forecaster, panel, origin, lambda done, of: show(contender.name, done, of))
-    return Entry(contender.name, contender.about, found, found.fit_seconds, time.process_time() - start)
+def _open(bench: Bench) -> WindowForecaster:
+    """What `choose` takes the horizon, bands, seed and threads of."""
+    from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+
+    return WindowForecaster(horizon=bench.horizon, quantiles=QUANTILES, n_jobs=bench.threads, random_state=bench.seed)
 
 
-def _local(name: str, panel: Panel, origin: Origin, horizon: int, season: int, show: Progress) -> Entry:
-    show(name, 0, origin.n_windows)
-    compiled(name, season, horizon)
+def _chosen(bench: Bench, show: Progress) -> Entry:
+    """What `fit` takes by itself: chosen on what is known at the first cutoff."""
+    show(CHOSEN, 0, bench.cutoffs)
     start = time.process_time()
-    found = local_backtest(name, panel, origin, horizon, season, lambda done, of: show(name, done, of))
+    best = choose(bench.known, _open(bench), season=bench.season).best
+    choosing = time.process_time() - start
+    about = f"what fit takes by itself before the first cutoff: {best.name}"
+    found = bench.judge(Contender(CHOSEN, about, best.forecaster), show)
+    return replace(
+        found,
+        fit_seconds=found.fit_seconds + choosing,
+        cpu_seconds=found.cpu_seconds + choosing,
+        method=best.name,
+    )
+
+
+def _local(name: str, bench: Bench, show: Progress) -> Entry:
+    compiled(name, bench.season, bench.horizon)
     about = "a model for each series, chosen by statsforecast, refitted at each cutoff"
-    taken = time.process_time() - start
-    return Entry(name, about, found, taken, taken)  # its forecasts come with the fit
+    found = bench.judge(Contender(name, about, StatisticalModel(name, bench.season, bench.horizon)), show)
+    return replace(found, fit_seconds=found.cpu_seconds)  # its forecasts come with the fit
 
 
 def _check_steps(steps: Mapping[str, int]) -> None:
@@ -291,29 +274,17 @@ def _some(panel: Panel, most: int) -> Panel:
     return panel.between(np.zeros_like(panel.lengths), np.where(kept, panel.lengths, 0))
 
 
-def _lookback(longest: int, horizon: int, season: int) -> int:
-    wished = max(24, horizon, season if season <= 96 else 0)
-    return max(1, min(wished, longest // 4))
-
-
-def _steps_before(lookback: int, horizon: int) -> int:
-    """Steps that must be known at the first cutoff: windows to learn from, and later ones to calibrate bands on."""
-    return int(np.ceil((lookback + horizon) / 0.8)) + 5 * max(horizon, 2)
-
-
-def _check_length(longest: int, lookback: int, horizon: int, cutoffs: int) -> None:
-    needed = _steps_before(lookback, horizon)
-    if longest - cutoffs * horizon < needed:
-        rule = f"must have {needed} steps before the first of {cutoffs} cutoffs, for windows of {lookback} + {horizon}"
-        raise InputError("y", f"{rule}; use a shorter horizon, lookback or fewer cutoffs", f"{longest} steps in all")
-
-
-def _notes(panel: Panel, series: int, longest: int, train_size: int) -> list[str]:
+def _notes(bench: Bench, series: int) -> list[str]:
     notes = []
-    if panel.count < series:
-        notes.append(f"{panel.count} of {series:,} series were compared, evenly spaced; --series changes that")
-    if train_size < longest:
-        notes.append(f"models that learn from windows were fitted on the last {train_size:,} steps before the cutoffs")
+    if bench.panel.count < series:
+        notes.append(f"{bench.panel.count} of {series:,} series were compared, evenly spaced; --series changes that")
+    if bench.cutoffs == 1:
+        notes.append(
+            "all errors are of one cutoff, a single stretch of time: longer series or a shorter horizon say more"
+        )
+    if bench.train_size is not None:
+        steps = f"{bench.train_size:,} steps"
+        notes.append(f"models that learn from windows were fitted on the last {steps} before the cutoffs")
     return notes
 
 
@@ -331,13 +302,11 @@ def _interval(errors: pd.Series, best: pd.Series) -> tuple[float, float]:
     """95 % interval of how much larger the mean error is than the best one's, by redrawing forecasts."""
     if len(errors) < FEWEST_WINDOWS or errors.name == best.name:
         return float("nan"), float("nan")
-    rng = np.random.default_rng(0)
-    rows = rng.integers(0, len(errors), (DRAWS, len(errors)))
+    rows = np.random.default_rng(0).integers(0, len(errors), (DRAWS, len(errors)))
     least = best.to_numpy()[rows].mean(1)
     if least.min() <= 0:
         return float("nan"), float("nan")
-    ratio = errors.to_numpy()[rows].mean(1) / least - 1
-    low, high = np.quantile(ratio, (0.025, 0.975))
+    low, high = np.quantile(errors.to_numpy()[rows].mean(1) / least - 1, (0.025, 0.975))
     return float(low), float(high)
 
 
@@ -349,4 +318,4 @@ def _silent(name: str, done: int, of: int) -> None:
     """No progress is shown."""
 
 
-__all__ = ["Comparison", "Entry", "compare_forecasters", "forecast_ahead"]
+__all__ = ["Comparison", "compare_forecasters", "default_cutoffs", "forecast_ahead"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.data.series.panel import Panel
 from holdfast.report.canvas import (
     SMALL,
     TEXT,
@@ -24,7 +25,7 @@ from holdfast.report.canvas import (
 )
 from holdfast.report.lettering import fitted
 from holdfast.report.svg import THEMED, Palette
-from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison, Entry
+from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison
 from holdfast.systems.gbrt_forecasting.tool.figures import time_axis
 
 MOST_SERIES = 4  # with figures of their own
@@ -94,52 +95,70 @@ def step_figure(comparison: Comparison, palette: Palette = THEMED) -> Drawing | 
 
 def series_figures(comparison: Comparison, palette: Palette = THEMED) -> list[Drawing]:
     """For a few series: what came after the last cutoffs, the best forecasters on it, each with its 80 % band."""
-    panel = comparison.panel
-    chosen = np.unique(np.linspace(0, panel.count - 1, min(MOST_SERIES, panel.count)).round().astype(int))
-    actual = panel.frame()
-    most = 1 if len(chosen) > 2 else SHOWN
+    shown = _shown(comparison.bench.panel)
+    most = 1 if len(shown) > 2 else SHOWN
     drawn_all: list[Drawing] = []
-    for k in chosen:
-        name = panel.ids[k]
-        came = actual[actual["unique_id"] == name]
+    for k, name, came in shown:
         for entry in comparison.entries[:most]:
-            drawn = _forecasts(comparison, entry, name, came, f"series-{k}-{len(drawn_all)}", palette)
-            if drawn is not None:
-                drawn_all.append(drawn)
+            frame = entry.backtest.frame
+            frame = frame[frame["unique_id"] == name]
+            frame = frame[frame["cutoff"].isin(sorted(frame["cutoff"].unique())[-2:])].sort_values("ds")
+            if not len(frame):
+                continue
+            inside = float(((frame["q10"] <= frame["y"]) & (frame["y"] <= frame["q90"])).mean())
+            title = f"{entry.called}: {inside:.0%} of these steps inside the 80 % band"
+            alt = f"forecasts of {name} by {entry.name} over what came"
+            figure = _forecasts(comparison, entry.name, name, came, frame, palette)
+            drawn_all.append(Drawing(f"series-{k}-{len(drawn_all)}", title, alt, figure))
     return drawn_all
 
 
+def future_figures(comparison: Comparison, ahead: pd.DataFrame, palette: Palette = THEMED) -> list[Drawing]:
+    """For the same series: the best forecaster's forecasts of what comes next, with its 80 % band.
+
+    Args:
+        ahead: of `forecast_ahead`.
+    """
+    drawn_all = []
+    for k, name, came in _shown(comparison.bench.panel):
+        frame = ahead[ahead["unique_id"] == name].assign(cutoff=came["ds"].iloc[-1])
+        title = f"the next {comparison.bench.horizon} steps, with the 80 % band"
+        figure = _forecasts(comparison, comparison.best.name, name, came, frame, palette)
+        drawn_all.append(Drawing(f"future-{k}", title, f"forecasts of {name} after its end", figure))
+    return drawn_all
+
+
+def _shown(panel: Panel) -> list[tuple[int, Any, pd.DataFrame]]:
+    """(number, name, values) of the series that have figures of their own."""
+    chosen = np.unique(np.linspace(0, panel.count - 1, min(MOST_SERIES, panel.count)).round().astype(int))
+    actual = panel.frame()
+    return [(int(k), panel.ids[k], actual[actual["unique_id"] == panel.ids[k]]) for k in chosen]
+
+
 def _forecasts(
-    comparison: Comparison, entry: Entry, name: Any, came: pd.DataFrame, figure_name: str, palette: Palette
-) -> Drawing | None:
-    """The last forecasts that do not overlap, over what came."""
-    frame = entry.backtest.frame
-    frame = frame[frame["unique_id"] == name]
-    if not len(frame):
-        return None
-    cutoffs = sorted(frame["cutoff"].unique())[-2:]
-    frame = frame[frame["cutoff"].isin(cutoffs)].sort_values("ds")
-    steps = comparison.horizon * (HISTORY + len(cutoffs))
-    came = came.tail(steps)
-    look = marks(comparison, palette)[entry.name]
+    comparison: Comparison, forecaster: str, name: Any, came: pd.DataFrame, frame: pd.DataFrame, palette: Palette
+) -> Any:
+    """Forecasts of one series with their bands over what came, a line and a band from each cutoff."""
+    parts = [part for _, part in frame.groupby("cutoff")]
+    came = came.tail(comparison.bench.horizon * (HISTORY + len(parts)))
+    look = marks(comparison, palette)[forecaster]
     with quiet():
         figure, axes = chart(palette, fitted(name, WIDTH - 60, SMALL + 0.5), 3)
         (line,) = axes.plot(came["ds"], came["y"], color=palette.ink, linewidth=1.3)
         entries: list[tuple[Any, str, str]] = [(line, "what came", "")]
-        for cutoff in cutoffs:
-            part = frame[frame["cutoff"] == cutoff]
+        for part in parts:
             band = axes.fill_between(part["ds"], part["q10"], part["q90"], color=look.colour, alpha=0.25, linewidth=0)
-            (line,) = axes.plot(part["ds"], part["yhat"], color=look.colour, linewidth=2)
-            axes.axvline(cutoff, color=palette.muted, linewidth=0.8, dashes=(2, 3))
-        entries += [(line, entry.name, ""), (band, "80 % band", "")]
+            dot = "o" if len(part) == 1 else None  # a line of one point is invisible
+            (line,) = axes.plot(part["ds"], part["yhat"], color=look.colour, linewidth=2, marker=dot, markersize=4)
+            axes.axvline(part["cutoff"].iloc[0], color=palette.muted, linewidth=0.8, dashes=(2, 3))
+        entries += [(line, forecaster, ""), (band, "80 % band", "")]
         values = pd.concat([came["y"], frame["yhat"], frame["q10"], frame["q90"]]).dropna()
-        axes.set(xlim=(came["ds"].iloc[0], came["ds"].iloc[-1]), ylim=limits(list(values)))
-        time_axis(axes, came["ds"], SMALL)
+        times = pd.concat([came["ds"], frame["ds"]])
+        axes.set(xlim=(times.min(), times.max()), ylim=limits(list(values)))
+        time_axis(axes, times, SMALL)
         axes.xaxis.get_offset_text().set(color=THEMED.muted)
-        legend(axes, palette, entries, bold=[entry.name])
-    inside = float(((frame["q10"] <= frame["y"]) & (frame["y"] <= frame["q90"])).mean())
-    title = f"{entry.name}: {inside:.0%} of these steps inside the 80 % band"
-    return Drawing(figure_name, title, f"forecasts of {name} by {entry.name} over what came", figure)
+        legend(axes, palette, entries, bold=[forecaster])
+    return figure
 
 
 def _row(figure: Any, axes: Any) -> Any:
@@ -154,4 +173,4 @@ def drawings(comparison: Comparison, palette: Palette = THEMED) -> Sequence[Draw
     return [d for d in first if d is not None] + series_figures(comparison, palette)
 
 
-__all__ = ["drawings", "error_figure", "marks", "series_figures", "step_figure"]
+__all__ = ["drawings", "error_figure", "future_figures", "marks", "series_figures", "step_figure"]

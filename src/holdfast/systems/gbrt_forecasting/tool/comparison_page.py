@@ -17,14 +17,19 @@ from holdfast.report import wording
 from holdfast.report.html import render_page
 from holdfast.report.svg import LIGHT
 from holdfast.systems.gbrt_forecasting.tool.comparison import Comparison
-from holdfast.systems.gbrt_forecasting.tool.comparison_figures import drawings
+from holdfast.systems.gbrt_forecasting.tool.comparison_figures import drawings, future_figures
 from holdfast.systems.gbrt_forecasting.tool.contenders import TREES
 
 PACKAGE = "holdfast.systems.gbrt_forecasting.tool"
 NOMINAL = 0.8
+FILES = {  # beside the page
+    "table.csv": "the table above",
+    "backtest.csv": "every forecast of the past, beside what came",
+    "forecast.csv": "the best forecaster's forecasts of the future",
+}
 # key, heading, what it is, whether smaller values come first when sorted
 COLUMNS = (
-    ("mase", "MASE", "mean absolute error over that of the last value one step ahead, in the past of each series"),
+    ("mase", "MASE", "mean absolute error over the mean absolute change over a season, in the past of each series"),
     ("mae", "MAE", "mean absolute error"),
     ("rmse", "RMSE", "root of the mean squared error"),
     ("wape", "WAPE %", "sum of absolute errors over sum of absolute values"),
@@ -74,17 +79,22 @@ def _value(value: float) -> float | str:
 
 def facts(comparison: Comparison, source: str) -> dict[str, str]:
     """What was compared, in words."""
-    many, freq = describe(comparison.panel).split(", ")[0], str(comparison.panel.clock)
+    many, freq = describe(comparison.bench.panel).split(", ")[0], str(comparison.bench.panel.clock)
     return {
         "data": source,
         "series": many,
-        "values": f"{len(comparison.panel.y):,}",
+        "values": f"{len(comparison.bench.panel.y):,}",
         "frequency": freq,
-        "horizon": f"{comparison.horizon} steps",
-        "window": f"{comparison.lookback} steps",
-        "season": f"{comparison.season} steps" if comparison.season > 1 else "none",
-        "forecasts": f"{len(comparison.errors()):,} ({comparison.cutoffs} cutoffs)",
+        "horizon": f"{comparison.bench.horizon} steps",
+        "window": f"{comparison.bench.lookback} steps",
+        "season": f"{comparison.bench.season} steps" if comparison.bench.season > 1 else "none",
+        "forecasts": f"{len(comparison.errors()):,} (of each series at {cutoffs_text(comparison)})",
     }
+
+
+def cutoffs_text(comparison: Comparison) -> str:
+    """ "3 cutoffs", or "one cutoff"."""
+    return "one cutoff" if comparison.bench.cutoffs == 1 else f"{comparison.bench.cutoffs} cutoffs"
 
 
 def steps_text(comparison: Comparison) -> str:
@@ -92,12 +102,13 @@ def steps_text(comparison: Comparison) -> str:
     return ",".join(f"{name}={count}" for name, count in comparison.steps.items())
 
 
-def render(comparison: Comparison, source: str, command: str = "") -> str:
+def render(comparison: Comparison, source: str, command: str = "", ahead: pd.DataFrame | None = None) -> str:
     """The page as HTML.
 
     Args:
         source: what the data are called.
         command: that makes the page again.
+        ahead: forecasts of the future, by the best; with them the page draws these, and links the tables beside it.
     """
     return render_page(
         f"{PACKAGE}:comparison.html.j2",
@@ -110,18 +121,16 @@ def render(comparison: Comparison, source: str, command: str = "") -> str:
         rows=cells(comparison),
         notes=comparison.notes,
         figures=[drawing.picture() for drawing in drawings(comparison)],
+        future=[] if ahead is None else [drawing.picture() for drawing in future_figures(comparison, ahead)],
+        files=FILES if ahead is not None else {},
+        best=comparison.best.called,
+        cutoffs=comparison.bench.cutoffs,
         nominal=NOMINAL,
-        horizon=comparison.horizon,
+        horizon=comparison.bench.horizon,
         trees=TREES,
         steps=steps_text(comparison),
         command=command,
     )
-
-
-def write_page(comparison: Comparison, path: Path, source: str, command: str = "") -> Path:
-    """Write the page whole or not at all."""
-    write_text(path, render(comparison, source, command))
-    return path
 
 
 def write_all(found: Comparison, ahead: pd.DataFrame, source: str, out: Path) -> None:
@@ -133,11 +142,11 @@ def write_all(found: Comparison, ahead: pd.DataFrame, source: str, out: Path) ->
         out: the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
-    write_page(found, out / "comparison.html", source, _again(found))
     past = pd.concat([entry.backtest.frame.assign(model=entry.name) for entry in found.entries], ignore_index=True)
-    for name, frame in {"table": found.table().reset_index(), "backtest": past, "forecast": ahead}.items():
-        verbs.write_table(out / f"{name}.csv", frame)
-    for drawing in drawings(found, LIGHT):
+    for name, frame in zip(FILES, (found.table().reset_index(), past, ahead), strict=True):
+        verbs.write_table(out / name, frame)
+    write_text(out / "comparison.html", render(found, source, _again(found), ahead))
+    for drawing in (*drawings(found, LIGHT), *future_figures(found, ahead, LIGHT)):
         write_text(out / "figures" / f"{drawing.name}.svg", drawing.svg(standalone=True))
 
 
@@ -149,9 +158,10 @@ def _again(found: Comparison) -> str:
 
 def as_json_has_it(found: Comparison) -> dict[str, Any]:
     """The comparison for JSON."""
-    facts = {name: getattr(found, name) for name in ("horizon", "lookback", "season", "cutoffs", "steps", "notes")}
+    facts = {name: getattr(found.bench, name) for name in ("horizon", "lookback", "season", "cutoffs")}
+    facts |= {"steps": found.steps, "notes": found.notes}
     rows = found.table().reset_index().to_dict("records")
-    return {"verdict": found.verdict(), "series": found.panel.count, **facts, "forecasters": rows}
+    return {"verdict": found.verdict(), "series": found.bench.panel.count, **facts, "forecasters": rows}
 
 
 def show_comparison(found: Comparison) -> None:
@@ -164,8 +174,8 @@ def show_comparison(found: Comparison) -> None:
         table = [[row["name"], *(row[key]["text"] for key in shown)] for row in rows]
         if verbs.fits(heads, table):
             break
-    verbs.show_table(heads, table, f"{found.horizon} steps ahead, best first")
+    verbs.show_table(heads, table, f"{found.bench.horizon} steps ahead from {cutoffs_text(found)}, best first")
     verbs.show(found.verdict())
 
 
-__all__ = ["COLUMNS", "as_json_has_it", "cells", "facts", "render", "show_comparison", "write_all", "write_page"]
+__all__ = ["COLUMNS", "as_json_has_it", "cells", "facts", "render", "show_comparison", "write_all"]

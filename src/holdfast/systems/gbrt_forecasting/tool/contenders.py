@@ -10,26 +10,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from holdfast.baselines.forecasting.naive import Repeat
 from holdfast.baselines.forecasting.network_regressor import NetworkRegressor, steps_within
 from holdfast.data.series.panel import Panel
 from holdfast.metrics.conformal import SplitConformal
-from holdfast.regressors.boosters import HistTrees
+from holdfast.regressors.boosters import HistTrees, Trees
 from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
+from holdfast.systems.gbrt_forecasting.tool.backtest import Forecaster
 
 QUANTILES = (0.1, 0.9)
 FEWEST_CALIBRATE = 9  # windows that these quantiles need
+SHARES = (0.2, 0.3, 0.4, 0.5)  # of the series, the last, that they are taken from
 TREES = "GBRT"  # whose time to fit is what networks are given
-NETWORKS = ("DLinear", "LSTM")
+DIFFERENCES = "GBRT, difference"
+CHOSEN = "chosen"  # by `choosing.choose`, as fit does by itself
+NETWORKS = ("DLinear", "LSTM")  # that are compared by default
 FITS = 2  # of a forecaster with bands
 JOINT = "multi_output"
 RELATIVE = {"difference": "last", "scaling": "window-mean"}
 
 
+ForecasterT = TypeVar("ForecasterT", bound=Forecaster)
+
+
 @dataclass(frozen=True)
-class Contender:
+class Contender(Generic[ForecasterT]):
     """A forecaster with its name.
 
     Attributes:
@@ -40,7 +47,7 @@ class Contender:
 
     name: str
     about: str
-    forecaster: WindowForecaster
+    forecaster: ForecasterT
 
 
 def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
@@ -52,11 +59,21 @@ def calibration(panel: Panel, lookback: int, horizon: int) -> SplitConformal:
         >>> [calibration(read_panel(np.zeros(n)), 10, 3).fraction for n in (80, 34)]
         [0.2, 0.3]
     """
-    for fraction in (0.2, 0.3, 0.4, 0.5):
+    for fraction in SHARES:
         found = SplitConformal(fraction)
         if len(found.split(panel, lookback, horizon, horizon)[1]) >= FEWEST_CALIBRATE:
             return found
     return SplitConformal()  # whose fit says what is missing
+
+
+def ridge() -> Any:
+    """Ridge regression of standardised columns, unfitted; what is missing is taken as its mean."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), Ridge(alpha=1.0))
 
 
 def contenders(
@@ -67,7 +84,8 @@ def contenders(
     seed: int = 0,
     threads: int = 1,
     conformal: SplitConformal | None = None,
-) -> list[Contender]:
+    booster: Trees | None = None,
+) -> list[Contender[WindowForecaster]]:
     """The forecasters of the comparison that are not networks, simplest first.
 
     Args:
@@ -76,20 +94,17 @@ def contenders(
         seed: of what is random.
         threads: of each.
         conformal: how bands are calibrated; None = as usual.
+        booster: the trees; None = the usual ones.
 
     Example:
         >>> [c.name for c in contenders(12, 6, season=1)]
-        ['last value', 'ridge', 'GBRT', 'GBRT, differences']
+        ['last value', 'ridge', 'GBRT', 'GBRT, difference']
     """
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     def with_(estimator: Any, strategy: str, **change: Any) -> WindowForecaster:
         return _forecaster(lookback, horizon, estimator, strategy, seed, threads, conformal=conformal, **change)
 
-    ridge = make_pipeline(SimpleImputer(), StandardScaler(), Ridge(alpha=1.0))
+    trees = HistTrees() if booster is None else booster
     season = min(season, lookback)
     found = [Contender("last value", "every step is the last value", with_(Repeat(1, lookback), JOINT, calendar=None))]
     if season > 1:
@@ -97,13 +112,31 @@ def contenders(
         found.append(Contender("seasonal naive", about, with_(Repeat(season, lookback), JOINT, calendar=None)))
     return [
         *found,
-        Contender("ridge", "a linear regression for every step", with_(ridge, JOINT, **RELATIVE)),
-        Contender(TREES, "boosted trees on windows as they are (the paper's)", with_(HistTrees(), "direct")),
+        Contender("ridge", "a linear regression for every step", with_(ridge(), JOINT, **RELATIVE)),
+        Contender(TREES, "boosted trees on windows as they are (the paper's)", with_(trees, "direct")),
         Contender(
-            "GBRT, differences",
+            DIFFERENCES,
             "boosted trees on differences from the last value",
-            with_(HistTrees(), "direct", **RELATIVE),
+            with_(trees, "direct", **RELATIVE),
         ),
+    ]
+
+
+def parts_of_trees(
+    lookback: int, horizon: int, *, seed: int = 0, threads: int = 1, booster: Trees | None = None
+) -> list[Contender[WindowForecaster]]:
+    """The paper's trees with a part left out, to see what it is worth; see `contenders`.
+
+    Example:
+        >>> [c.name for c in parts_of_trees(12, 6)]
+        ['GBRT - covariates', 'GBRT, point-wise']
+    """
+    trees = HistTrees() if booster is None else booster
+    window = _forecaster(lookback, horizon, trees, "direct", seed, threads, calendar=None, covariates="none")
+    point = _forecaster(1, horizon, trees, "direct", seed, threads)
+    return [
+        Contender("GBRT - covariates", "the window alone", window),
+        Contender("GBRT, point-wise", "the last value and covariates: no window", point),
     ]
 
 
@@ -115,25 +148,32 @@ def networks(
     seed: int = 0,
     threads: int = 1,
     conformal: SplitConformal | None = None,
-) -> list[Contender]:
-    """The networks of the comparison, by the steps that each is trained for; see `contenders`.
+    device: str = "cpu",
+) -> list[Contender[WindowForecaster]]:
+    """Networks, by the steps that each is trained for; see `contenders`.
+
+    Args:
+        steps: "DLinear", "LSTM", "MLP", "N-HiTS" -> steps.
+        device: where they live.
 
     Example:
         >>> [c.about for c in networks(12, 6, {"DLinear": 900, "LSTM": 400})]
         ['two linear maps, trained as a network for 900 steps', 'a recurrent network, 32 wide, trained for 400 steps']
     """
-    from holdfast.baselines.forecasting.networks import LSTM, DLinear, Forecast
+    from holdfast.baselines.forecasting.networks import LSTM, MLP, DLinear, Forecast, NHiTS
 
     kinds: dict[str, tuple[str, type[Forecast]]] = {
         "DLinear": ("two linear maps, trained as a network", DLinear),
         "LSTM": ("a recurrent network, 32 wide, trained", LSTM),
+        "MLP": ("two hidden layers of 64, trained", MLP),
+        "N-HiTS": ("three blocks at three resolutions, 64 wide, trained", NHiTS),
     }
     found = []
-    for name in NETWORKS:
+    for name, count in steps.items():
         about, net = kinds[name]
-        regressor = NetworkRegressor(net, lookback, steps[name])
+        regressor = NetworkRegressor(net, lookback, count, device=device)
         made = _forecaster(lookback, horizon, regressor, JOINT, seed, threads, conformal=conformal, **RELATIVE)
-        found.append(Contender(name, f"{about} for {steps[name]:,} steps", made))
+        found.append(Contender(name, f"{about} for {count:,} steps", made))
     return found
 
 
@@ -170,6 +210,8 @@ def _forecaster(
 
 
 __all__ = [
+    "CHOSEN",
+    "DIFFERENCES",
     "NETWORKS",
     "QUANTILES",
     "TREES",
@@ -179,4 +221,6 @@ __all__ = [
     "calibration",
     "contenders",
     "networks",
+    "parts_of_trees",
+    "ridge",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from holdfast.data.readers.tables import TableOptions
+    from holdfast.data.series.panel import Panel
     from holdfast.systems.gbrt_forecasting.estimator import WindowForecaster
 
 SHOWN = ("rmse", "mae", "wape", "mase", "coverage", "n")  # of the scores, on a terminal of 80 columns
@@ -34,8 +35,14 @@ class Columns:
         None
     )
     id: Annotated[
-        str | None, typer.Option(help="Column that names the series. Default: unique_id, if there is one.")
+        str | None,
+        typer.Option(help="Column that names the series, or several, comma-separated. Default: unique_id."),
     ] = None
+
+    @property
+    def ids(self) -> list[str] | None:
+        """Columns that name the series."""
+        return None if self.id is None else words(self.id)
 
     @contextmanager
     def in_words(self) -> Iterator[None]:
@@ -63,6 +70,12 @@ class Given(NamedTuple):
     unused: list[str]
     notes: tuple[str, ...]
 
+    def panel(self, forecaster: WindowForecaster) -> Panel:
+        """The series as the forecaster reads them."""
+        from holdfast.data.series.arguments import read_training
+
+        return read_training(*self[:3], freq=forecaster.freq, fill=forecaster.fill)
+
     def tell(self, options: str = "--past or --known") -> None:
         """Say what was decided and left out, once all went well: an error has one line."""
         for note in self.notes:
@@ -79,7 +92,7 @@ def read_data(
     from holdfast.data.series.tables import as_series_table, read_table, with_target
 
     frame, notes = read_table(path, reading)
-    frame = with_target(as_series_table(frame, columns.time, columns.target, columns.id))
+    frame = with_target(as_series_table(frame, columns.time, columns.target, columns.ids))
     for argument, names in (("past", past), ("known", known)):
         if missing := [n for n in names if n not in frame.columns]:
             others = ", ".join(extra_columns(frame)) or "there are no others than the series'"
@@ -105,7 +118,7 @@ def read_ahead(
             rule = f"must be given: a table with {', '.join(names)} at the steps to forecast"
             raise InputError("ahead", rule, "nothing")
         return None
-    frame = as_series_table(read_table(path, reading)[0], columns.time, None, columns.id)
+    frame = as_series_table(read_table(path, reading)[0], columns.time, None, columns.ids)
     if missing := [n for n in names if n not in frame.columns]:
         raise InputError("ahead", f"must have the columns {', '.join(names)}", f"no {', '.join(missing)}")
     return frame[[*(c for c in (ID, TIME) if c in frame.columns), *names]]

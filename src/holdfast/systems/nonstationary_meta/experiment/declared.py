@@ -28,12 +28,12 @@ from holdfast.experiment import (
     Scalar,
     Tuning,
 )
+from holdfast.metrics.code_lengths import code_lengths, per_case
 from holdfast.systems.nonstationary_meta.experiment.arms import ARMS, QUICK, Budget
 from holdfast.systems.nonstationary_meta.experiment.claims import CLAIMS
 from holdfast.systems.nonstationary_meta.experiment.imitation_figure import draw_imitation
 from holdfast.systems.nonstationary_meta.experiment.judged import Judged, draw_sequences
 from holdfast.systems.nonstationary_meta.problems import PROBLEMS, Sampled, Series
-from holdfast.systems.nonstationary_meta.tool.comparison import code_lengths, per_case
 
 
 def trial(run: Run[Any, Sampled | Series, Budget]) -> Iterator[Measurement]:

@@ -102,4 +102,38 @@ def lin_best_starts(x: np.ndarray, alphabet: int, keep: Keep, on_step: OnStep) -
     return np.array(starts[::-1], np.int64)
 
 
-__all__ = ["Keep", "lin_best_starts", "lin_start_probs"]
+def lin_change_prob(x: np.ndarray, alphabet: int, shortest: int, is_last: bool) -> float:
+    """Probability that x (T,) is two segments and not one, wherever the second starts; LIN's prior, no third segment.
+
+    Args:
+        x: whole numbers.
+        alphabet: number of symbols.
+        shortest: symbols that each of the two has at least, from 1 to T / 2.
+        is_last: whether the sequence ends with x; else a segment is known to start after it.
+    """
+    total = len(x)
+    first = np.arange(shortest, total - shortest + 1)
+    second = total - first
+    log_two = _log_lasts(first) - np.log(2.0 * first) + _log_lasts(second) + _log_kt(x, alphabet)[first]
+    log_two += _log_kt(x[::-1], alphabet)[second]
+    log_one = _log_lasts(np.array([total])) + _log_kt(x, alphabet)[[total]]
+    if not is_last:
+        log_two, log_one = log_two - np.log(2.0 * second), log_one - np.log(2.0 * total)
+    return float(1 / (1 + np.exp(min(log_sum(log_one) - log_sum(log_two), 700.0))))
+
+
+def _log_lasts(n: np.ndarray) -> np.ndarray:
+    """log P(a segment does not end before its n-th symbol): the sum of log(1 - 1/(2k)) over k < n."""
+    return np.concatenate([[0.0], np.cumsum(np.log1p(-0.5 / np.arange(1, n.max())))])[n - 1]
+
+
+def _log_kt(x: np.ndarray, alphabet: int) -> np.ndarray:
+    """log KT of the first 0, 1, ..., T symbols of x: (T + 1,)."""
+    order = np.argsort(x, kind="stable")
+    begins = np.concatenate([[0], np.cumsum(np.bincount(x, minlength=alphabet))])
+    seen = np.empty(len(x))
+    seen[order] = np.arange(len(x)) - begins[x[order]]  # how often each symbol has come before
+    return np.concatenate([[0.0], np.cumsum(np.log((seen + 0.5) / (np.arange(len(x)) + 0.5 * alphabet)))])
+
+
+__all__ = ["Keep", "lin_best_starts", "lin_change_prob", "lin_start_probs"]

@@ -8,33 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from holdfast.data.series.rises import rises
 from holdfast.errors import InputError
 from holdfast.metrics.block_interval import block_interval
+from holdfast.metrics.code_lengths import code_lengths, per_case
 from holdfast.systems.nonstationary_meta.tool.predictors import open_predictor
 from holdfast.systems.nonstationary_meta.tool.regret import expected_regret
-from holdfast.validation import check_array, check_integer, is_tensor
+from holdfast.validation import check_integer
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def rises(values: Any) -> np.ndarray:
-    """1 where a value is above the one before it, else 0; missing values are left out first.
-
-    Args:
-        values: `(N,)` numbers, NaN where one is missing; an array or a pandas Series.
-
-    Returns:
-        int64 `(M - 1,)` for M values that are there; empty where M is 0 or 1.
-
-    Example:
-        >>> rises([3.0, 4.0, float("nan"), 4.0, 2.0]).tolist()
-        [1, 0, 0]
-    """
-    there = np.asarray(check_array(values, "N", name="values", dtype="float64", finite=False, empty=True))
-    if np.isinf(there).any():
-        raise InputError("values", "must not be infinite", f"{int(np.isinf(there).sum())} infinite")
-    return (np.diff(there[~np.isnan(there)]) > 0).astype(np.int64)
 
 
 class Bits(NamedTuple):
@@ -50,27 +33,6 @@ class Bits(NamedTuple):
     bits: float
     low: float
     high: float
-
-
-def code_lengths(log_probs: Any, x: Any) -> np.ndarray:
-    """Bits that each symbol needs: -log2 p(x_t | x_<t), float64 `(T,)`.
-
-    Args:
-        log_probs: natural logarithms `(T, A)`.
-        x: symbols `(T,)`.
-
-    Example:
-        >>> code_lengths(np.log([[0.5, 0.5], [0.25, 0.75]]), np.array([1, 0])).tolist()
-        [1.0, 2.0]
-    """
-    log_probs, x = (np.asarray(a.cpu() if is_tensor(a) else a) for a in (log_probs, x))
-    return -log_probs[np.arange(len(x)), x] / np.log(2)
-
-
-def per_case(values: np.ndarray, unit: int) -> np.ndarray:
-    """Means of `unit` neighbours; what is left over at the end is dropped."""
-    whole = len(values) // unit * unit
-    return values[:whole].reshape(-1, unit).mean(1)
 
 
 def compare(predictors: Iterable[Any], x: Any, *, unit: int = 1, block: int = 1) -> list[Bits]:
@@ -122,11 +84,4 @@ def regret_curves(
     return pd.DataFrame(curves), sorted(totals, key=lambda row: row[1])
 
 
-__all__ = [
-    "Bits",
-    "code_lengths",
-    "compare",
-    "per_case",
-    "regret_curves",
-    "rises",
-]
+__all__ = ["Bits", "compare", "regret_curves", "rises"]

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from holdfast.data.series.segments import Joined, join_segments
 from holdfast.data.symbols import check_alphabet, check_symbols
-from holdfast.systems.nonstationary_meta.method.lin_posterior import Keep, lin_best_starts, lin_start_probs
+from holdfast.systems.nonstationary_meta.method.lin_posterior import (
+    Keep,
+    lin_best_starts,
+    lin_change_prob,
+    lin_start_probs,
+)
 from holdfast.systems.nonstationary_meta.method.ptw_posterior import Tree
 from holdfast.systems.nonstationary_meta.tool.ptw_stream import DEEPEST, check_horizon
 from holdfast.validation import check_integer, check_number, is_tensor
@@ -32,6 +38,8 @@ class Segment(NamedTuple):
         counts: (A,) int64, how often each symbol occurs in it.
         probs: (A,) float64, posterior mean of the symbols' probabilities: (counts + 1/2) / (n + A/2).
         start_prob: probability that some segment starts exactly here, given the whole sequence.
+        change_prob: probability that there is a change between this segment and the one before, wherever exactly, if
+            these two are all that there is between their outer ends (`lin_change_prob`); 1 for the first.
     """
 
     start: int
@@ -39,6 +47,7 @@ class Segment(NamedTuple):
     counts: np.ndarray
     probs: np.ndarray
     start_prob: float
+    change_prob: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +59,8 @@ class SegmentPosterior:
         alphabet: number of symbols A.
         start_probs: (T,) float64, probability that each symbol starts a segment; 1 for the first.
         log_marginal: log-probability of the sequence under the mixture.
-        best: (K,) int64, first symbols of the segments of the most probable segmentation.
+        best: (K,) int64, first symbols of the segments of the most probable segmentation; fewer after `joined`.
+        shortest: symbols on both sides of a change that counts for `Segment.change_prob`, at least.
 
     Example:
         >>> import numpy as np
@@ -65,6 +75,7 @@ class SegmentPosterior:
     start_probs: np.ndarray
     log_marginal: float
     best: np.ndarray
+    shortest: int = 1
 
     @classmethod
     def ptw(cls, x: Any, depth: int | None = None, *, alphabet: int = 2) -> SegmentPosterior:
@@ -131,14 +142,40 @@ class SegmentPosterior:
 
     @property
     def segments(self) -> list[Segment]:
-        """The most probable segmentation, in order."""
-        ends = [*self.best[1:].tolist(), len(self.x)]
+        """The segments that start at `best`, in order."""
+        edges = [*self.best.tolist(), len(self.x)]
         found = []
-        for start, end in zip(self.best.tolist(), ends, strict=bool(len(self.best))):
+        for i, (start, end) in enumerate(itertools.pairwise(edges)):
             counts = np.bincount(self.x[start:end], minlength=self.alphabet)
             probs = (counts + 0.5) / (end - start + 0.5 * self.alphabet)
-            found.append(Segment(start, end, counts, probs, float(self.start_probs[start])))
+            change = self._change_prob(edges[i - 1], start, end) if i else 1.0
+            found.append(Segment(start, end, counts, probs, float(self.start_probs[start]), change))
         return found
+
+    def joined(self, min_length: int = 5, min_mass: float = 0.5) -> tuple[SegmentPosterior, list[Joined]]:
+        """With segments of `best` that are too short or too doubtful joined to a neighbour; and those segments.
+
+        Args:
+            min_length: symbols that a segment has at least, unless it is the only one; 1 = keep all.
+            min_mass: smallest `change_prob`; 0 = keep all.
+
+        Raises:
+            InputError: an argument out of range.
+
+        Example:
+            >>> x = (np.arange(400) % 50 == 0).astype(int)
+            >>> found = SegmentPosterior.lin(x, alphabet=3)
+            >>> found.best.tolist(), found.joined()[0].best.tolist()
+            ([0, 1], [0])
+        """
+        mass, found = check_number(min_mass, "min_mass", low=0, high=1), self.best.tolist()
+        kept = replace(self, shortest=check_integer(min_length, "min_length", low=1))
+        starts, _, gone = join_segments(found, len(self.x), kept._change_prob, min_length=kept.shortest, min_mass=mass)
+        return replace(kept, best=np.array(starts, np.int64)), gone
+
+    def _change_prob(self, start: int, middle: int, end: int) -> float:
+        shortest = min(self.shortest, middle - start, end - middle)
+        return lin_change_prob(self.x[start:end], self.alphabet, shortest, end == len(self.x))
 
 
 def _sequence(x: Any, alphabet: int) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.data.symbols import SymbolTypeError
+from holdfast.data.series.segments import Joined
+from holdfast.data.symbols import series_symbols
 from holdfast.errors import InputError
 from holdfast.systems.nonstationary_meta.tool.posterior import SegmentPosterior
 from holdfast.systems.nonstationary_meta.tool.predictors import open_stream
@@ -49,7 +51,7 @@ def predict(series: Any, model: str | Path | Any = "ptw", *, alphabet: int = 2, 
     """
     import pandas as pd
 
-    x, index = _symbols(series)
+    x, index = series_symbols(series)
     stream = open_stream(model, alphabet=alphabet, **settings)
     steps = stream.extend(x)
     return pd.DataFrame(columns_of(steps, x, 0), index=index)
@@ -64,19 +66,31 @@ def columns_of(steps: Steps, x: np.ndarray, start: int) -> dict[str, np.ndarray]
     return {"t": np.arange(start + 1, start + len(x) + 1), **shown, "code_length_bits": bits, "p_change": steps.change}
 
 
-def changes(series: Any, model: str = "lin", *, alphabet: int = 2, **settings: Any) -> pd.DataFrame:
-    """The segments of the most probable segmentation of a whole series.
+def changes(
+    series: Any,
+    model: str = "lin",
+    *,
+    alphabet: int = 2,
+    min_length: int = 5,
+    min_mass: float = 0.5,
+    **settings: Any,
+) -> pd.DataFrame:
+    """The segments of a whole series: those of the most probable segmentation that are long and sure enough.
 
     Args:
         series: (T,) whole numbers or booleans: pandas Series, array or list.
         model: "lin" (changes anywhere) or "ptw" (dyadic segments: faster, and real changes come with auxiliary ones).
         alphabet: number of symbols A.
+        min_length: symbols; a segment that is shorter is joined to a neighbour, 1 = none.
+        min_mass: smallest `p_change`; a segment that begins with less is joined to the one before, 0 = none.
         settings: `prune` and `limit` for "lin", `depth` for "ptw".
 
     Returns:
         One row per segment: `start`, `end` (labels of its first and last symbol), `length`, `p1` (posterior mean; `p0`
         ... where A > 2), `low`, `high` (ends of its 95 % credible interval, for A = 2), `p_start` (probability that a
-        segment starts exactly there).
+        segment starts exactly there), `p_change` (that there is a change between it and the segment before, at any
+        place; see `Segment.change_prob`), `joined` (how many segments of the most probable segmentation were joined
+        to their neighbours in it).
 
     Raises:
         SymbolTypeError, InputError: as `predict`.
@@ -85,12 +99,13 @@ def changes(series: Any, model: str = "lin", *, alphabet: int = 2, **settings: A
         >>> import numpy as np, pandas as pd
         >>> from holdfast.systems.nonstationary_meta import changes
         >>> changes(pd.Series(np.repeat([0, 1], [30, 20]))).round(2)
-           start  end  length    p1   low  high  p_start
-        0      0   29      30  0.02  0.00  0.08     1.00
-        1     30   49      20  0.98  0.88  1.00     0.94
+           start  end  length    p1   low  high  p_start  p_change  joined
+        0      0   29      30  0.02  0.00  0.08     1.00       1.0       0
+        1     30   49      20  0.98  0.88  1.00     0.94       1.0       0
     """
-    x, index = _symbols(series)
-    return segment_table(segment_posterior(x, model, alphabet=alphabet, **settings), index)
+    x, index = series_symbols(series)
+    found, joined = segment_posterior(x, model, alphabet=alphabet, **settings).joined(min_length, min_mass)
+    return segment_table(found, joined, index)
 
 
 def segment_posterior(x: np.ndarray, model: str, *, alphabet: int = 2, **settings: Any) -> SegmentPosterior:
@@ -105,8 +120,10 @@ def segment_posterior(x: np.ndarray, model: str, *, alphabet: int = 2, **setting
     return getattr(SegmentPosterior, kind)(x, alphabet=alphabet, **given)
 
 
-def segment_table(posterior: SegmentPosterior, index: Any = None) -> pd.DataFrame:
-    """The table of `changes`; index (T,) has the labels of the symbols, None = 1 ... T."""
+def segment_table(
+    posterior: SegmentPosterior, joined: Sequence[Joined], index: Any = None, times: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The table of `changes`; index (T,) has the labels of the symbols, None = 1 ... T; times stand beside them."""
     import pandas as pd
     from scipy.special import betaincinv  # what scipy.stats.beta.ppf calls, without its second of imports
 
@@ -117,34 +134,25 @@ def segment_table(posterior: SegmentPosterior, index: Any = None) -> pd.DataFram
         "end": [labels[s.end - 1] for s in segments],
         "length": [s.end - s.start for s in segments],
     }
+    if times is not None:
+        table |= {"start_time": [times[s.start] for s in segments], "end_time": [times[s.end - 1] for s in segments]}
     probs = np.array([s.probs for s in segments]).reshape(-1, posterior.alphabet)
     if posterior.alphabet == 2:
         zeros, ones = np.array([s.counts for s in segments]).reshape(-1, 2).T + 0.5
         table |= {"p1": probs[:, 1], "low": betaincinv(ones, zeros, 0.025), "high": betaincinv(ones, zeros, 0.975)}
     else:
         table |= {f"p{s}": probs[:, s] for s in range(posterior.alphabet)}
-    return pd.DataFrame({**table, "p_start": [s.start_prob for s in segments]})
+    table |= {"p_start": [s.start_prob for s in segments], "p_change": [s.change_prob for s in segments]}
+    return pd.DataFrame({**table, "joined": [sum(s.start <= j.start < s.end for j in joined) for s in segments]})
 
 
-def _symbols(series: Any) -> tuple[np.ndarray, Any]:
-    """Values and index of a series; symbols are checked later, missing values now."""
-    import pandas as pd
-
-    array = None if isinstance(series, pd.Series) else np.asarray(series)
-    if array is not None and array.ndim != 1:
-        raise InputError("series", "must have one axis", f"shape {array.shape}")
-    values = series if array is None else pd.Series(array)
-    if values.isna().any():
-        first = int(values.isna().to_numpy().argmax())
-        raise SymbolTypeError(
-            "series", "must have no missing values", f"{int(values.isna().sum())}, first at index {first}"
-        )
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        raise SymbolTypeError(
-            "series", "must hold whole numbers; number the categories first: series.cat.codes", "text"
-        )
-    whole = pd.api.types.is_integer_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype) or values.empty
-    return values.to_numpy(np.int64 if whole else None), values.index
+def said_of_joined(joined: Sequence[Joined], times: Sequence[str] | None = None) -> str:
+    """Which segments were joined to neighbours, and why, in words."""
+    shown = []
+    for j in joined[:5]:
+        first, last = (j.start + 1, j.end) if times is None else (times[j.start], times[j.end - 1])
+        shown.append(f"{first} to {last} ({'too short' if j.mass is None else f'p_change {j.mass:.2g}'})")
+    return f"segments joined to neighbours: {', '.join(shown)}{f', ... {len(joined):,} in all' if joined[5:] else ''}"
 
 
-__all__ = ["changes", "columns_of", "predict", "segment_posterior", "segment_table"]
+__all__ = ["changes", "columns_of", "predict", "said_of_joined", "segment_posterior", "segment_table"]

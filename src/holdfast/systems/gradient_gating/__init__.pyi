@@ -1,0 +1,12 @@
+from .estimator import NodeClassifier as NodeClassifier
+from .estimator import NodeRegressor as NodeRegressor
+from .method import G2GNN as G2GNN
+from .method import GradientGating as GradientGating
+from .method import dirichlet_energy as dirichlet_energy
+from .method import gate_rates as gate_rates
+from .method import rates_and_energies as rates_and_energies
+from .problems import load_geom_gcn as load_geom_gcn
+from .problems import load_heterophilous_npz as load_heterophilous_npz
+from .problems import to_undirected as to_undirected
+from .tool.own_graphs import adjusted_homophily as adjusted_homophily
+from .tool.own_graphs import edge_homophily as edge_homophily

@@ -1,0 +1,1 @@
+"""What surrounds the method: derivatives, fits with a known form, symbolic regression, motion, a user's tracks."""
