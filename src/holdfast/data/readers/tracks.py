@@ -47,6 +47,7 @@ def read_tracks(
     velocity: Sequence[str] = (),
     options: TableOptions | None = None,
     least: int = 3,
+    moving: bool = False,
 ) -> TrackTable:
     """Read tracks from a table.
 
@@ -56,6 +57,7 @@ def read_tracks(
         position, velocity: columns, two or three; no velocity = from positions.
         options: what the user said about the table.
         least: times that there must be.
+        moving: whether every body must be in more than one place.
 
     Raises:
         InputError: a column that is not there, not of numbers or has cells without a value; a body twice at a time, or
@@ -91,6 +93,10 @@ def read_tracks(
         raise InputError(
             "--pos" if not np.isfinite(pos).all() else "--vel", "must be finite numbers", "NaN or infinity"
         )
+    still = ~np.ptp(pos, 0).any(-1)
+    if moving and still.any():
+        rule = "must change for every body, or its mass cannot be told"
+        raise InputError("--pos", rule, f"{bodies[int(still.argmax())]} never moves")
     return TrackTable(t, tuple(bodies), pos, vel, (*rows.notes, *suspicions(t, bodies, pos, vel)))
 
 

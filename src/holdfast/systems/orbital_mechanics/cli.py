@@ -43,39 +43,31 @@ def fit_(
 
     Example: `holdfast orbital_mechanics fit tracks.csv --time t --id body --pos x,y,z -o law/`
     """
-    import numpy as np
-
     from holdfast.baselines.pairwise import fit_power_law
     from holdfast.data.readers.tracks import read_tracks
-    from holdfast.errors import InputError
     from holdfast.files import replacing_folder
     from holdfast.systems.orbital_mechanics.tool import lawfolder
     from holdfast.systems.orbital_mechanics.tool.discovery import check_regressor, discover_law, prepare
 
     lawfolder.check_law_folder(out)
     check_regressor(regressor)
-    table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading)
+    table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading, moving=True)
     for note in table.notes:
         verbs.say(f"{tracks}: {note}")
-    still = [
-        name for name, places in zip(table.bodies, table.pos.swapaxes(0, 1), strict=True) if not np.ptp(places, 0).any()
-    ]
-    if still:
-        raise InputError("--pos", "must change for every body, or its mass cannot be told", f"{still[0]} never moves")
     x, a = prepare(table.t, table.pos, table.vel)
     power = fit_power_law(x, a)
     verbs.show(f"free power law: {lawfolder.words_of(power.law)}, accelerations to {100 * power.error:.2g} %")
     with verbs.progress("Training", quiet) as show:
         found = discover_law(table.t, x, acc=a, power=power, regressor=regressor, progress=show, **settings)
     r, m_i, m_j = found.rows.exponents()
-    verbs.show(
-        f"network: F ~ r^{r:.4g} m_i^{m_i:.4g} m_j^{m_j:.4g}, then as a formula: {lawfolder.words_of(found.law)}"
-    )
+    verbs.show(f"network: F ~ r^{r:.4g} m_i^{m_i:.4g} m_j^{m_j:.4g}, as a formula: {lawfolder.words_of(found.law)}")
     masses = lawfolder.masses_columns(found, table.bodies, power)
     rows = [list(row) for row in zip(*masses.values(), strict=True)]
     verbs.show_table(list(masses), rows, title=_title(found))
-    for note in lawfolder.missed(found, table.bodies):
-        verbs.say(note)
+    if lost := lawfolder.missed(found, table.bodies):
+        verbs.say(
+            f"the network misses accelerations of {lost}: its law may be wrong; try another --seed, or more --steps"
+        )
     with replacing_folder(out) as folder:
         lawfolder.write_law(folder, found, table.bodies)
         verbs.write_table(folder / "pareto.csv", lawfolder.pareto_columns(found))

@@ -17,7 +17,6 @@ from holdfast.systems.orbital_mechanics.tool.symbolic import NAMES, FormulaLaw, 
 
 FILE = "law.json"
 OURS = (FILE, "pareto.csv", "law.svg")
-MISSED = 0.1  # relative error of a body's accelerations, beyond which the network did not learn what moves it
 
 
 def words_of(law: Law) -> str:
@@ -38,12 +37,11 @@ def words_of(law: Law) -> str:
 def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
     """Write `law.json`: formula, law, exponents, masses with standard errors, the free power law."""
     power = result.power
-    law: dict[str, Any] = {"kind": type(result.law).__name__, **asdict(result.law)}  # type: ignore[call-overload]
     write_json(
         folder / FILE,
         {
             "library": "holdfast",
-            "law": law,
+            "law": {"kind": type(result.law).__name__, **asdict(result.law)},  # type: ignore[call-overload]
             "words": words_of(result.law),
             "formula": result.formula,
             "exponents": dict(zip(("r", "m_i", "m_j"), result.rows.exponents().tolist(), strict=True)),
@@ -123,14 +121,10 @@ def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) 
     }
 
 
-def missed(result: LawResult, bodies: tuple[str, ...]) -> list[str]:
-    """A line on the bodies whose accelerations the network misses, if there are any: a start that failed."""
+def missed(result: LawResult, bodies: tuple[str, ...], beyond: float = 0.1) -> str:
+    """Bodies whose accelerations the network misses by more than `beyond`, worst first: a start that failed."""
     errors = result.network_errors
-    lost = [f"{bodies[n]} ({100 * errors[n]:.0f} %)" for n in np.argsort(-errors) if errors[n] > MISSED]
-    if not lost:
-        return []
-    told = f"the network misses accelerations of {', '.join(lost)}: its law may be wrong"
-    return [f"{told}; try another --seed, or more --steps"]
+    return ", ".join(f"{bodies[n]} ({100 * errors[n]:.0f} %)" for n in np.argsort(-errors) if errors[n] > beyond)
 
 
 def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
@@ -153,12 +147,10 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     left.set(xlabel="log10 r", ylabel="log10 |F| / (m_i^a m_j^b)", title="What the edges learned")
     left.legend(frameon=False)
     figure.colorbar(shown, ax=left, label="share of an acceleration").ax.set_ylim(0, 1)
-    places = np.arange(len(bodies))
     size = np.abs(result.scalars)
-    right.errorbar(places, size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
-    right.set_yscale("log")
-    right.set_xticks(places, bodies, rotation=60, ha="right")
-    right.set(title="Masses", ylabel="size, +- standard error")
+    right.errorbar(range(len(bodies)), size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
+    right.set_xticks(range(len(bodies)), bodies, rotation=60, ha="right")
+    right.set(yscale="log", title="Masses", ylabel="size, +- standard error")
     return figure
 
 
