@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.data.series.derivatives import check_times
+from holdfast.data.series.derivatives import check_times, finite_difference_acceleration
 from holdfast.errors import InputError
 from holdfast.validation import check_array, check_choice, check_positive
 
@@ -180,4 +180,28 @@ def _dop853(acc: Any, x: np.ndarray, v: np.ndarray, t: np.ndarray) -> tuple[np.n
     return done.y[:size].T.reshape(-1, *x.shape), done.y[size:].T.reshape(-1, *x.shape)
 
 
-__all__ = ["NEWTON", "Law", "PowerLaw", "accelerations", "check_tracks", "is_proportional", "pulls", "simulate"]
+def prepare(t: Any, pos: Any, vel: Any = None, acc: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and accelerations (T, N, D) float64 of checked tracks."""
+    times = check_times(t)
+    x = check_tracks(pos, times=times)
+    if len(x) != len(times):
+        raise InputError("pos", f"must have a row for each of the {len(times)} times", f"{len(x)} rows")
+    if acc is None:
+        acc = finite_difference_acceleration(times, x, vel)
+    a = check_array(np.asarray(acc, dtype=np.float64), "T N D", name="acc")
+    if a.shape != x.shape:
+        raise InputError("acc", f"must be of the positions' shape {x.shape}", f"{a.shape}")
+    return x, a
+
+
+__all__ = [
+    "NEWTON",
+    "Law",
+    "PowerLaw",
+    "accelerations",
+    "check_tracks",
+    "is_proportional",
+    "prepare",
+    "pulls",
+    "simulate",
+]

@@ -11,7 +11,7 @@ from holdfast import verbs
 
 app = verbs.Verbs("Find the law by which bodies act on each other, and their masses, from their tracks.")
 FIT = verbs.Parameters("holdfast.systems.orbital_mechanics.tool.discovery:discover_law")
-SETTINGS = FIT.options("equivariance", "steps", "batch", "lr", "scalar_lr", "seed", "device")
+SETTINGS = FIT.options("equivariance", "steps", "batch", "lr", "scalar_lr", "starts", "seed", "device")
 MOTION = verbs.Parameters("holdfast.data.synthetic.bodies:simulate")
 NAMED = {"t": "--time", "pos": "--pos", "vel": "--vel", "x0": "--start", "v0": "--start"}
 
@@ -45,9 +45,10 @@ def fit_(
     """
     from holdfast.baselines.pairwise import fit_power_law
     from holdfast.data.readers.tracks import read_tracks
+    from holdfast.data.synthetic.bodies import prepare
     from holdfast.files import replacing_folder
     from holdfast.systems.orbital_mechanics.tool import lawfolder
-    from holdfast.systems.orbital_mechanics.tool.discovery import check_regressor, discover_law, prepare
+    from holdfast.systems.orbital_mechanics.tool.discovery import check_regressor, discover_law
 
     lawfolder.check_law_folder(out)
     check_regressor(regressor)
