@@ -138,6 +138,16 @@ def test_nodes_that_lack_a_feature(folder):
     assert not (folder / "q.csv").exists()
 
 
+def test_likeness_of_neighbours_is_said_where_there_is_any(folder):
+    (folder / "loops.csv").write_text("source,target\nn0,n0\nn1,n1\n")
+    found = fit(folder, "n.csv", "loops.csv", "--figure", folder / "l.svg")
+    assert found.exit_code == 0, found.output
+    said = " ".join(found.output.split())
+    assert "nan" not in said
+    assert "equal labels" not in said
+    assert "the gate is shut" in said
+
+
 @pytest.mark.skipif(not FILES.exists(), reason="HOLDFAST_DATA has no graphs")
 def test_a_real_graph(tmp_path):
     graph = load_geom_gcn(FILES)

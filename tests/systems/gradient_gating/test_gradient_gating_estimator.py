@@ -101,6 +101,25 @@ def test_numbers(graph, masks):
     )
 
 
+def test_scores_are_of_the_nodes_that_are_asked_for(graph, masks):
+    x, edges, y = graph
+    numbers, chosen = x[:, 0].astype(float), masks[1]
+    model = NodeRegressor(**SMALL).fit(x, edges, numbers, *masks)
+    left = np.square(model.predict(x, edges) - numbers)[chosen].mean()
+    assert model.score(x, edges, numbers, chosen) == pytest.approx(1 - left / numbers[chosen].var(), abs=1e-5)
+    assert model.score(x, edges, numbers, chosen) == pytest.approx(model.validation_score_, abs=1e-4)
+    named = NodeClassifier(**SMALL).fit(x, edges, y, *masks)
+    assert named.score(x, edges, y, chosen) == (named.predict(x, edges) == y)[chosen].mean()
+    for fitted, known in ((model, numbers), (named, y)):
+        for wrong in (known[:-1], np.append(known, known[:1])):
+            with pytest.raises(InputError, match=r"length|same|rows"):
+                fitted.score(x, edges, wrong)
+        with pytest.raises(InputError, match="mask: must hold at least one node"):
+            fitted.score(x, edges, known, np.zeros(120, bool))
+    with pytest.raises(InputError, match="two different numbers"):
+        model.score(x, edges, np.ones(120))
+
+
 @pytest.mark.parametrize("conv", ["gcn", "gat"])
 def test_saved_and_loaded(graph, masks, conv, tmp_path):
     if conv == "gat":

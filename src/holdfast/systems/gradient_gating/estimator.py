@@ -286,8 +286,8 @@ class NodeClassifier(NodeModel):
         """
         check_choice(metric, ("accuracy", "roc_auc"), "metric")
         p = self.predict_proba(x, edge_index)
-        chosen = np.arange(len(p)) if mask is None else np.flatnonzero(_mask(mask, "mask", len(p)))
-        labels, _ = encode_labels(_chosen(check_present(y, "y"), chosen), classes=self.classes_)
+        chosen = _asked(p, y, mask)
+        labels, _ = encode_labels(_chosen(y, chosen), classes=self.classes_)
         if metric == "accuracy":
             return float((p[chosen].argmax(1) == labels).mean())
         if len(self.classes_) != 2 or len(np.unique(labels)) != 2:
@@ -303,6 +303,8 @@ class NodeClassifier(NodeModel):
 
 class NodeRegressor(NodeModel):
     """Numbers of nodes. Arguments and attributes: see `NodeModel`.
+
+    Targets are standardised and the output is linear; the reference divides by the largest and ends in a relu.
 
     Example:
         >>> import numpy as np
@@ -342,6 +344,15 @@ class NodeRegressor(NodeModel):
         found = self.outputs(x, edge_index)
         return self.target_scale_.back(found)[:, 0].numpy()
 
+    def score(self, x: Any, edge_index: Any, y: Any, mask: Any = None) -> float:
+        """R2 over the nodes of a mask (None: all), at most 1."""
+        predicted = self.predict(x, edge_index)
+        chosen = _asked(predicted, y, mask)
+        numbers = check_array(_chosen(y, chosen), "v", name="y", dtype="float64")
+        if np.ptp(numbers) == 0:
+            raise InputError("y", "must hold at least two different numbers among the nodes", "one")
+        return self._score(torch.from_numpy(predicted[chosen]).double(), torch.as_tensor(numbers))
+
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:
         return _example(rng, rng.normal(size=18))
@@ -363,6 +374,17 @@ def _mask(mask: Any, name: str, nodes: int) -> np.ndarray:
         rule = f"must hold a boolean for each of {nodes} nodes"
         raise InputError(name, rule, f"{found.dtype} of shape {found.shape}")
     return found
+
+
+def _asked(predicted: np.ndarray, y: Any, mask: Any) -> np.ndarray:
+    """The nodes to measure: those of a mask, or all."""
+    check_same_length(x=predicted, y=check_present(y, "y"))
+    if mask is None:
+        return np.arange(len(predicted))
+    chosen = np.flatnonzero(_mask(mask, "mask", len(predicted)))
+    if not len(chosen):
+        raise InputError("mask", "must hold at least one node", "none")
+    return chosen
 
 
 def _chosen(y: Any, nodes: np.ndarray) -> Any:

@@ -41,10 +41,11 @@ def labelled(graph: GraphTables, edges: Tensor) -> tuple[np.ndarray, np.ndarray,
     known = np.array([label is not None for label in graph.label])
     y = np.array([label or "" for label in graph.label], dtype=str)
     told = torch.from_numpy(known)
-    between = edges[:, told[edges].all(0)]
+    between = edges[:, told[edges].all(0) & (edges[0] != edges[1])]
     codes = torch.from_numpy(np.unique(y, return_inverse=True)[1])
     same = f"; {100 * edge_homophily(between, codes):.0f} % of the edges between them join equal labels"
-    same += f" (adjusted for chance: {adjusted_homophily(between, codes):.2f})"
+    if (adjusted := adjusted_homophily(between, codes)) == adjusted:  # not where all have one label
+        same += f" (adjusted for chance: {adjusted:.2f})"
     return known, y, f"{known.sum():,} nodes with a label, {(~known).sum():,} without{same if between.numel() else ''}"
 
 
