@@ -65,10 +65,8 @@ def fit_(
     masses = lawfolder.masses_columns(found, table.bodies, power)
     rows = [list(row) for row in zip(*masses.values(), strict=True)]
     verbs.show_table(list(masses), rows, title=_title(found))
-    if lost := lawfolder.missed(found, table.bodies):
-        verbs.say(
-            f"the network misses accelerations of {lost}: its law may be wrong; try another --seed, or more --steps"
-        )
+    if lost := lawfolder.lost(found, table.bodies):
+        verbs.say(f"the network misses accelerations of {lost}: its law may be wrong; try another --seed or --steps")
     with replacing_folder(out) as folder:
         lawfolder.write_law(folder, found, table.bodies)
         verbs.write_table(folder / "pareto.csv", lawfolder.pareto_columns(found))

@@ -121,7 +121,7 @@ def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) 
     }
 
 
-def missed(result: LawResult, bodies: tuple[str, ...], beyond: float = 0.1) -> str:
+def lost(result: LawResult, bodies: tuple[str, ...], beyond: float = 0.1) -> str:
     """Bodies whose accelerations the network misses by more than `beyond`, worst first: a start that failed."""
     errors = result.network_errors
     return ", ".join(f"{bodies[n]} ({100 * errors[n]:.0f} %)" for n in np.argsort(-errors) if errors[n] > beyond)
@@ -154,13 +154,4 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     return figure
 
 
-__all__ = [
-    "check_law_folder",
-    "draw",
-    "masses_columns",
-    "missed",
-    "pareto_columns",
-    "read_law",
-    "words_of",
-    "write_law",
-]
+__all__ = ["check_law_folder", "draw", "lost", "masses_columns", "pareto_columns", "read_law", "words_of", "write_law"]
