@@ -209,6 +209,21 @@ def test_biases_are_even_and_of_both_signs_at_the_start(kind):
         assert 0.3 < float((amplitude > 0).float().mean()) < 0.7
 
 
+def test_even_and_odd_parts_have_widths_of_their_own():
+    spectrum = made("gmm", even=False)
+    with torch.no_grad():
+        spectrum.log_sigma[1] -= 0.4
+        drawn = spectrum.draw(R, seeded()).double()
+        _, rho, odd = spectrum.ratios(drawn)
+        p, w, mu = gaussian_density(drawn, spectrum.scale), spectrum.w, spectrum.mu
+        widths = [torch.full((H, T), 0.6 * spectrum.scale * math.exp(-less), dtype=torch.float64) for less in (0, 0.4)]
+        torch.testing.assert_close(rho, mixture_g(drawn, w[0], mu[0], widths[0]) / p)
+        torch.testing.assert_close(odd, mixture_g(drawn, w[1], mu[1], widths[1], odd=True) / p)
+        z = torch.rand(N, D, generator=seeded(1), dtype=torch.float64)
+        wanted = mixture_f(z, w[0], mu[0], widths[0]) + mixture_f(z, w[1], mu[1], widths[1], odd=True)
+        torch.testing.assert_close(spectrum.bias(z), wanted)
+
+
 def test_odd_parts_tell_left_from_right():
     pos = torch.rand(N, 1, generator=seeded(), dtype=torch.float64)
     for kind in ("gmm", "mlp"):
@@ -231,6 +246,8 @@ def test_free_form_by_hand():
         assert float(rho[0, k]) == pytest.approx(float(spectrum.level) + (there[0] + back[0]) / 2)
         assert float(odd[0, k]) == pytest.approx((there[1] - back[1]) / 2)
     assert spectrum.bias(drawn) is None
+    assert spectrum.out.shape == (1, 4, 2)  # nothing that is not used
+    assert FreeForm(1, 2, 4, 2.0, even=True).out.shape == (1, 4, 1)
 
 
 def test_sigma_is_kept_from_the_tails():

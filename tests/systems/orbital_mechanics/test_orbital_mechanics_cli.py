@@ -112,7 +112,17 @@ BROKEN = {
     "few": (lambda t: t[t.t < 0.1], "must have at least 3 times; received 2"),
     "one place": (
         changed(lambda t: t.__setitem__("x", 0) or t.__setitem__("y", 0) or t.__setitem__("z", 0)),
-        "coincide at time 0",
+        "sun and ada coincide at time 0",
+    ),
+    "still": (
+        changed(
+            lambda t: (
+                t.__setitem__("x", t.x.where(t.body != "bea", 3.0))
+                or t.__setitem__("y", t.y.where(t.body != "bea", 3.0))
+                or t.__setitem__("z", t.z.where(t.body != "bea", 3.0))
+            )
+        ),
+        "received bea never moves",
     ),
 }
 
@@ -178,3 +188,17 @@ def test_fit_writes_over_nothing_else(tmp_path):
     with pytest.raises(InputError, match="--out: must be new, empty or an earlier law"):
         run("fit", written(tmp_path, frame()), "-o", tmp_path, *SHORT)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+def test_fit_says_which_bodies_the_network_misses(tmp_path):
+    tracks, out = written(tmp_path, frame()), tmp_path / "law"
+    found = run("fit", tracks, "-o", out, "--vel", "vx,vy,vz", *SHORT)  # ten steps teach nothing
+    law = json.loads((out / "law.json").read_text())
+    errors = dict(zip(law["bodies"], law["network errors"], strict=True))
+    worst = max(errors, key=errors.get)
+    assert f"the network misses accelerations of {worst} ({100 * errors[worst]:.0f} %)" in found.stderr
+    assert "--seed" in found.stderr
+    found = run("fit", tracks, "-o", out, "--vel", "vx,vy,vz", "--regressor", "power", "--steps", "600", "--quiet")
+    law = json.loads((out / "law.json").read_text())
+    assert max(law["network errors"]) < 0.1
+    assert "misses" not in found.output

@@ -47,6 +47,7 @@ def read_tracks(
     velocity: Sequence[str] = (),
     options: TableOptions | None = None,
     least: int = 3,
+    moving: bool = False,
 ) -> TrackTable:
     """Read tracks from a table.
 
@@ -56,6 +57,7 @@ def read_tracks(
         position, velocity: columns, two or three; no velocity = from positions.
         options: what the user said about the table.
         least: times that there must be.
+        moving: whether every body must be in more than one place.
 
     Raises:
         InputError: a column that is not there, not of numbers or has cells without a value; a body twice at a time, or
@@ -86,11 +88,15 @@ def read_tracks(
         frame = rows.frame(role)[list(columns[role])].to_numpy(dtype=np.float64)
         return frame[order].reshape(len(t), len(bodies), -1)
 
-    pos, vel = check_tracks(cube("position"), "--pos", t), cube("velocity") if velocity else None
+    pos, vel = check_tracks(cube("position"), "--pos", t, bodies), cube("velocity") if velocity else None
     if not np.isfinite(pos).all() or (vel is not None and not np.isfinite(vel).all()):
         raise InputError(
             "--pos" if not np.isfinite(pos).all() else "--vel", "must be finite numbers", "NaN or infinity"
         )
+    still = ~np.ptp(pos, 0).any(-1)
+    if moving and still.any():
+        rule = "must change for every body, or its mass cannot be told"
+        raise InputError("--pos", rule, f"{bodies[int(still.argmax())]} never moves")
     return TrackTable(t, tuple(bodies), pos, vel, (*rows.notes, *suspicions(t, bodies, pos, vel)))
 
 
@@ -139,7 +145,8 @@ def suspicions(t: np.ndarray, bodies: Sequence[str], pos: np.ndarray, vel: np.nd
         )
     if len(t) > 6:
         fine, rough = (finite_difference_acceleration(t, pos, vel, order=order) for order in (4, 2))
-        off = np.sqrt(np.square(fine - rough).sum(-1).mean(0) / np.square(fine).sum(-1).mean(0))
+        size = np.square(fine).sum(-1).mean(0)
+        off = np.sqrt(np.square(fine - rough).sum(-1).mean(0) / np.where(size > 0, size, np.inf))
         if (off > TOO_FAR).any():
             worst = int(off.argmax())
             said.append(

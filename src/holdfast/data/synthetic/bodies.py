@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,8 @@ def is_proportional(law: Law) -> bool:
     return all(np.allclose(law(r, a, b), a * b * one, rtol=1e-9, atol=0) for a, b in ((2.0, 3.0), (0.5, 40.0)))
 
 
-def check_tracks(pos: Any, name: str = "pos", times: Any = None) -> np.ndarray:
-    """Positions (T, N, D) float64 of at least two bodies, no two in one place.
+def check_tracks(pos: Any, name: str = "pos", times: Any = None, bodies: Sequence[str] | None = None) -> np.ndarray:
+    """Positions (T, N, D) float64 of at least two bodies (with names, if they have any), no two in one place.
 
     Raises:
         InputError: names the pair that coincides, and when.
@@ -64,7 +64,8 @@ def check_tracks(pos: Any, name: str = "pos", times: Any = None) -> np.ndarray:
     if same.any():
         row, edge = np.argwhere(same)[0]
         when = f"row {row}" if times is None else f"time {np.asarray(times)[row]:.10g}"
-        raise InputError(name, "must be different for different bodies", f"{j[edge]} and {i[edge]} coincide at {when}")
+        one, other = (end[edge] if bodies is None else bodies[end[edge]] for end in (j, i))
+        raise InputError(name, "must be different for different bodies", f"{one} and {other} coincide at {when}")
     return x
 
 

@@ -51,7 +51,7 @@ def fit_(
 
     lawfolder.check_law_folder(out)
     check_regressor(regressor)
-    table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading)
+    table = read_tracks(tracks, time, body, _names(pos), _names(vel), reading, moving=True)
     for note in table.notes:
         verbs.say(f"{tracks}: {note}")
     x, a = prepare(table.t, table.pos, table.vel)
@@ -60,12 +60,14 @@ def fit_(
     with verbs.progress("Training", quiet) as show:
         found = discover_law(table.t, x, acc=a, power=power, regressor=regressor, progress=show, **settings)
     r, m_i, m_j = found.rows.exponents()
-    verbs.show(
-        f"network: F ~ r^{r:.4g} m_i^{m_i:.4g} m_j^{m_j:.4g}, then as a formula: {lawfolder.words_of(found.law)}"
-    )
+    verbs.show(f"network: F ~ r^{r:.4g} m_i^{m_i:.4g} m_j^{m_j:.4g}, as a formula: {lawfolder.words_of(found.law)}")
     masses = lawfolder.masses_columns(found, table.bodies, power)
     rows = [list(row) for row in zip(*masses.values(), strict=True)]
     verbs.show_table(list(masses), rows, title=_title(found))
+    if lost := lawfolder.missed(found, table.bodies):
+        verbs.say(
+            f"the network misses accelerations of {lost}: its law may be wrong; try another --seed, or more --steps"
+        )
     with replacing_folder(out) as folder:
         lawfolder.write_law(folder, found, table.bodies)
         verbs.write_table(folder / "pareto.csv", lawfolder.pareto_columns(found))

@@ -37,12 +37,11 @@ def words_of(law: Law) -> str:
 def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
     """Write `law.json`: formula, law, exponents, masses with standard errors, the free power law."""
     power = result.power
-    law: dict[str, Any] = {"kind": type(result.law).__name__, **asdict(result.law)}  # type: ignore[call-overload]
     write_json(
         folder / FILE,
         {
             "library": "holdfast",
-            "law": law,
+            "law": {"kind": type(result.law).__name__, **asdict(result.law)},  # type: ignore[call-overload]
             "words": words_of(result.law),
             "formula": result.formula,
             "exponents": dict(zip(("r", "m_i", "m_j"), result.rows.exponents().tolist(), strict=True)),
@@ -50,6 +49,7 @@ def write_law(folder: Path, result: LawResult, bodies: tuple[str, ...]) -> None:
             "masses": result.scalars.tolist(),
             "sd": [None if np.isnan(sd) else sd for sd in result.sd.tolist()],
             "fit error": None if result.refit is None else result.refit.error,
+            "network errors": result.network_errors.tolist(),
             "power law": asdict(power.law) | {"masses": power.masses.tolist(), "error": power.error},
         },
     )
@@ -121,6 +121,12 @@ def masses_columns(result: LawResult, bodies: tuple[str, ...], power: PowerFit) 
     }
 
 
+def missed(result: LawResult, bodies: tuple[str, ...], beyond: float = 0.1) -> str:
+    """Bodies whose accelerations the network misses by more than `beyond`, worst first: a start that failed."""
+    errors = result.network_errors
+    return ", ".join(f"{bodies[n]} ({100 * errors[n]:.0f} %)" for n in np.argsort(-errors) if errors[n] > beyond)
+
+
 def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     """Left: the force that each edge learned, by distance, coloured by share. Right: masses and their errors."""
     from matplotlib.figure import Figure
@@ -140,14 +146,21 @@ def draw(result: LawResult, bodies: tuple[str, ...]) -> Any:
     left.plot(ends, level + gamma * ends, color="C3", lw=1, label=f"r^{gamma:.3f} m_i^{alpha:.3f} m_j^{beta:.3f}")
     left.set(xlabel="log10 r", ylabel="log10 |F| / (m_i^a m_j^b)", title="What the edges learned")
     left.legend(frameon=False)
-    figure.colorbar(shown, ax=left, label="share of an acceleration")
-    places = np.arange(len(bodies))
+    figure.colorbar(shown, ax=left, label="share of an acceleration").ax.set_ylim(0, 1)
     size = np.abs(result.scalars)
-    right.errorbar(places, size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
-    right.set_yscale("log")
-    right.set_xticks(places, bodies, rotation=60, ha="right")
-    right.set(title="Masses", ylabel="size, +- standard error")
+    right.errorbar(range(len(bodies)), size, yerr=np.nan_to_num(result.sd), fmt="o", color="C0", capsize=3)
+    right.set_xticks(range(len(bodies)), bodies, rotation=60, ha="right")
+    right.set(yscale="log", title="Masses", ylabel="size, +- standard error")
     return figure
 
 
-__all__ = ["check_law_folder", "draw", "masses_columns", "pareto_columns", "read_law", "words_of", "write_law"]
+__all__ = [
+    "check_law_folder",
+    "draw",
+    "masses_columns",
+    "missed",
+    "pareto_columns",
+    "read_law",
+    "words_of",
+    "write_law",
+]

@@ -196,12 +196,8 @@ class FormulaLaw:
 
 def local_exponents(formula: str, x: np.ndarray, step: float = 1e-3) -> np.ndarray:
     """Slopes (K, 3) of a formula by log r, log m_i and log m_j at points (K, 3) of `NAMES`, by central differences."""
-    slopes = []
-    for column in (2, 0, 1):
-        move = np.zeros(3)
-        move[column] = step
-        slopes.append((evaluate(formula, x + move) - evaluate(formula, x - move)) / (2 * step))
-    return np.stack(slopes, 1)
+    moves = step * np.eye(3)[[2, 0, 1]]
+    return np.stack([(evaluate(formula, x + d) - evaluate(formula, x - d)) / (2 * step) for d in moves], 1)
 
 
 def as_power_law(formula: str, low: np.ndarray, high: np.ndarray, sign: float = 1.0) -> PowerLaw | None:
