@@ -36,11 +36,7 @@ def edges_of(graph: GraphTables, directed: bool) -> tuple[Tensor, list[str]]:
 
 
 def labelled(graph: GraphTables, edges: Tensor) -> tuple[np.ndarray, np.ndarray, str]:
-    """Which nodes have a label (v,), the labels (v,) with "" for none, and how alike neighbours are, in words.
-
-    Raises:
-        InputError: most labels occur once, as numbers to be predicted do.
-    """
+    """Which nodes have a label (v,), the labels (v,) with "" for none, and how alike neighbours are, in words."""
     assert graph.label is not None
     known = np.array([label is not None for label in graph.label])
     y = np.array([label or "" for label in graph.label], dtype=str)
