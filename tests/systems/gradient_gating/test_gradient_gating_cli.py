@@ -99,6 +99,7 @@ def changed(folder, **columns):
         ({"a": np.nan}, "finite number"),
         ({"y": "same"}, "--label: must have at least 2 different classes"),
         ({"y": ""}, "must hold a label"),
+        ({"y": np.arange(80) / 7}, "must hold classes that nodes share"),
         ({"id": "n0"}, "ids: must differ"),
     ],
 )

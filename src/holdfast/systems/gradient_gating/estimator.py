@@ -188,19 +188,9 @@ class NodeModel(Estimator):
         return train, val
 
     def _net(self) -> G2GNN:
+        sizes, how = (self.features_, self.width, self._outputs(), self.depth), (self.share_weights, self.separate_gate)
         with seeded(derived_seed(self.seed, "init")):
-            return G2GNN(
-                self.features_,
-                self.width,
-                self._outputs(),
-                self.depth,
-                self.conv,
-                self.p,
-                self.share_weights,
-                self.separate_gate,
-                self.dropout,
-                self.dropout,
-            )
+            return G2GNN(*sizes, self.conv, self.p, *how, self.dropout, self.dropout)
 
     def _build(self) -> Mapping[str, nn.Module]:
         return {"net_": self._net(), "scale_": Standardise(self.features_)}

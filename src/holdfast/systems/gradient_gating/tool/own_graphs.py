@@ -40,6 +40,9 @@ def labelled(graph: GraphTables, edges: Tensor) -> tuple[np.ndarray, np.ndarray,
     assert graph.label is not None
     known = np.array([label is not None for label in graph.label])
     y = np.array([label or "" for label in graph.label], dtype=str)
+    if 2 * (kinds := len(set(y[known]))) > max(known.sum(), 4):
+        rule = "must hold classes that nodes share (for numbers: NodeRegressor, in Python)"
+        raise InputError("y", rule, f"{kinds:,} different labels of {known.sum():,} nodes")
     told = torch.from_numpy(known)
     between = edges[:, told[edges].all(0) & (edges[0] != edges[1])]
     codes = torch.from_numpy(np.unique(y, return_inverse=True)[1])
