@@ -46,6 +46,13 @@ def fitted(cls: type[Estimator]) -> tuple[Estimator, Example]:
     return cls(**example.settings).fit(**example.fit), example
 
 
+def uses(cls: type[Estimator], example: Example) -> list[str]:
+    """Output methods, and where they take several arguments, each with one of these."""
+    if cls.tags.predicts_rows:
+        return list(cls.tags.outputs)
+    return [f"{method} {argument}" for method in cls.tags.outputs for argument in example.predict]
+
+
 @contextlib.contextmanager
 def _inputs(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
     """One or two arguments of fit, a setting or the input of an output method replaced by anything."""
@@ -56,7 +63,7 @@ def _inputs(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         place = st.one_of(
             st.tuples(st.just("fit"), st.sampled_from(sorted(example.fit))),
             st.tuples(st.just("set"), st.sampled_from(sorted(cls._parameters()) or [""])),
-            st.tuples(st.just("use"), st.sampled_from(cls.tags.outputs)),
+            st.tuples(st.just("use"), st.sampled_from(uses(cls, example))),
         )
         value = st.one_of(things, things, scalars)
         return st.tuples(st.just(cls), st.lists(st.tuples(place, value), min_size=1, max_size=2))
@@ -67,7 +74,10 @@ def _inputs(folder: Path) -> Iterator[tuple[st.SearchStrategy[Any], Attempt]]:
         fit, settings = dict(example.fit), dict(example.settings)
         for (where, name), value in changes:
             if where == "use":
-                return obey(lambda name=name, value=value: getattr(ready, name)(value))  # type: ignore[misc]
+                method, _, argument = name.partition(" ")
+                use = getattr(ready, method)
+                given = {**example.predict, argument: value} if argument else {}
+                return obey(functools.partial(use, **given) if argument else functools.partial(use, value))
             (fit if where == "fit" else settings)[name] = value
         # A number of steps may be any; the example's keeps the case short.
         for name in ("steps", "epochs", "max_iter", "n_estimators"):

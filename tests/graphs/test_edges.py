@@ -31,6 +31,9 @@ def edges():
         ([[True], [False]], "whole numbers"),
         ([[0], [3]], r"0 \.\. 2"),
         ([[-1], [2]], r"0 \.\. 2"),
+        (None, "whole numbers"),
+        ([["a"], ["b"]], "whole numbers"),
+        ([[0, 1], [1]], "whole numbers"),
     ],
 )
 def test_what_is_no_edge_list_is_refused(given, rule):

@@ -165,7 +165,10 @@ def test_what_is_read_is_what_python_has(where: str) -> None:
             compared += 1
         if mine.type is not None and mine.default is not inspect.Parameter.empty:
             simple = {kind for kind in typing.get_args(mine.type) or [mine.type] if not typing.get_args(kind)}
-            allowed = {hints[parameter.name], *typing.get_args(hints[parameter.name])}
+            hint = hints[parameter.name]
+            allowed = {hint, *typing.get_args(hint)}
+            if typing.get_origin(hint) is typing.Literal:
+                allowed |= {type(choice) for choice in typing.get_args(hint)}
             assert simple <= allowed
     assert compared
 

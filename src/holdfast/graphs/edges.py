@@ -25,7 +25,10 @@ def check_edge_index(edge_index: Any, nodes: int, name: str = "edge_index") -> T
         tensor([[0, 1],
                 [1, 2]])
     """
-    edges = torch.as_tensor(edge_index)
+    try:
+        edges = torch.as_tensor(edge_index)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InputError(name, "must hold whole numbers (int64), of shape (2, E)", type(edge_index).__name__) from None
     if edges.ndim != 2 or edges.shape[0] != 2:
         raise InputError(name, "must have shape (2, E): where edges come from, where they go to", tuple(edges.shape))
     if not edges.numel():
