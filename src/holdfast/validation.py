@@ -211,7 +211,13 @@ def check_same_length(**arrays: Any) -> int:
         Traceback (most recent call last):
         holdfast.errors.InputError: y: must have as many rows as X (2); received 1
     """
-    given = [(name, len(array)) for name, array in arrays.items() if array is not None]
+    given = []
+    for name, array in arrays.items():
+        if array is not None:
+            try:
+                given.append((name, len(array)))
+            except TypeError:  # a number, or an array without axes
+                raise InputError(name, "must have rows", array) from None
     first, length = given[0]
     for name, n in given[1:]:
         if n != length:
@@ -238,7 +244,7 @@ def check_present(values: Any, name: str) -> Any:
         different = array != array
         missing = different.cpu().numpy() if is_tensor(array) else different
     elif kind in "OT":
-        missing = np.frompyfunc(_is_missing, 1, 1)(array).astype(bool)
+        missing = np.asarray(np.frompyfunc(_is_missing, 1, 1)(array), bool)
     else:
         return array
     if missing.any():

@@ -165,6 +165,8 @@ class AdaMatchClassifier(Estimator):
             InputError: an argument breaks a rule; it is named, and nothing has been learned.
             Diverged: the loss became NaN or infinite; names the step.
         """
+        if not isinstance(self.target_statistics, bool):
+            raise InputError("target_statistics", "must be True or False", self.target_statistics)
         given = self._given(Xs, ys, Xt, Xt_labeled, yt_labeled)
         settings = self._settings(given.shape, given.classes)
         learner = AdaMatch(self._network(given.shape, len(given.classes)), len(given.classes), settings)

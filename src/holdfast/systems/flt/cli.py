@@ -109,10 +109,15 @@ def predict(
     Example: `holdfast flt predict m/ points.csv -o predictions.csv`
     """
     from holdfast.data.point_sets import read_points
+    from holdfast.errors import InputError
     from holdfast.systems.flt.estimator import FLTRegressor
 
     fitted = FLTRegressor.load(model)
     names = fitted.columns_
+    if not {"set", "pos", "feature", "target"} <= set(names):
+        raise InputError(
+            "model", "must be of `fit` on a table, whose columns it knows; use Python for others", str(model)
+        )
     table = read_points(
         data, names["set"], names["pos"], None, names["feature"], reading, option="columns of the model"
     )

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from holdfast.devices import torch_threads
+from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
 from holdfast.layers.standardise import Standardise
@@ -84,6 +85,8 @@ class LotteryClassifier(Estimator):
         check_positive(self.lr, "lr")
         for name, low in (("steps", 1), ("batch", 1), ("seed", 0)):
             check_integer(getattr(self, name), name, low=low)
+        if not isinstance(self.hidden, tuple | list):
+            raise InputError("hidden", "must be a list of widths", self.hidden)
         for width in self.hidden:
             check_integer(width, "hidden", low=1)
         x = torch.as_tensor(check_array(X, "N F", name="X", dtype="float32"))

@@ -179,6 +179,8 @@ class TrollFilter(Estimator):
         self.check_fitted()
         known = dict(zip(self.users_.tolist(), user_trust(self.trust_, self.users_, leave_one_out=False), strict=True))
         overall = float(self.trust_.mean())
+        if np.asarray(users, dtype=object).ndim != 1:
+            raise InputError("users", "must be a list of users", users)
         return np.array([known.get(str(user), overall) for user in users])
 
     @property

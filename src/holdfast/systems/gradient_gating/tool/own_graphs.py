@@ -56,6 +56,8 @@ def read_as_fitted(
     nodes: Path, edges: Path, fitted: Mapping[str, Any], columns: Sequence[str], reading: Any
 ) -> GraphTables:
     """The graph with the columns of features that a model was fitted with."""
+    if not {"features", "directed"} <= set(fitted):
+        raise InputError("model", "must be of `fit` on two tables, whose columns it knows", "a model without names")
     return read_graph_tables(nodes, edges, features=fitted["features"], columns=columns, options=reading)
 
 
