@@ -13,7 +13,7 @@ from holdfast.data.vocabulary import Vocabulary
 from holdfast.errors import InputError
 from holdfast.layers.bag_of_embeddings import BagOfEmbeddings
 from holdfast.layers.perceptron import Perceptron
-from holdfast.validation import check_array
+from holdfast.validation import check_array, is_tensor
 
 LARGEST = 1e30  # beyond, float32 and squares of it overflow
 
@@ -69,7 +69,8 @@ def holds_text(X: Any) -> bool:
 
 
 def _numbers(X: Any, name: str, sizes: dict[str, int]) -> np.ndarray:
-    x = np.asarray(check_array(X, "N F", sizes=sizes, name=name, dtype="float64"))
+    given = check_array(X, "N F", sizes=sizes, name=name, dtype="float64")
+    x = given.detach().cpu().numpy() if is_tensor(given) else np.asarray(given)
     if np.abs(x).max() > LARGEST:
         raise InputError(name, f"must hold numbers of at most {LARGEST:g}", float(np.abs(x).max()))
     return x
