@@ -28,10 +28,9 @@ class Numbers:
     @classmethod
     def of(cls, X: Any) -> Self:
         """From a training set (N, F)."""
-        x = _numbers(X, "X", {})
-        spread = x.std(0)
-        constant = spread <= 1e-12 * np.abs(x).max(0)
-        return cls(tuple(x.mean(0).tolist()), tuple(np.where(constant, 1.0, spread).tolist()))
+        spread = (x := _numbers(X, "X", {})).std(0)
+        scale = np.where(spread <= 1e-12 * np.abs(x).max(0), 1.0, spread)  # a constant column has none
+        return cls(tuple(x.mean(0).tolist()), tuple(scale.tolist()))
 
     def tensor(self, X: Any, name: str = "X") -> Tensor:
         """(N, F) float32."""
@@ -69,10 +68,10 @@ def holds_text(X: Any) -> bool:
 
 
 def _numbers(X: Any, name: str, sizes: dict[str, int]) -> np.ndarray:
-    given = check_array(X, "N F", sizes=sizes, name=name, dtype="float64")
-    x = given.detach().cpu().numpy() if is_tensor(given) else np.asarray(given)
-    if np.abs(x).max() > LARGEST:
-        raise InputError(name, f"must hold numbers of at most {LARGEST:g}", float(np.abs(x).max()))
+    data = X.detach().cpu() if is_tensor(X) else X
+    x = np.asarray(check_array(data, "N F", sizes=sizes, name=name, dtype="float64"))
+    if (largest := float(np.abs(x).max())) > LARGEST:
+        raise InputError(name, f"must hold numbers of at most {LARGEST:g}", largest)
     return x
 
 
