@@ -23,7 +23,7 @@ MODULES = {
 FLOORS = {
     "ground": (
         "errors", "printable", "validation", "fields", "canonical", "files", "randomness", "devices", "unpacking",
-        "own_model", "compiled",
+        "own_model", "arithmetic", "compiled",
     ),
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (
