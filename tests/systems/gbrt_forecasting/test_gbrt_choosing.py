@@ -91,6 +91,14 @@ def test_a_line_goes_on_and_its_band_contains_it() -> None:
     assert (found["yhat"] <= found["q90"]).all()
 
 
+def test_outer_quantiles_are_calibrated_on_more_windows_than_candidates_are_judged_by() -> None:
+    panel = read_panel(100 + 2.0 * np.arange(300) + np.random.default_rng(0).normal(0, 3, 300))
+    choice = choose(panel, WindowForecaster(horizon=3, estimator=FAST, quantiles=(0.05, 0.95)))
+    assert choice.judged == 12
+    found = choice.fitted(panel).predict()
+    assert (found["q5"] < found["q95"]).all()
+
+
 def test_coverage_over_64_values_of_a_line_with_noise() -> None:
     y = 100 + 2.0 * np.arange(300) + np.random.default_rng(0).normal(0, 3, 300)
     panel = read_panel(y[:236])

@@ -40,17 +40,6 @@ class SeasonalNaive:
         return panel.y[panel.ends[:, None] - season + 1 + steps % season]
 
 
-@dataclass(frozen=True)
-class Blend:
-    """The mean of several forecasts."""
-
-    parts: tuple[Local, ...]
-
-    def forecast(self, panel: Panel, horizon: int) -> np.ndarray:
-        found: np.ndarray = np.mean([part.forecast(panel, horizon) for part in self.parts], axis=0)
-        return found
-
-
 def forecasts_at(forecaster: Local, panel: Panel, index: np.ndarray, horizon: int) -> np.ndarray:
     """(n, h) forecasts from rows of a panel, each knowing its series up to that row and nothing later."""
     series = panel.series_of(index)
@@ -74,4 +63,4 @@ def _begun(panel: Panel, series: np.ndarray, lengths: np.ndarray) -> Panel:
     )
 
 
-__all__ = ["Blend", "Local", "SeasonalNaive", "forecasts_at"]
+__all__ = ["Local", "SeasonalNaive", "forecasts_at"]

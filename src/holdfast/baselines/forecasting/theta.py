@@ -50,7 +50,7 @@ class Theta:
         # Before a series begins it is its first value, which smoothing then starts from
         first = flat[np.arange(len(flat)), start]
         flat = np.where(np.arange(flat.shape[1]) < start[:, None], first[:, None], flat)
-        level, weight = smoothed(flat, start)
+        level, weight = smoothed(flat)
         length = y.shape[1] - start
         ahead = np.arange(1, horizon + 1)
         found = np.repeat(level[:, None], horizon, 1)
@@ -117,7 +117,7 @@ def _repeats(y: np.ndarray, inside: np.ndarray, season: int) -> np.ndarray:
     return (np.abs(correlation[:, -1]) > limit) & (n > 2 * season)
 
 
-def smoothed(y: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def smoothed(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(last level (S,), weight (S,)) of simple exponential smoothing from the first value on."""
     level = np.repeat(y[:, :1], len(WEIGHTS), 1)
     squares = np.zeros_like(level)

@@ -79,7 +79,11 @@ class Choice:
 
     def fitted(self, panel: Panel) -> WindowForecaster:
         """The best one, fitted on all of the series."""
-        return self.best.forecaster.clone().fit_panel(panel, fitted=self.best.calibration)
+        wanted = self.best.forecaster.quantiles or ()
+        needed = max((1 / min(q, 1 - q) - 1 for q in wanted), default=0)
+        # Outer quantiles need more windows than candidates are judged by: then all there are
+        fitted = self.best.calibration if self.judged >= needed else None
+        return self.best.forecaster.clone().fit_panel(panel, fitted=fitted)
 
     def table(self) -> pd.DataFrame:
         """method, error (in units of the usual change over a season), the smallest first."""
