@@ -36,6 +36,7 @@ def edge(problem: Any, seeds: Seeds, scale: Steps, device: str) -> float:
 
 
 def trial(run: Run[SGD | Lasso, Any, Steps]) -> Iterator[Measurement]:
+    """Search the edge, train at a share of it, measure."""
     seeds, arm = Seeds(run.seed("split"), run.seed("init"), run.seed("batches")), run.arm
     if isinstance(arm, Lasso):
         from sklearn.linear_model import LassoCV
