@@ -2,10 +2,10 @@
 
 - `Verbs` makes functions verbs, and says errors in terms of options.
 - `Parameters` makes options from the estimator or settings that they set: default and help are written once, there.
-- `Quiet`, `Json`, `Resume`, `table_out`, `figure_out`, `model_out` are options that many verbs have.
+- `Quiet`, `Json`, `Resume`, `table_out`, `array_out`, `figure_out`, `model_out` are options that many verbs have.
 - `Reading` and `column_roles` are the options of all verbs that read tables.
 - `progress` and `progresses` show how far work is; `training_state`, `resumable` and `on_stop` what Ctrl-C leaves.
-- `write_table` and `write_figure(s)` write files whole or not at all; `CsvText` makes csv piece by piece.
+- `write_table`, `write_array` and `write_figure(s)` write files whole or not at all; `CsvText` makes csv in pieces.
 - `show`, `show_table`, `show_json` and `show_evaluation` print results to stdout, `say` lines for the user to stderr;
   `confirmed` asks.
 
@@ -13,6 +13,7 @@ Importing it imports typer and no numerical library.
 """
 
 from holdfast.verbs.app import Verbs as Verbs
+from holdfast.verbs.arrays import write_array as write_array
 from holdfast.verbs.bars import progress as progress
 from holdfast.verbs.bars import progresses as progresses
 from holdfast.verbs.csvtext import CsvText as CsvText
@@ -36,6 +37,7 @@ from holdfast.verbs.tables import write_table as write_table
 from holdfast.verbs.usual_options import Json as Json
 from holdfast.verbs.usual_options import Quiet as Quiet
 from holdfast.verbs.usual_options import Resume as Resume
+from holdfast.verbs.usual_options import array_out as array_out
 from holdfast.verbs.usual_options import figure_out as figure_out
 from holdfast.verbs.usual_options import model_out as model_out
 from holdfast.verbs.usual_options import table_out as table_out

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from holdfast.verbs.arrays import check_array_file
 from holdfast.verbs.figures import check_figure
 from holdfast.verbs.tables import check_table
 
@@ -19,6 +20,11 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted 
 def table_out(what: str, *words: str) -> Any:
     """An option for a table to write: .csv or .parquet; `words` as in `model_out`."""
     return typer.Option(*words, help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
+
+
+def array_out(what: str, *words: str) -> Any:
+    """An option for rows of numbers to write: .npy, .csv or .parquet; `words` as in `model_out`."""
+    return typer.Option(*words, help=f"{what}: .npy, .csv or .parquet.", callback=_checked(check_array_file))
 
 
 def figure_out(what: str, *words: str) -> Any:
@@ -53,4 +59,4 @@ def _checked(check: Callable[[Path, str], None]) -> Callable[[typer.CallbackPara
     return callback
 
 
-__all__ = ["Json", "Quiet", "Resume", "figure_out", "model_out", "table_out"]
+__all__ = ["Json", "Quiet", "Resume", "array_out", "figure_out", "model_out", "table_out"]
