@@ -13,7 +13,10 @@ from holdfast.data.readers.records import Role, read_records
 from holdfast.data.readers.tables.options import TableOptions
 from holdfast.errors import InputError
 
-READERS: dict[str, Callable[[str | Path], np.ndarray]] = {".npy": read_npy, ".npz": lambda path: read_named(path, ("x",))["x"]}
+READERS: dict[str, Callable[[str | Path], np.ndarray]] = {
+    ".npy": read_npy,
+    ".npz": lambda path: read_named(path, ("x",))["x"],
+}
 
 
 def read_vectors(path: str | Path, options: TableOptions | None = None) -> np.ndarray:
