@@ -226,6 +226,7 @@ def measured(found: list[tuple[float | None, list[np.ndarray]]], task: Task, run
         (name,) = table
         best = free_choice([phi[0].shape[1] for _, phi in found], run.problem.k) if len(grid) > 1 else own_best[name]
         right = 100.0 * (table[name][best][2].argmax(1) == task.test_y[name].argmax(1))
+        yield Scalar("accuracy", float(right.mean()))
         yield PerUnit("accuracy", right.tolist(), list(range(len(right))))
 
 
