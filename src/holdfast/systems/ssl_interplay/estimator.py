@@ -48,7 +48,7 @@ class KernelSSL(Estimator):
     out. Only the span matters to a linear probe; scaled features weigh what views agree on.
 
     Args:
-        n_components: k, features to look for.
+        n_components: features to look for, k.
         kernel: "rbf" exp(-gamma |a - b|^2), "exponential" exp(-sqrt(gamma) |a - b|), "polynomial" ((1 + a.b) / (1 +
             degree))^degree, "ntk" (of the directions of rows), "precomputed" (X is the kernel of all rows), or a
             function of (N, d) and (M, d) to (N, M).
