@@ -412,7 +412,14 @@ experiment = Experiment(
         "loss above the minimum": Metric(higher_is_better=False, about="k minus the sum of the squares of theta"),
     },
     scales={
-        "smoke": Grid(lambdas=3, simclr_steps=3, lbfgs_steps=20, replicates=1, problems=(FEW, RELU)),
+        "smoke": Grid(
+            lambdas=2,
+            simclr_steps=3,
+            lbfgs_steps=20,
+            replicates=1,
+            arms=(INTERPLAY, TRAINED),
+            problems=(SPHERE, FEW, DIGITS, RELU),
+        ),
         "demo": Grid(arms=(INTERPLAY, SHUFFLED, PCA, LAPLACIAN, RIDGE), problems=(SPHERE,)),
         "small": Grid(problems=(SPHERE, MOONS, FEW, DIGITS, RELU)),
         "full": Grid(
