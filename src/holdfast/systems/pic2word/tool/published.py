@@ -200,6 +200,6 @@ def _listed(path: Path, root: Path) -> tuple[tuple[Path, ...], np.ndarray]:
 
 
 __all__ = [
-    "Benchmark", "Published", "cirr_submission", "load_cirr", "load_coco", "load_fashion_iq", "load_imagenet_r", "ranks",
-    "recall_and_precision", "recall_at_k",
+    "Benchmark", "Published", "cirr_submission", "load_cirr", "load_coco", "load_fashion_iq", "load_imagenet_r",
+    "ranks", "recall_and_precision", "recall_at_k",
 ]  # fmt: skip
