@@ -45,6 +45,8 @@ def _expanded(k: Tensor, v: float) -> Tensor:
 
 def _orders(k: Tensor, p: int) -> tuple[Tensor, Tensor]:
     """(L_v, R_v) at v = p/2 - 1."""
+    if p == 3:
+        return _closed(k)
     v = p / 2 - 1
     steps = max(0, math.ceil(ORDER - v))
     top = v + steps
@@ -54,6 +56,18 @@ def _orders(k: Tensor, p: int) -> tuple[Tensor, Tensor]:
         ratio = 1 / (2 * (top - j + 1) + k * k * ratio)
         log_i = log_i - torch.log(2 * ratio)
     return log_i, ratio
+
+
+def _closed(k: Tensor) -> tuple[Tensor, Tensor]:
+    """(L, R) for p = 3, where I_1/2 is a hyperbolic sine; series near 0, where its differences cancel."""
+    small = k < 0.02
+    safe = torch.where(small, 1.0, k)
+    square = k * k
+    log_sinh = safe + torch.log(-torch.expm1(-2 * safe) / (2 * safe))
+    log_i = torch.where(small, square / 6 - square**2 / 180 + square**3 / 2835, log_sinh)
+    ratio = (1 / torch.tanh(safe) - 1 / safe) / safe
+    near = 1 / 3 - square / 45 + 2 * square**2 / 945
+    return math.log(2 / math.sqrt(math.pi)) + log_i, torch.where(small, near, ratio)
 
 
 class _LogNormaliser(torch.autograd.Function):
