@@ -55,8 +55,8 @@ class VMFWorld(PairWorld):
 
     b = log C(k) - log C(0). mu and kappa are random networks (features-16-16-3 and features-16-1); one is drawn again
     until its directions spread: smallest cosine of 1,000 below -.8, mean shorter than .35. kappa spans [8, 64].
-    References of a batch share one pool of candidates; the first that is accepted is the positive, the first that are
-    rejected the negatives. A reference that accepts none is drawn again.
+    References of a batch share one pool of candidates; of those that it accepts one at random is the positive, of those
+    that it rejects some are the negatives. A reference that accepts none is drawn again.
 
     Example:
         >>> world = VMFWorld(seed=0)
@@ -73,7 +73,7 @@ class VMFWorld(PairWorld):
             for _ in range(TRIES):
                 self.mu_net = layers(features, 16, dim, 2).requires_grad_(False)
                 x = torch.rand(1000, features)
-                self.mu_net[-1].bias -= self.mu_net(x).mean(0)  # type: ignore[union-attr,operator]
+                self.mu_net[-1].bias -= self.mu_net(x).mean(0)
                 mu = self.mu(x)
                 if bool((mu @ mu.T).min() < -0.8) and bool(mu.mean(0).norm() < 0.35):
                     break
@@ -106,9 +106,12 @@ class VMFWorld(PairWorld):
             p = torch.sigmoid(self.kappa_pos * (self.sample(x, rng) @ among.T) + self.b)
             yes = torch.rand(p.shape, generator=rng, device=rng.device) < p
             rows = (yes.any(1) & ((~yes).sum(1) >= negatives)).nonzero()[:missing, 0]
-            first = yes[rows].int().argmax(1)
-            order = yes[rows].int().argsort(dim=1, stable=True)[:, :negatives]  # rejected ones first, in their order
-            found.append(Pairs(x[rows], pool[first], pool[order]))
+            lot = torch.rand(
+                len(rows), POOL, generator=rng, device=rng.device
+            )  # an order of its own for each reference
+            first = (lot * yes[rows]).argmax(1)
+            others = (lot * ~yes[rows]).topk(negatives, dim=1).indices
+            found.append(Pairs(x[rows], pool[first], pool[others]))
             missing -= len(rows)
         return Pairs(*(torch.cat(part) for part in zip(*found, strict=True)))
 

@@ -113,7 +113,7 @@ def log_vmf_normalizer(kappa: Tensor, p: int) -> Tensor:
         >>> torch.allclose(log_vmf_normalizer(k, 3), torch.log(k / (4 * math.pi * torch.sinh(k))))
         True
     """
-    found: Tensor = _LogNormaliser.apply(kappa, p)  # type: ignore[no-untyped-call]
+    found: Tensor = _LogNormaliser.apply(kappa, p)
     return found
 
 
@@ -124,7 +124,7 @@ def vmf_mean_resultant(kappa: Tensor, p: int) -> Tensor:
         >>> round(float(vmf_mean_resultant(torch.tensor(10.0), 3)), 5)  # coth k - 1 / k
         0.9
     """
-    found: Tensor = _MeanResultant.apply(kappa, p)  # type: ignore[no-untyped-call]
+    found: Tensor = _MeanResultant.apply(kappa, p)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -17,7 +18,7 @@ Mode = Literal["norm", "network"]
 def layers(features: int, width: int, out: int, hidden: int) -> nn.Sequential:
     """A perceptron with LeakyReLU between `hidden` layers."""
     sizes = [features, *[width] * hidden]
-    blocks = [part for a, b in zip(sizes, sizes[1:], strict=False) for part in (nn.Linear(a, b), nn.LeakyReLU())]
+    blocks = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.LeakyReLU())]
     return nn.Sequential(*blocks, nn.Linear(sizes[-1], out))
 
 
@@ -46,7 +47,13 @@ class ProbabilisticHead(nn.Module):
     shift: Tensor
 
     def __init__(
-        self, in_features: int, dim: int, mode: Mode = "norm", kappa_init: float = 16.0, width: int = 64, hidden: int = 3
+        self,
+        in_features: int,
+        dim: int,
+        mode: Mode = "norm",
+        kappa_init: float = 16.0,
+        width: int = 64,
+        hidden: int = 3,
     ) -> None:
         super().__init__()
         check_integer(in_features, "in_features", low=1)

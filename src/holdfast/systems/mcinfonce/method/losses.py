@@ -117,7 +117,8 @@ class MCInfoNCE(PairLoss):
         self.kappa_pos = check_positive(kappa_pos, "kappa_pos")
         self.n_samples = check_integer(n_samples, "n_samples", low=1)
         self.negatives = check_choice(negatives, ("sum", "mean"), "negatives")
-        self.grad = check_choice(grad, ("implicit", "pathwise"), "grad")
+        self.grad: Gradient = grad
+        check_choice(grad, ("implicit", "pathwise"), "grad")
         self.chunk = None if chunk is None else check_integer(chunk, "chunk", low=1)
 
     def of_parts(self, ref: Part, pos: Part, neg: Part | None, generator: torch.Generator | None) -> Tensor:
@@ -129,7 +130,9 @@ class MCInfoNCE(PairLoss):
             place = ref[0].device if generator is None else generator.device
             seeds = torch.randint(2**62, (len(sizes),), generator=generator, device=place).tolist()
             parts = [
-                checkpoint(partial(self._again, ref, pos, neg, size), seed, use_reentrant=False, preserve_rng_state=False)
+                checkpoint(
+                    partial(self._again, ref, pos, neg, size), seed, use_reentrant=False, preserve_rng_state=False
+                )
                 for size, seed in zip(sizes, seeds, strict=True)
             ]
             found = torch.logsumexp(torch.stack(parts), 0)

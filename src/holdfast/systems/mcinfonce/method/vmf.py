@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -103,7 +103,7 @@ class VonMisesFisher(Distribution):
     """
 
     has_rsample = True
-    arg_constraints: dict[str, Any] = {}
+    arg_constraints: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self, loc: Tensor, concentration: Tensor, grad: Gradient = "implicit", validate_args: bool | None = None
@@ -166,7 +166,7 @@ class VonMisesFisher(Distribution):
             return _from_proposal(_accepted(k.detach(), self.p, generator), k, self.p)
         with torch.no_grad():
             w = _from_proposal(_accepted(k, self.p, generator), k, self.p)
-        found: Tensor = _ImplicitCosine.apply(k, w, self.p)  # type: ignore[no-untyped-call]
+        found: Tensor = _ImplicitCosine.apply(k, w, self.p)
         return found
 
 
