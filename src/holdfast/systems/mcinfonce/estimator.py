@@ -166,7 +166,7 @@ class ProbabilisticEncoder(Estimator):
         return mask.numpy(), threshold[:, 0].numpy()
 
     def credible_counts(self, mu: np.ndarray, kappa: np.ndarray, level: float = 0.95) -> np.ndarray:
-        """How many of the rows, given by what `embed` answers, lie in each one's credible set (N,), itself among them."""
+        """How many of the rows, given by what `embed` answers, lie in each one's credible set, (N,)."""
         gallery, threshold = torch.from_numpy(mu), cap_threshold(torch.from_numpy(kappa), mu.shape[1], level)
         parts = zip(gallery.split(ROWS // 4), threshold.split(ROWS // 4), strict=True)
         return torch.cat([(part @ gallery.T >= t[:, None]).sum(1) for part, t in parts]).numpy()

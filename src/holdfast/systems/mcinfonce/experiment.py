@@ -324,9 +324,10 @@ def trial(run: Run[Any, Source, Budget]) -> Iterator[Measurement]:
     """Train, and compare with the truth on fresh rows."""
     problem, scale, arm = run.problem, run.scale, run.arm
     steps = scale.mu_steps + (0 if isinstance(arm, Probabilistic) else scale.kappa_steps * (arm.first is points))
+    lr = arm.lr if isinstance(arm, PreNorm) else 1e-3
     given: dict[str, Any] = {
         "problem": problem, "scale": replace(scale, kappa_steps=0, arms=None, problems=None), "loss": arm.first,
-        "lr": arm.lr if isinstance(arm, PreNorm) else 1e-3, "steps": steps, "world_seed": run.seed("split"), "init": run.seed("init"),
+        "lr": lr, "steps": steps, "world_seed": run.seed("split"), "init": run.seed("init"),
         "noise": derived_seed(run.seed("batches"), "mu"),
     }  # fmt: skip
     state = run.stage("directions", directions, **given)
@@ -372,7 +373,9 @@ ARMS = {
         Probabilistic(averaged, averaged), space=RATES, problems=(KNOWN,), about="negatives averaged, the code"
     ),
     "HIB": Arm(Probabilistic(second=hedged), space=RATES, problems=(KNOWN, CIFAR), about="hedged instances in phase 2"),
-    "ELK": Arm(Probabilistic(second=kernel), space=RATES, problems=(KNOWN, CIFAR), about="likelihood kernel in phase 2"),
+    "ELK": Arm(
+        Probabilistic(second=kernel), space=RATES, problems=(KNOWN, CIFAR), about="likelihood kernel in phase 2"
+    ),
     "constant kappa": Arm(Probabilistic(constant=True, lr=3e-2), problems=(KNOWN,), about="one kappa for all"),
     "norm of InfoNCE": Arm(
         PreNorm(sign=-1), space=RATES, about="minus the length of InfoNCE's embedding; steps of both phases"
