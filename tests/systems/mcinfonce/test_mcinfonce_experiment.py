@@ -77,7 +77,7 @@ def test_points_have_no_kappa_and_shuffling_moves_positives_alone():
     for factor in (1.0, 3.0):
         net.shift.mul_(factor)
         learner = PairLearner(net, world, points(KnownPosteriors(), scale), scale, True, 1e-3)
-        values.append(float(learner.loss({}, rng.manual_seed(1))[0]))
+        values.append(float(learner.loss({}, rng.manual_seed(1))[0].detach()))
     assert values[0] == values[1]
     pairs = world.pairs(8, 2, rng)
     moved = shuffled(pairs)
