@@ -22,7 +22,7 @@ from torch import nn
 from holdfast.losses.contrastive import contrast
 from holdfast.systems.mcinfonce import MCInfoNCE, ProbabilisticHead, VonMisesFisher
 
-DIM, KAPPA, NEGATIVES = 8, 16.0, 8
+DIM, KAPPA, NEGATIVES, COUNT = 8, 16.0, 8, 200_000
 
 
 def encoder() -> nn.Sequential:
@@ -86,11 +86,10 @@ def main() -> None:
         mu = torch.zeros(p)
         mu[0] = 1
         law, peer = VonMisesFisher(mu, torch.tensor([16.0])), vonmises_fisher(mu.numpy(), 16.0)
-        count = 200_000
-        ours = seconds(lambda law=law: law.sample((count,)), given.repeats)  # type: ignore[misc]
-        theirs = seconds(lambda peer=peer: peer.rvs(count, random_state=0), given.repeats)  # type: ignore[misc]
+        ours = seconds(lambda law=law: law.sample((COUNT,)), given.repeats)  # type: ignore[misc]
+        theirs = seconds(lambda peer=peer: peer.rvs(COUNT, random_state=0), given.repeats)  # type: ignore[misc]
         told = f"scipy {1e3 * theirs:.0f} ms, ours {1e3 * ours:.0f} ms, ratio {ours / theirs:.2f}"
-        print(f"{count:,} samples, p = {p}: {told}")
+        print(f"{COUNT:,} samples, p = {p}: {told}")
 
 
 if __name__ == "__main__":

@@ -97,6 +97,6 @@ def test_broken_labels(folder, text, named):
 
 def test_rows_of_another_width(folder):
     np.save(folder / "wide.npy", np.zeros((3, 5)))
-    with pytest.raises(InputError, match="wide.npy: must have shape"):
+    with pytest.raises(InputError, match=r"wide\.npy: must have shape"):
         run("rank", folder / "wide.npy", "--model", folder / "m", "-o", folder / "no.csv")
     assert not (folder / "no.csv").exists()
