@@ -7,6 +7,8 @@ tower is causal and is read at the end of a text, so what stands behind the end 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -33,6 +35,7 @@ class JointEncoder(nn.Module, ABC):
         context: most tokens of a text, its start and end among them.
         scale: what cosines are multiplied by, one over CLIP's temperature.
         name: what people call it.
+        fingerprint: SHA-256 of the weights, to tell one from another.
     """
 
     dim: int
@@ -67,6 +70,14 @@ class JointEncoder(nn.Module, ABC):
 
         Gradients flow to the embeddings. T may be less than the context: what is behind the last end has no effect.
         """
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(N, d) features, not scaled, of texts."""

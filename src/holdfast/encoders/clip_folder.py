@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,9 +31,6 @@ class PretrainedCLIP(JointEncoder):
         folder: as `CLIPModel.save_pretrained` and `AutoTokenizer.save_pretrained` write it.
         device: where it runs.
 
-    Attributes:
-        fingerprint: SHA-256 of the weights, to tell one CLIP from another.
-
     Raises:
         MissingExtra: transformers is not installed.
         InputError: the folder holds no CLIP.
@@ -58,14 +53,6 @@ class PretrainedCLIP(JointEncoder):
         self.register_buffer("_mean", torch.tensor(mean, device=device)[:, None, None], persistent=False)
         self.register_buffer("_spread", torch.tensor(spread, device=device)[:, None, None], persistent=False)
         self._end = _number(self._tokenizer, "eos_token", self.folder)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for name, value in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
 
     def train(self, mode: bool = True) -> PretrainedCLIP:
         """Stays in evaluation mode, whatever it is a part of."""

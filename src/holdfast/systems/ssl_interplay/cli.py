@@ -47,7 +47,7 @@ def fit_(
 
     x = read_vectors(data, reading)
     names = read_values(groups, "group", len(x), str(data), reading)
-    method = "exact" if len(x) <= EXACT else "nystroem"
+    method: Any = "exact" if len(x) <= EXACT else "nystroem"
     model = KernelSSL(kernel=kernel, reg=reg, method=method, **settings)
     with verbs.progresses(quiet) as show:
         model.fit(x, names, progress=partial(show, "Rows"))

@@ -36,7 +36,7 @@ from holdfast.validation import (
 KERNELS = ("rbf", "exponential", "polynomial", "ntk", "precomputed")
 CHUNK = 4096  # rows whose features are held at a time
 SAMPLE = 1000  # rows that the median distance is taken of
-SHOWN = 100  # eigenvalues that are kept to look at
+SHOWN = 20  # eigenvalues beyond the features that are kept to look at
 NEGATIVE = 1e-8  # of the largest eigenvalue: below minus this a matrix is no kernel
 
 
@@ -67,7 +67,7 @@ class KernelSSL(Estimator):
     Attributes:
         eigenvalues_: (r,) theta of the features that are alive, falling.
         n_active_: r.
-        spectrum_: (s,) theta of the leading s = min(D, max(k, 100)) eigenfunctions, dead ones too.
+        spectrum_: (s,) theta of the leading s = min(D, k + 20) eigenfunctions, dead ones too.
         rank_: D, functions that the kernel's features span.
         reg_, gamma_: as used.
         largest_reg_: the reg from which on all features are dead.
@@ -268,7 +268,7 @@ class KernelSSL(Estimator):
                 progress(end, len(order))
 
     def _pairs(self, moments: Moments) -> Eigenpairs:
-        wanted = max(self.n_components, SHOWN)
+        wanted = self.n_components + SHOWN
         if self.reg is not None:
             self.reg_ = float(self.reg)
             return eigenpairs(moments, self.reg_, wanted, self.beta)

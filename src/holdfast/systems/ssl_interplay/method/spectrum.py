@@ -23,10 +23,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
+from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dsygst
+from scipy.sparse.linalg import eigsh
 from torch import Tensor, nn
 
 Normalization = Literal["mean", "sum"]
+SMALL = 50  # features below which all eigenvalues are as quick as the largest
 
 
 def ssl_operator(groups: np.ndarray, normalization: Normalization = "mean") -> Any:
@@ -80,8 +84,8 @@ class Moments:
             sums = np.add.reduceat(phi[order], np.cumsum(counts) - counts)
             if normalization == "mean":
                 sums /= np.sqrt(counts)[:, None]
-            found.gram += phi.T @ phi
-            found.linked += sums.T @ sums
+            found.gram += _gram(phi)
+            found.linked += _gram(sums)
             found.points += len(phi)
             found.most = max(found.most, int(counts.max()))
         assert found is not None
@@ -94,6 +98,12 @@ class Moments:
     def target(self, beta: float = 1.0) -> np.ndarray:
         """B, (D, D)."""
         return np.asarray(((1 - beta) * self.gram + beta * self.linked) / self.points)
+
+
+def _gram(x: np.ndarray) -> np.ndarray:
+    """x^T x at half the work of a product."""
+    lower = dsyrk(1.0, np.asfortranarray(x), trans=1, lower=1)
+    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +148,13 @@ def eigenpairs(moments: Moments, reg: float, k: int, beta: float = 1.0) -> Eigen
     right = above * c0 - b
     right[np.diag_indices_from(right)] += reg
     size = len(c0)
-    mu, w = eigh(c0, right, subset_by_index=(max(0, size - k), size - 1), check_finite=False)
-    mu, w = mu[::-1], w[:, ::-1]
-    mu = np.maximum(mu, np.finfo(float).tiny)
+    # The generalised driver of eigh finds a few eigenvectors by a slower method than the ordinary one.
+    factor = cholesky(right, lower=True, overwrite_a=True, check_finite=False)
+    whitened, _ = dsygst(c0, factor, lower=1)
+    few = (max(0, size - k), size - 1)
+    mu, w = eigh(whitened, lower=True, subset_by_index=few, driver="evr", overwrite_a=True, check_finite=False)
+    mu = np.maximum(mu[::-1], np.finfo(float).tiny)
+    w = solve_triangular(factor, w[:, ::-1], lower=True, trans=1, check_finite=False)
     return Eigenpairs(above - 1 / mu, w / np.sqrt(mu))
 
 
@@ -159,8 +173,11 @@ def interplay_path(moments: Moments, regs: Iterable[float], k: int, beta: float 
 
 def largest_reg(moments: Moments, beta: float = 1.0) -> float:
     """The lambda from which on all theta are 0 or less: the largest eigenvalue of B."""
-    size = len(moments.gram)
-    return float(eigh(moments.target(beta), eigvals_only=True, subset_by_index=(size - 1, size - 1))[0])
+    b = moments.target(beta)
+    if len(b) < SMALL:
+        return float(np.linalg.eigvalsh(b)[-1])
+    start = np.random.default_rng(0).normal(size=len(b))  # Lanczos draws its start from a global generator otherwise
+    return float(eigsh(b, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
 
 
 # ------------------------------------------------------------------------------------------------------------ losses
