@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from holdfast.data.cifar import read_cifar10h
 from holdfast.data.digits import mnist5k, resize
 from holdfast.errors import InputError
-from holdfast.systems.mcinfonce import ProbabilisticHead, VMFWorld, read_cifar10h
+from holdfast.systems.mcinfonce import ProbabilisticHead, VMFWorld
 from holdfast.systems.mcinfonce.experiment import (
     ARMS,
     BASELINES,

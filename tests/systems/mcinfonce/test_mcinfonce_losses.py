@@ -15,11 +15,12 @@ from holdfast.systems.mcinfonce import (
     MCInfoNCE,
     ProbabilisticHead,
     VMFWorld,
+    VonMisesFisher,
+    credible_set,
     log_vmf_normalizer,
 )
 from holdfast.systems.mcinfonce.method import losses
 from holdfast.systems.mcinfonce.method.losses import log_elk
-from holdfast.systems.mcinfonce.method.vmf import VonMisesFisher
 
 VECTORS = np.load(Path(__file__).parents[2] / "vectors" / "mcinfonce.npz")
 NAMES = ("mu_ref", "k_ref", "mu_pos", "k_pos", "mu_neg", "k_neg")
@@ -104,7 +105,7 @@ def test_hib_written_out():
     match = [-math.log(np.mean([chance(z[s, i, 0], z[s, i, 1]) for s in range(4)])) for i in range(6)]
     apart = [-math.log(np.mean([1 - chance(z[s, i, 0], z[s, i, m]) for s in range(4)]))
              for i in range(6) for m in range(2, 6)]  # fmt: skip
-    found = HedgedInstanceLoss(10, a, 4)(*GIVEN, generator=seeded(3))
+    found = HedgedInstanceLoss(10, a, 4)(*GIVEN, generator=seeded(3)).detach()
     assert float(found) == pytest.approx((np.mean(match) + np.mean(apart)) / 2, rel=1e-4)
 
 
@@ -209,3 +210,16 @@ def test_worlds_are_as_the_rule_accepts_them():
         assert 50 < float(kappa.max()) <= 128
     again = VMFWorld(0)
     assert torch.equal(again.mu(torch.ones(1, 6)), VMFWorld(0).mu(torch.ones(1, 6)))
+
+
+def test_credible_sets_grow_with_doubt():
+    gallery = torch.nn.functional.normalize(torch.randn(500, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    mu = gallery[:1].expand(3, 3)
+    mask, threshold = credible_set(mu, torch.tensor([[200.0], [20.0], [2.0]]), gallery)
+    sizes = mask.sum(1).tolist()
+    assert 1 <= sizes[0] < sizes[1] < sizes[2] < 500
+    assert torch.equal(mask[1], gallery @ mu[1] >= threshold[1])
+    for named, value in (("level", 1.0), ("kappa", torch.zeros(3, 1)), ("gallery", gallery[:, :2])):
+        given = {"mu": mu, "kappa": torch.ones(3, 1), "gallery": gallery, named: value}
+        with pytest.raises(InputError, match=named):
+            credible_set(**given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +17,10 @@ from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
 from holdfast.layers.standardise import Standardise
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.mcinfonce.method.credible import cap_threshold, credible_set
+from holdfast.systems.mcinfonce.method.credible import credible_set
 from holdfast.systems.mcinfonce.method.head import ProbabilisticHead
 from holdfast.systems.mcinfonce.method.losses import MCInfoNCE
+from holdfast.systems.mcinfonce.method.vmf import cap_threshold
 from holdfast.training import Learner, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.threads import threads_for
@@ -115,7 +117,7 @@ class ProbabilisticEncoder(Estimator):
             batches = Batches(
                 {"row": source.references()}, min(self.batch, len(source.references())), self.seed + phase
             )
-            shown = None if progress is None else _Shifted(progress, phase * self.steps, 2 * self.steps)
+            shown = None if progress is None else partial(_shown, progress, phase)
             with threads_for(learner.head):
                 seed = derived_seed(self.seed, f"phase {phase}")
                 fit(learner, batches, steps=self.steps, seed=seed, device=self.device, on_step=shown)
@@ -177,6 +179,10 @@ class ProbabilisticEncoder(Estimator):
         return Example(data, rng.normal(size=(5, 4)), {"dim": 3, "width": 8, "steps": 3, "batch": 6, "negatives": 2})
 
 
+def _shown(progress: Callable[[int, int], None], phase: int, done: int, steps: int) -> None:
+    progress(phase * steps + done, 2 * steps)
+
+
 class _Both(torch.nn.Module):
     """mu and kappa side by side."""
 
@@ -186,16 +192,6 @@ class _Both(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat(self.head(x), 1)
-
-
-class _Shifted:
-    """Progress of one phase as progress of both."""
-
-    def __init__(self, progress: Callable[[int, int], None], start: int, total: int) -> None:
-        self.progress, self.start, self.total = progress, start, total
-
-    def __call__(self, done: int, steps: int) -> None:
-        self.progress(self.start + done, self.total)
 
 
 class _ByLabel:

@@ -39,22 +39,14 @@ from holdfast.experiment import (
 )
 from holdfast.metrics.agreement import best_rotation, pairwise_cosines, rank_correlation, rotated_cosine
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.mcinfonce.method.bessel import vmf_mean_resultant
-from holdfast.systems.mcinfonce.method.credible import cap_threshold
 from holdfast.systems.mcinfonce.method.head import ProbabilisticHead
 from holdfast.systems.mcinfonce.method.losses import ELKLoss, HedgedInstanceLoss, MCInfoNCE, PairLoss
-from holdfast.systems.mcinfonce.problems import (
-    Cifar10H,
-    CroppedDigits,
-    KnownPosteriors,
-    Pairs,
-    PairWorld,
-    VMFWorld,
-)
+from holdfast.systems.mcinfonce.method.vmf import cap_threshold, vmf_mean_resultant
+from holdfast.systems.mcinfonce.problems import Cifar10H, CroppedDigits, KnownPosteriors, Pairs, PairWorld, VMFWorld
 from holdfast.training import Learner, fit
 
 Source = KnownPosteriors | CroppedDigits | Cifar10H
-NEIGHBOURS_OF, RANKED = 2000, 500
+RANKED = 500  # rows whose pairs are compared
 
 
 @dataclass(frozen=True)
@@ -129,28 +121,18 @@ def shuffled(pairs: Pairs) -> Pairs:
     return pairs._replace(pos=pairs.pos.roll(1, dims=0))
 
 
-class ConstantKappa(nn.Module):
-    """One kappa for all rows."""
-
-    def __init__(self, start: float) -> None:
-        super().__init__()
-        self.log_kappa = nn.Parameter(torch.tensor(start).log())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.log_kappa.expand(*x.shape[:-1], 1)
-
-
 class OneForAll(ProbabilisticHead):
     """A head whose kappa is one learned number."""
 
     def one_kappa(self) -> OneForAll:
         """Replace its network of kappa."""
-        self.kappa_net = ConstantKappa(1.4 * self.kappa_init)  # type: ignore[assignment]
+        start = torch.tensor(1.4 * self.kappa_init).log()
+        self.kappa_net = nn.ParameterList([nn.Parameter(start)])  # type: ignore[assignment]
         return self
 
     def kappa(self, x: Tensor) -> Tensor:
-        found: Tensor = self.kappa_net(x).exp()  # type: ignore[misc]
-        return found
+        log_kappa: Tensor = self.kappa_net[0]  # type: ignore[index]
+        return log_kappa.expand(*x.shape[:-1], 1).exp()
 
 
 class PairLearner(Learner):
@@ -272,11 +254,7 @@ class Score:
 
 @dataclass(frozen=True)
 class PreNorm(Score):
-    """The length of the embedding of InfoNCE before it is scaled to 1.
-
-    Attributes:
-        lr: of its training.
-    """
+    """The length of the embedding of InfoNCE before it is scaled to 1; `lr` of its training."""
 
     first: MakeLoss = points
     lr: float = 1e-3
@@ -288,11 +266,7 @@ class PreNorm(Score):
 
 @dataclass(frozen=True)
 class Density(Score):
-    """Mean cosine to the nearest neighbours among the rows themselves.
-
-    Attributes:
-        neighbours: their number.
-    """
+    """Mean cosine to the nearest neighbours, so many, among the rows themselves."""
 
     neighbours: int = 10
 
@@ -305,11 +279,7 @@ class Density(Score):
 
 @dataclass(frozen=True)
 class Spread(Score):
-    """Length of the mean direction over 16 perturbations of the input.
-
-    Attributes:
-        noise: standard deviation of what is added.
-    """
+    """Length of the mean direction over 16 perturbations of the input; `noise` is their standard deviation."""
 
     noise: float = 0.05
 

@@ -12,18 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.data.cifar import read_cifar10
+from holdfast.data.cifar import read_cifar10h
 from holdfast.data.digits import mnist5k, resize
 from holdfast.data.fetched import FileProblem
-from holdfast.data.images import ImageArray
 from holdfast.data.location import data_folder
-from holdfast.data.readers.arrays import read_npy
-from holdfast.errors import HoldfastError, InputError
+from holdfast.errors import HoldfastError
 from holdfast.experiment import DataSource, Problem
 from holdfast.randomness import seeded
-from holdfast.systems.mcinfonce.method.bessel import log_vmf_normalizer
 from holdfast.systems.mcinfonce.method.head import layers
-from holdfast.systems.mcinfonce.method.vmf import VonMisesFisher
+from holdfast.systems.mcinfonce.method.vmf import VonMisesFisher, log_vmf_normalizer
 
 POOL, TRIES = 256, 2000
 
@@ -159,8 +156,12 @@ class CroppedImages(PairWorld):
         return Pairs(x[:, 0], x[:, 1], x[:, 2:])
 
     def rows(self, count: int, rng: torch.Generator, part: str = "test") -> tuple[Tensor, Tensor]:
+        return self.windows(self.drawn(count, rng, part), rng)
+
+    def drawn(self, count: int, rng: torch.Generator, part: str) -> Tensor:
+        """Numbers of images of a part."""
         rows = (self.train if part == "validation" else ~self.train).nonzero()[:, 0]
-        return self.windows(rows[torch.randint(len(rows), (count,), generator=rng)], rng)
+        return rows[torch.randint(len(rows), (count,), generator=rng)]
 
 
 # ----------------------------------------------------------------------------------------------- what is declared
@@ -200,30 +201,6 @@ class CroppedDigits(Problem):
         return CroppedImages(resize(images, 14), labels, torch.arange(len(labels)) % 5 > 0)
 
 
-def read_cifar10h(folder: Path) -> tuple[ImageArray, np.ndarray]:
-    """CIFAR-10's test images with what people called them (Peterson et al., ICCV 2019, arXiv 1908.07086).
-
-    Args:
-        folder: with cifar10h-probs.npy, (N, 10) floats whose rows sum to 1, and cifar-10-batches-py/test_batch.
-
-    Returns:
-        images, and shares of answers (N, 10) float64; their entropy is how ambiguous an image is.
-
-    Raises:
-        InputError: files missing or of another form, numbers of rows that differ.
-    """
-    path = folder / "cifar10h-probs.npy"
-    shares = read_npy(path)
-    if shares.ndim != 2 or shares.shape[1] != 10 or shares.dtype.kind != "f":
-        raise InputError(str(path), "must be floats of shape (N, 10)", f"{shares.dtype} {shares.shape}")
-    if not bool(((shares >= 0).all(1) & (np.abs(shares.sum(1) - 1) < 1e-6)).all()):
-        raise InputError(str(path), "must have rows of shares that sum to 1", "others")
-    images = read_cifar10(folder / "cifar-10-batches-py", "test")
-    if len(images.labels) != len(shares):
-        raise InputError(str(path), f"must have a row for each of {len(images.labels)} images", len(shares))
-    return images, shares.astype(np.float64)
-
-
 class HumanLabels(CroppedImages):
     """Whole images; what makes one clear is how much people agree: minus the entropy of their answers.
 
@@ -237,8 +214,7 @@ class HumanLabels(CroppedImages):
         self.agreement = torch.from_numpy((shares * np.log(np.maximum(shares, 1e-12))).sum(1)).float()
 
     def rows(self, count: int, rng: torch.Generator, part: str = "test") -> tuple[Tensor, Tensor]:
-        rows = (self.train if part == "validation" else ~self.train).nonzero()[:, 0]
-        rows = rows[torch.randint(len(rows), (count,), generator=rng)]
+        rows = self.drawn(count, rng, part)
         return self.windows(rows, rng)[0], self.agreement[rows]
 
 
@@ -268,14 +244,4 @@ class Cifar10H(FileProblem):
         return HumanLabels(images.pixels, images.labels, torch.arange(len(shares)) % 5 > 0, shares)
 
 
-__all__ = [
-    "Cifar10H",
-    "CroppedDigits",
-    "CroppedImages",
-    "HumanLabels",
-    "KnownPosteriors",
-    "PairWorld",
-    "Pairs",
-    "VMFWorld",
-    "read_cifar10h",
-]
+__all__ = ["Cifar10H", "CroppedDigits", "CroppedImages", "HumanLabels", "KnownPosteriors", "PairWorld", "VMFWorld"]

@@ -1,5 +1,5 @@
-"""The mathematics: `bessel` (normaliser and mean), `vmf` (the distribution), `losses` (MCInfoNCE, ELK, HIB), `head`
-(networks that give mu and kappa), `credible` (sets of answers).
+"""The mathematics: `vmf` (the distribution), `losses` (MCInfoNCE, ELK, HIB), `head` (networks that give mu and kappa),
+`credible` (sets of answers).
 
 Differences from the reference code, mkirchhof/Probabilistic_Contrastive_Learning:
 - Negatives are summed, as in InfoNCE; the reference divides them by M, but not the positive (`negatives="mean"`).

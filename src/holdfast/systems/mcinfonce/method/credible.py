@@ -1,50 +1,12 @@
-"""Sets that hold the true direction with a given probability: caps around mu, and the rows of a gallery inside."""
+"""The rows of a gallery that a query may mean: those in the cap that holds its direction with a given probability."""
 
 from __future__ import annotations
 
-import math
-
-import torch
 from torch import Tensor
 
+from holdfast.distributions.von_mises_fisher import cap_threshold
 from holdfast.errors import InputError
-from holdfast.systems.mcinfonce.method.bessel import log_vmf_normalizer
-from holdfast.systems.mcinfonce.method.vmf import tail
-from holdfast.validation import check_array, check_fraction
-
-
-def _outside(theta: Tensor, k: Tensor, p: int) -> Tensor:
-    """P(angle > theta)."""
-    out = tail(theta, k, p, torch.ones_like(theta, dtype=torch.bool), torch.full_like(theta, torch.inf))
-    circle = math.log(2) + (p - 1) / 2 * math.log(math.pi) - math.lgamma((p - 1) / 2)
-    log_g = k * torch.cos(theta) + (p - 2) * torch.log(torch.sin(theta))
-    return out * torch.exp(log_g + log_vmf_normalizer(k, p) + circle)
-
-
-@torch.no_grad()
-def cap_threshold(kappa: Tensor, p: int, level: float = 0.95) -> Tensor:
-    """The cosine t with P(mu.z >= t) = level, exactly: the inverse of the distribution function of mu.z.
-
-    The reference takes a quantile of 10,000 samples.
-
-    Args:
-        kappa: above 0, any shape.
-        p: dimensions of the sphere.
-
-    Example:
-        >>> k = torch.tensor(10.0).double()
-        >>> exact = 1 + torch.log(0.05 + 0.95 * torch.exp(-2 * k)) / k  # p = 3
-        >>> round(float(cap_threshold(k, 3)), 6) == round(float(exact), 6)
-        True
-    """
-    check_fraction(level, "level", zero=False, one=False)
-    k = kappa.double()
-    low, high = torch.full_like(k, 1e-9), torch.full_like(k, math.pi - 1e-9)
-    for _ in range(60):
-        middle = (low + high) / 2
-        more = _outside(middle, k, p) > 1 - level
-        low, high = torch.where(more, middle, low), torch.where(more, high, middle)
-    return torch.where(torch.isinf(k), 1.0, torch.cos((low + high) / 2)).to(kappa.dtype)
+from holdfast.validation import check_array
 
 
 def credible_set(mu: Tensor, kappa: Tensor, gallery: Tensor, level: float = 0.95) -> tuple[Tensor, Tensor]:
@@ -74,4 +36,4 @@ def credible_set(mu: Tensor, kappa: Tensor, gallery: Tensor, level: float = 0.95
     return mu @ gallery.T >= threshold, threshold
 
 
-__all__ = ["cap_threshold", "credible_set"]
+__all__ = ["credible_set"]

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from holdfast.distributions.vmf_normaliser import log_vmf_normalizer
+from holdfast.distributions.von_mises_fisher import Gradient, VonMisesFisher
 from holdfast.errors import InputError
 from holdfast.losses.contrastive import contrast
-from holdfast.systems.mcinfonce.method.bessel import log_vmf_normalizer
-from holdfast.systems.mcinfonce.method.vmf import Gradient, VonMisesFisher
 from holdfast.validation import check_choice, check_integer, check_positive
 
 Negatives = Literal["sum", "mean"]

@@ -10,17 +10,11 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import kstest, vonmises_fisher
 
+from holdfast.distributions.vmf_normaliser import log_vmf_normalizer, vmf_mean_resultant
+from holdfast.distributions.von_mises_fisher import VonMisesFisher, cap_threshold, cosine_slope
 from holdfast.errors import InputError
-from holdfast.systems.mcinfonce import (
-    VonMisesFisher,
-    cap_threshold,
-    credible_set,
-    log_vmf_normalizer,
-    vmf_mean_resultant,
-)
-from holdfast.systems.mcinfonce.method.vmf import cosine_slope
 
-VECTORS = np.load(Path(__file__).parents[2] / "vectors" / "mcinfonce.npz")
+VECTORS = np.load(Path(__file__).parents[1] / "vectors" / "mcinfonce.npz")
 KAPPAS = torch.tensor(VECTORS["kappas"])
 
 
@@ -181,15 +175,6 @@ def test_the_cap_in_three_dimensions_in_closed_form():
     assert float(cap_threshold(torch.tensor(torch.inf), 3)) == 1
 
 
-def test_credible_sets_grow_with_doubt():
-    gallery = torch.nn.functional.normalize(torch.randn(500, 3, generator=torch.Generator().manual_seed(0)), dim=1)
-    mu = gallery[:1].expand(3, 3)
-    mask, threshold = credible_set(mu, torch.tensor([[200.0], [20.0], [2.0]]), gallery)
-    sizes = mask.sum(1).tolist()
-    assert 1 <= sizes[0] < sizes[1] < sizes[2] < 500
-    assert torch.equal(mask[1], gallery @ mu[1] >= threshold[1])
-
-
 @pytest.mark.parametrize(
     ("loc", "kappa", "named"),
     [
@@ -209,8 +194,4 @@ def test_bad_arguments():
     with pytest.raises(InputError, match="grad"):
         VonMisesFisher(torch.eye(3), torch.ones(3, 1), "none")
     with pytest.raises(InputError, match="level"):
-        credible_set(torch.eye(3), torch.ones(3, 1), torch.eye(3), level=1.0)
-    with pytest.raises(InputError, match="kappa"):
-        credible_set(torch.eye(3), torch.zeros(3, 1), torch.eye(3))
-    with pytest.raises(InputError, match="gallery"):
-        credible_set(torch.eye(3), torch.ones(3, 1), torch.eye(4))
+        cap_threshold(torch.ones(1), 3, level=1.0)
