@@ -131,7 +131,7 @@ class OneForAll(ProbabilisticHead):
         return self
 
     def kappa(self, x: Tensor) -> Tensor:
-        log_kappa: Tensor = self.kappa_net[0]  # type: ignore[index]
+        (log_kappa,) = self.kappa_net.parameters()  # type: ignore[union-attr]
         return log_kappa.expand(*x.shape[:-1], 1).exp()
 
 
