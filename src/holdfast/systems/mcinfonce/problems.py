@@ -82,11 +82,11 @@ class VMFWorld(PairWorld):
 
     def mu(self, x: Tensor) -> Tensor:
         """True directions (..., dim)."""
-        return F.normalize(self.mu_net(x), dim=-1)
+        return F.normalize(self.mu_net.to(x.device)(x), dim=-1)
 
     def kappa(self, x: Tensor) -> Tensor:
         """True concentrations (..., 1): [8, 64] on 1,000 x; others are at most a little outside."""
-        return (8 + 56 * (self.kappa_net(x) - self.low) / self.span).clamp(4.0, 128.0)
+        return (8 + 56 * (self.kappa_net.to(x.device)(x) - self.low) / self.span).clamp(4.0, 128.0)
 
     def sample(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """z of each x."""
@@ -137,14 +137,14 @@ class CroppedImages(PairWorld):
         theta = torch.zeros(len(rows), 2, 3, device=rng.device)
         theta[:, 0, 0] = theta[:, 1, 1] = side
         theta[:, :, 2] = ((2 * draw[1:] - 1) * (1 - side)).T
-        images = self.images[rows].to(rng.device)
+        images = self.images[rows.cpu()].to(rng.device)
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
         return F.grid_sample(images, grid, align_corners=False).flatten(1), side
 
     def pairs(self, count: int, negatives: int, rng: torch.Generator) -> Pairs:
-        rows = self.train.nonzero()[:, 0]
-        chosen = rows[torch.randint(len(rows), (count, 64 * (negatives + 1)), generator=rng)]
-        same = self.labels[chosen] == self.labels[chosen[:, :1]]
+        rows, labels = self.train.nonzero()[:, 0].to(rng.device), self.labels.to(rng.device)
+        chosen = rows[torch.randint(len(rows), (count, 64 * (negatives + 1)), generator=rng, device=rng.device)]
+        same = labels[chosen] == labels[chosen[:, :1]]
         same[:, 0] = False
         enough = same.any(1) & ((~same).sum(1) > negatives)
         chosen, same = chosen[enough], same[enough]
@@ -161,7 +161,7 @@ class CroppedImages(PairWorld):
     def drawn(self, count: int, rng: torch.Generator, part: str) -> Tensor:
         """Numbers of images of a part."""
         rows = (self.train if part == "validation" else ~self.train).nonzero()[:, 0]
-        return rows[torch.randint(len(rows), (count,), generator=rng)]
+        return rows[torch.randint(len(rows), (count,), generator=rng, device=rng.device).cpu()]
 
 
 # ----------------------------------------------------------------------------------------------- what is declared
