@@ -223,3 +223,20 @@ def test_credible_sets_grow_with_doubt():
         given = {"mu": mu, "kappa": torch.ones(3, 1), "gallery": gallery, named: value}
         with pytest.raises(InputError, match=named):
             credible_set(**given)
+
+
+def test_elk_written_out_in_both_forms():
+    ref, pos, neg = (GIVEN[0][:, None], GIVEN[1][:, None]), GIVEN[2:4], GIVEN[4:]
+    plus, others = log_elk(ref, pos)[:, 0].exp().double(), log_elk(ref, neg).exp().double()
+    for form, divided in (("sum", 1), ("mean", 4)):
+        expected = -torch.log(plus / (plus + others.sum(1) / divided)).mean()
+        assert float(ELKLoss(negatives=form)(*GIVEN)) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_edges_of_heads_and_sets():
+    net = ProbabilisticHead(5, 3, "network", hidden=0).calibrate(torch.randn(9, 5))
+    assert [type(part).__name__ for part in net.mu_net] == ["Linear"]
+    assert not net.scale.requires_grad
+    assert not net.shift.requires_grad
+    mask, _ = credible_set(torch.eye(3)[:1], torch.full((1, 1), torch.inf), torch.eye(3))
+    assert mask.tolist() == [[True, False, False]]
