@@ -31,7 +31,7 @@ class Pic2Word(Estimator):
     CLIP is not saved with the mapper: the model folder names it, keeps the hash of its weights, and refuses another.
 
     Args:
-        clip: folder of a CLIP in Hugging Face's layout, or a `JointEncoder`.
+        clip: folder of a CLIP in Hugging Face's layout, or a `JointEncoder`; there is no default.
         prompt: that the mapper learns in; it has one "*".
         hidden: units of each hidden layer of the mapper.
         n_layers: hidden layers.
@@ -61,7 +61,7 @@ class Pic2Word(Estimator):
 
     def __init__(
         self,
-        clip: str | Path | JointEncoder,
+        clip: str | Path | JointEncoder | None = None,
         prompt: str = "a photo of *",
         hidden: int = 512,
         n_layers: int = 2,
