@@ -58,6 +58,7 @@ def test_dropout_comes_before_the_relu_and_ends_in_evaluation():
     assert not torch.equal(mapper(x), mapper(x))
     assert torch.equal(mapper.eval()(x), mapper(x))
     assert len(PseudoWordMapper(4, 3, hidden=5, n_layers=3).layers) == 3
+    assert PseudoWordMapper(4, 3, hidden=5, n_layers=1)(x).shape == (6, 3)
 
 
 def test_a_pseudo_word_that_is_a_words_embedding_is_that_word(clip):
