@@ -160,6 +160,9 @@ class NodeModel(Estimator):
     def _check_settings(self) -> None:
         for name, low in (("depth", 0), ("width", 1), ("steps", 1), ("seed", 0)):
             check_integer(getattr(self, name), name, low=low)
+        for name in ("share_weights", "separate_gate"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(name, "must be True or False", getattr(self, name))
         check_choice(self.conv, KINDS, "conv")
         check_positive(self.p, "p")
         check_fraction(self.dropout, "dropout", one=False)
