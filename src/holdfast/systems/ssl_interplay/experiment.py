@@ -14,9 +14,10 @@ A replicate of all arms takes about 15 s of one core; times 24: 360 s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ from holdfast.systems.ssl_interplay.problems import (
     ReluFeatures,
     Sphere,
     Task,
-    own,
+    own_arrays,
 )
 from holdfast.training import fit
 
@@ -373,6 +374,21 @@ CLAIMS = (
     Differs(INTERPLAY, "interplay, other seeds", metric="accuracy", on=DIGITS, role="control", expect="not found"),
     Better(INTERPLAY, than=SHUFFLED, metric="error, y3", on=SPHERE, margin=0.1, role="control", expect="found"),
 )  # fmt: skip
+
+
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
+    """Whether the features are better than what one would use instead, on rows of the user's."""
+    name, others = "your rows", (RIDGE, PCA, LAPLACIAN, SIMCLR)
+    claims = [Better(INTERPLAY, than=other, metric="accuracy", on=name) for other in others]
+    return replace(
+        experiment,
+        problems={name: own_arrays(paths)},
+        arms={arm: replace(ARMS[arm], problems=None) for arm in (INTERPLAY, *others)},
+        scales={key: replace(scale, arms=None, problems=None) for key, scale in experiment.scales.items()},
+        claims=[replace(claims[0], role="headline"), *claims[1:]],
+        benefit="accuracy",
+    )
+
 
 experiment = Experiment(
     question="Does each downstream task have its own best lambda, and what does one lambda for all cost?",
