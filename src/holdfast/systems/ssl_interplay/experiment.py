@@ -26,8 +26,21 @@ import torch
 from holdfast.baselines.simclr import SimCLR
 from holdfast.data.batches import Batches
 from holdfast.experiment import (
-    All, Arm, Better, Curve, Differs, Experiment, Interaction, Measurement, Metric, NotTestable, NoWorse, PerUnit,
-    Run, Scalar, Scale,
+    All,
+    Arm,
+    Better,
+    Curve,
+    Differs,
+    Experiment,
+    Interaction,
+    Measurement,
+    Metric,
+    NotTestable,
+    NoWorse,
+    PerUnit,
+    Run,
+    Scalar,
+    Scale,
 )  # fmt: skip
 from holdfast.experiment.claims import Place
 from holdfast.layers.perceptron import Perceptron
@@ -42,7 +55,14 @@ from holdfast.systems.ssl_interplay.method.features import (
 )
 from holdfast.systems.ssl_interplay.method.spectrum import Moments, eigenpairs, interplay_path, views_loss
 from holdfast.systems.ssl_interplay.problems import (
-    Arrays, Digits, HalfMoons, Interplay, ReluFeatures, Sphere, Task, own_arrays,
+    Arrays,
+    Digits,
+    HalfMoons,
+    Interplay,
+    ReluFeatures,
+    Sphere,
+    Task,
+    own_arrays,
 )  # fmt: skip
 from holdfast.training import fit
 
