@@ -393,11 +393,7 @@ def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
 experiment = Experiment(
     question="Does each downstream task have its own best lambda, and what does one lambda for all cost?",
     problems={
-        SPHERE: Sphere(),
-        MOONS: HalfMoons(),
-        FEW: HalfMoons(inputs=30),
-        DIGITS: Digits(),
-        RELU: ReluFeatures(),
+        SPHERE: Sphere(), MOONS: HalfMoons(), FEW: HalfMoons(inputs=30), DIGITS: Digits(), RELU: ReluFeatures(),
         FILE: Arrays(),
     },
     arms=ARMS,
