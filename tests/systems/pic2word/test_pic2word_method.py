@@ -162,6 +162,14 @@ def test_baselines_are_unit_vectors_between_image_and_text(clip):
     assert torch.allclose(slerp_query(image, image), a, atol=1e-5)
 
 
+def test_weights_are_shares_and_texts_fit_the_context(clip):
+    for mix in (average_query, slerp_query):
+        with pytest.raises(InputError, match="weight"):
+            mix(torch.ones(1, 3), torch.ones(1, 3), 5.0)
+    with pytest.raises(InputError, match="tokens"):
+        encode_with_pseudo(clip, torch.zeros(1, 10, dtype=torch.int64), torch.ones(1, 8), clip.token("*"))
+
+
 # ------------------------------------------------------------------------------------------------------------- metrics
 def test_recall_is_the_references(vectors):
     scores = vectors["ref"] @ vectors["im"].T

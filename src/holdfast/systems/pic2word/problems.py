@@ -75,7 +75,8 @@ class World(Problem):
 class Beside(World):
     """Object composition: the picture shows one object on white, the text names another, the target shows both.
 
-    The gallery has an image of every ordered pair of the 36 kinds: 35 others share the picture's object, 35 the text's.
+    The gallery has an image of every ordered pair of the 36 kinds; 70 others share the picture's object, 70 the text's,
+    and the pair in the other order counts as wrong.
     """
 
     def draw(self, rng: np.random.Generator) -> Queries:
