@@ -24,6 +24,7 @@ def credible_set(mu: Tensor, kappa: Tensor, gallery: Tensor, level: float = 0.95
         InputError: shapes, kappa <= 0, a level outside (0, 1).
 
     Example:
+        >>> import torch
         >>> mu = torch.eye(3)[:1]
         >>> credible_set(mu, torch.tensor([[50.0]]), torch.eye(3))[0].tolist()
         [[True, False, False]]
