@@ -1,0 +1,318 @@
+"""Does a tree of prototypes tell which negatives belong to a query's own class, at every level?   arXiv 2202.00455
+
+    holdfast run hcsc --scale demo      about two minutes of one core
+    holdfast run hcsc --scale small     last measured: ledger/hcsc/small.json
+
+80 generated leaves in 20 subclasses of 5 superclasses. All ways to find false negatives are judged on one encoder, that
+of MoCo, trained once a replicate: its queue's items, and a score for each pair of a query and an item that should be
+high where both have the same class at a level. The area under the ROC curve is taken over all pairs that do not come
+from the same image, and averaged over the three levels. Training with each selection is a second question.
+
+A replicate of all arms takes about @SECONDS@ s of one core; times 24: @TOTAL@ s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from holdfast.baselines.moco import MoCo
+from holdfast.data.batches import Batches
+from holdfast.experiment import (
+    All,
+    Arm,
+    Better,
+    Differs,
+    Experiment,
+    Measurement,
+    Metric,
+    NotTestable,
+    NoWorse,
+    Run,
+    Scalar,
+    Scale,
+)
+from holdfast.layers.perceptron import Perceptron
+from holdfast.metrics.detectors import auroc
+from holdfast.randomness import seeded
+from holdfast.systems.hcsc.method.clustering import kmeans
+from holdfast.systems.hcsc.method.learner import HCSCLearner
+from holdfast.systems.hcsc.method.prototypes import PrototypeTree, concentration, hierarchical_kmeans
+from holdfast.systems.hcsc.method.selection import HCSCLoss, instance_keep_prob, prototype_keep_prob, responsibilities
+from holdfast.systems.hcsc.problems import LEVELS, ImageNet, Leaves, Redraw, World
+from holdfast.training import Learner, fit
+from holdfast.training.inference import forward_in_batches
+
+T = 0.2
+NEIGHBOURS = 10
+MOCO: dict[str, Any] = {"m": 0.99, "temperature": T, "momentum": 0.9, "weight_decay": 1e-4}
+
+
+@dataclass(frozen=True)
+class Steps(Scale):
+    """How much work.
+
+    Attributes:
+        epochs: of training; warmup: those of them without a tree.
+        batch: images a step; queue: keys that wait.
+        queries: images whose pairs with the queue are judged.
+        lr: of all arms.
+    """
+
+    epochs: int = 30
+    warmup: int = 8
+    batch: int = 128
+    queue: int = 1024
+    queries: int = 512
+    lr: float = 0.06
+
+
+# ---------------------------------------------------------------------------------------------------- ways to build levels
+def tree_levels(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
+    """The method's tree."""
+    return hierarchical_kmeans(x, counts, seed=seed, temperature=T)
+
+
+def one_level(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
+    """The finest clusters, used for every level."""
+    fine = hierarchical_kmeans(x, counts[:1], seed=seed, temperature=T)
+    same = torch.arange(counts[0])
+    return PrototypeTree(fine.assign * 3, fine.prototypes * 3, fine.temperatures * 3, [same, same])
+
+
+def independent_levels(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
+    """Each level by k-means of the images' own features; above a prototype stands the nearest one."""
+    each = [hierarchical_kmeans(x, (k,), seed=seed + i, temperature=T) for i, k in enumerate(counts)]
+    prototypes = [tree.prototypes[0] for tree in each]
+    parent = [(a @ b.T).argmax(1) for a, b in zip(prototypes, prototypes[1:], strict=False)]
+    return PrototypeTree([t.assign[0] for t in each], prototypes, [t.temperatures[0] for t in each], parent)
+
+
+def random_parents(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
+    """Broken: the finest level is the tree's; prototypes above have children drawn at random, equally many."""
+    generator = torch.Generator().manual_seed(seed)
+    means, index = kmeans(x, counts[0], seed=seed)
+    assign, prototypes, parent = [index], [F.normalize(means, dim=1)], []
+    temperatures = [concentration(x, means, index, T)]
+    for k in counts[1:]:
+        below = prototypes[-1]
+        up = torch.randperm(len(below), generator=generator) % k
+        means = torch.zeros(k, x.shape[1]).index_add_(0, up, below) / torch.bincount(up, minlength=k)[:, None]
+        temperatures.append(concentration(below, means, up, T))
+        prototypes.append(F.normalize(means, dim=1))
+        parent.append(up)
+        assign.append(up[assign[-1]])
+    return PrototypeTree(assign, prototypes, temperatures, parent)
+
+
+# -------------------------------------------------------------------------------------------------------------------- arms
+@dataclass(frozen=True)
+class Judge:
+    """Levels of clusters on MoCo's encoder: the drop probability is the score.
+
+    Attributes:
+        levels: features, clusters per level and a seed -> a tree.
+    """
+
+    levels: Any = tree_levels
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """The cosine of query and item is the score, at every level.
+
+    Attributes:
+        view: whether the query is a view through the query encoder, as in the loss; else the image itself through the
+            key encoder, as the clusters see it.
+    """
+
+    view: bool = False
+
+
+@dataclass(frozen=True)
+class Train:
+    """An encoder trained with prototypes.
+
+    Attributes:
+        levels: as in `Judge`.
+        instances, prototypes: whether negatives of each kind are selected.
+        oracle: whether instances are selected by their true classes.
+        depth: levels used, from the finest.
+    """
+
+    levels: Any = tree_levels
+    instances: bool = True
+    prototypes: bool = True
+    oracle: bool = False
+    depth: int = 3
+
+
+@dataclass(frozen=True)
+class PlainMoCo:
+    """MoCo, without prototypes."""
+
+
+# --------------------------------------------------------------------------------------------------------- one trial
+def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
+    """How well an arm finds false negatives, or how good the encoder is that it trains."""
+    if isinstance(run.problem, ImageNet):
+        yield from photographs(run)
+        return
+    world = run.problem.draw(run.rng("split"))
+    if isinstance(run.arm, Train):
+        learner = learner_of(run.arm, world, run)
+        fit(
+            learner, batches(world, run.scale, run.seed("batches")), steps=steps_of(world, run.scale),
+            seed=run.seed("loss"), on_step=run.step,
+        )  # fmt: skip
+        yield from accuracies(encoded(learner, world.train), encoded(learner, world.test), world)
+        return
+    made = run.stage(
+        "MoCo", moco_stage, problem=run.problem, scale_=run.scale, seed=run.seed("split"),
+    )  # fmt: skip
+    if isinstance(run.arm, PlainMoCo):
+        yield from accuracies(made["train"], made["test"], world)
+    elif isinstance(run.arm, Cosine):
+        q = made["views"] if run.arm.view else made["features"][made["queries"]]
+        yield from areas([(q @ made["queue"].T).numpy()] * 3, made, world)
+    else:
+        tree = run.arm.levels(made["features"], run.problem.counts, run.seed("init") % 2**31)
+        yield from judged(tree, made, world)
+
+
+def batches(world: World, scale: Steps, seed: int) -> Batches:
+    """Shuffled images with the numbers of their rows."""
+    return Batches({"x": world.train}, scale.batch, seed, index="index")
+
+
+def steps_of(world: World, scale: Steps) -> int:
+    return scale.epochs * (len(world.train) // scale.batch)
+
+
+def encoder_of(world: World) -> nn.Module:
+    """The fixed rendering and two hidden layers that learn, 64 features."""
+    pixels = world.render.w2.shape[1]  # type: ignore[union-attr, index]
+    net = nn.Sequential(world.render, Perceptron(int(pixels), 128), nn.Linear(128, 64), nn.ReLU())
+    net.dim = 64  # type: ignore[assignment]
+    return net
+
+
+def encoded(learner: Any, x: Tensor) -> Tensor:
+    """The encoder's features, length 1."""
+    return F.normalize(forward_in_batches(learner.encoder, x, 4096), dim=1)
+
+
+def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
+    """MoCo's encoder, and what is judged on it: a stage, shared by arms.
+
+    Returns:
+        "train", "test": features of the encoder; "features" (N, D): of the key encoder with its head; "queue" (Q, D)
+        and "index" (Q,): the queue as training left it; "queries" (B,): rows; "views" (B, D): their queries.
+    """
+    world = problem.draw(np.random.default_rng(seed))
+    with seeded(seed % 2**31):
+        learner = MoCo(encoder_of(world), Redraw(), queue=scale_.queue, lr=scale_.lr, **MOCO)
+    fit(learner, batches(world, scale_, seed % 2**31), steps=steps_of(world, scale_), seed=seed % 2**31)
+    generator = torch.Generator().manual_seed(seed % 2**31)
+    queries = torch.randperm(len(world.train), generator=generator)[: scale_.queries]
+    with torch.no_grad():
+        views = learner.projector(learner.encoder(Redraw()(world.train[queries], generator)))
+    return {
+        "train": encoded(learner, world.train), "test": encoded(learner, world.test),
+        "features": F.normalize(forward_in_batches(learner.followers, world.train, 4096), dim=1),
+        "queue": learner.queue.keys.clone(), "index": learner.queue.index.clone(),
+        "queries": queries, "views": F.normalize(views, dim=1),
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- finding false negatives
+def pairs_of(made: Mapping[str, Tensor], world: World) -> tuple[list[np.ndarray], np.ndarray]:
+    """Per level (B, Q) whether query and item have the same class; and which pairs are of different images."""
+    queries, index = made["queries"], made["index"]
+    same = [(world.y[queries, level][:, None] == world.y[index, level]).numpy() for level in range(3)]
+    return same, ((queries[:, None] != index) & (index >= 0)).numpy()
+
+
+def areas(scores: Sequence[np.ndarray], made: Mapping[str, Tensor], world: World) -> Iterator[Measurement]:
+    """Areas under the ROC curve of scores (B, Q) per level."""
+    same, counted = pairs_of(made, world)
+    found = [auroc(score[counted], s[counted]) for score, s in zip(scores, same, strict=True)]
+    yield Scalar("AUC", float(np.mean(found)))
+    for name, value in zip(LEVELS, found, strict=True):
+        yield Scalar(f"AUC, {name}", value)
+
+
+def judged(tree: PrototypeTree, made: Mapping[str, Tensor], world: World) -> Iterator[Measurement]:
+    """Areas of the drop probabilities, how much more often own classes are dropped, and the purity of the clusters."""
+    drops = []
+    for level, assign in enumerate(tree.assign):
+        drops.append(responsibilities(made["queue"], tree, level)[:, assign[made["queries"]]].T.numpy())
+    yield from areas(drops, made, world)
+    same, counted = pairs_of(made, world)
+    for level, name in enumerate(LEVELS):
+        own = drops[level][counted & same[level]].mean()
+        yield Scalar(f"log2 ratio, {name}", float(np.log2(own / drops[level][counted & ~same[level]].mean())))
+        yield Scalar(f"purity, {name}", purity(tree.assign[level], world.y[:, level]))
+
+
+def purity(clusters: Tensor, y: Tensor) -> float:
+    """Share of images whose class is the most frequent one of their cluster."""
+    together = torch.zeros(int(clusters.max()) + 1, int(y.max()) + 1)
+    together.index_put_((clusters, y), torch.ones(len(y)), accumulate=True)
+    return float(together.max(1).values.sum() / len(y))
+
+
+# ------------------------------------------------------------------------------------------------------------ training
+class Levels(HCSCLearner):
+    """HCSC with other levels of clusters, or with instances selected by true classes.
+
+    Args:
+        levels: features, clusters per level and a seed -> a tree.
+        truth: (N, L) true classes for the selection of instances; None = the clusters.
+    """
+
+    def __init__(self, levels: Any, truth: Tensor | None, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.levels, self.truth = levels, truth
+
+    def make_tree(self, features: Tensor) -> PrototypeTree:
+        return self.levels(features, self.n_clusters, self.seed)  # type: ignore[no-any-return]
+
+    def keep(self, tree: PrototypeTree, index: Tensor) -> list[Tensor] | None:
+        if self.truth is None:
+            return super().keep(tree, index)
+        known = self.queue.index >= 0
+        mine, theirs = self.truth[index], self.truth[self.queue.index]
+        return [1 - ((mine[:, level, None] == theirs[:, level]) & known).float() for level in range(len(tree))]
+
+
+def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Learner:
+    """The learner of an arm."""
+    criterion = HCSCLoss(
+        T,
+        instance_keep=instance_keep_prob if arm.instances else None,
+        prototype_keep=prototype_keep_prob if arm.prototypes else None,
+    )
+    with seeded(run.seed("split") % 2**31):  # the weights that MoCo starts from, too
+        return Levels(
+            arm.levels, world.y if arm.oracle else None, encoder_of(world), Redraw(), rows=len(world.train),
+            n_clusters=run.problem.counts[: arm.depth], warmup=run.scale.warmup, criterion=criterion, n_init=2,
+            queue=run.scale.queue, seed=run.seed("init") % 2**31, lr=run.scale.lr, **MOCO,
+        )  # fmt: skip
+
+
+def accuracies(train: Tensor, test: Tensor, world: World) -> Iterator[Measurement]:
+    """10-nearest-neighbour accuracy by cosine of the encoder's features, per level and averaged."""
+    near = (test @ train.T).topk(NEIGHBOURS).indices
+    found = []
+    for level, name in enumerate(LEVELS):
+        votes = F.one_hot(world.y[near, level]).sum(1)
+        found.append(100 * float((votes.argmax(1) == world.test_y[:, level]).double().mean()))
+        yield Scalar(f"accuracy, {name}", found[-1])
+    yield Scalar("accuracy", float(np.mean(found)))

@@ -1,0 +1,230 @@
+"""The tree of prototypes: k-means of features, then k-means of its centroids, level by level (section 3.2)."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.errors import InputError
+from holdfast.files import read_json, write_text
+from holdfast.systems.hcsc.method.clustering import Backend, kmeans
+from holdfast.validation import check_array, check_choice, check_integer, check_positive
+
+FORMAT = "holdfast.hcsc.tree/1"
+SMOOTH = 10  # added to the size of a cluster in its temperature
+
+
+@dataclass(frozen=True, eq=False)
+class PrototypeTree:
+    """Prototypes of L levels, from fine to coarse, and where every row belongs.
+
+    Attributes:
+        assign: per level (N,) int64, the prototype of each row.
+        prototypes: per level (M_l, D) float32 of length 1.
+        temperatures: per level (M_l,) float32, phi.
+        parent: for all levels but the last (M_l,) int64, the prototype above each prototype.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
+        >>> tree = hierarchical_kmeans(x, (3, 2))
+        >>> tree.path(0)[1] == tree.path(1)[1], len(tree.to_newick()) > 0
+        (True, True)
+    """
+
+    assign: list[Tensor]
+    prototypes: list[Tensor]
+    temperatures: list[Tensor]
+    parent: list[Tensor]
+
+    def __len__(self) -> int:
+        return len(self.prototypes)
+
+    def path(self, i: int) -> tuple[int, ...]:
+        """The prototypes of row i, from fine to coarse.
+
+        Raises:
+            InputError: there is no row i.
+        """
+        check_integer(i, "i", low=0, high=len(self.assign[0]) - 1)
+        return tuple(int(a[i]) for a in self.assign)
+
+    def paths(self) -> np.ndarray:
+        """(N, L) int64: `path` of all rows."""
+        return torch.stack(self.assign, 1).cpu().numpy()
+
+    def sizes(self, level: int) -> np.ndarray:
+        """(M_l,) rows of every prototype of a level, counted from 0."""
+        return torch.bincount(self.assign[level], minlength=len(self.prototypes[level])).cpu().numpy()
+
+    def children(self, level: int) -> list[list[int]]:
+        """For every prototype of a level above 0, those of the level below that it is the parent of."""
+        found: list[list[int]] = [[] for _ in self.prototypes[level]]
+        for child, parent in enumerate(self.parent[level - 1].tolist()):
+            found[parent].append(child)
+        return found
+
+    def place(self, x: Tensor) -> Tensor:
+        """(n, L) int64: the path of new rows (n, D), by the nearest finest prototype."""
+        rows = [(F.normalize(x.float(), dim=1) @ self.prototypes[0].T).argmax(1)]
+        for up in self.parent:
+            rows.append(up[rows[-1]])
+        return torch.stack(rows, 1)
+
+    def to(self, device: Any) -> Self:
+        """The tree on a device."""
+        parts = ([t.to(device) for t in part] for part in (self.assign, self.prototypes, self.temperatures, self.parent))
+        return type(self)(*parts)
+
+    def to_newick(self) -> str:
+        """The tree as Newick text: "<level>.<prototype>[<rows>]:<length>", levels from 1 (fine) to L (coarse).
+
+        The number of rows is a comment there; lengths are cosine distances between a prototype and its parent.
+        """
+
+        def node(level: int, c: int) -> str:
+            inside = ",".join(node(level - 1, child) for child in children[level][c]) if level else ""
+            length = 0.0
+            if level < len(self) - 1:
+                above = self.prototypes[level + 1][self.parent[level][c]]
+                length = max(0.0, 1 - float(self.prototypes[level][c] @ above))
+            return f"{f'({inside})' if inside else ''}{level + 1}.{c}[{sizes[level][c]}]:{length:.6g}"
+
+        sizes = [self.sizes(level) for level in range(len(self))]
+        children: list[list[list[int]]] = [[], *(self.children(level) for level in range(1, len(self)))]
+        top = len(self) - 1
+        return "(" + ",".join(node(top, c) for c in range(len(self.prototypes[top]))) + ");\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it as one JSON file, whole or not at all."""
+        levels = [
+            {
+                "prototypes": [[float(str(v)) for v in row] for row in c.cpu().numpy()],  # the shortest float32 text
+                "temperatures": [float(str(v)) for v in phi.cpu().numpy()],
+                **({"parent": self.parent[i].tolist()} if i < len(self.parent) else {}),
+            }
+            for i, (c, phi) in enumerate(zip(self.prototypes, self.temperatures, strict=True))
+        ]
+        whole = {"format": FORMAT, "levels": levels, "assign": self.assign[0].tolist()}
+        write_text(Path(path), json.dumps(whole, separators=(",", ":")) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """A tree that `save` wrote.
+
+        Raises:
+            InputError: not such a file; numbers that fit no tree.
+        """
+        given = read_json(Path(path))
+        if not isinstance(given, dict) or given.get("format") != FORMAT:
+            raise InputError(str(path), f"must be a tree in the format {FORMAT}")
+        try:
+            levels = given["levels"]
+            prototypes = [torch.tensor(level["prototypes"], dtype=torch.float32) for level in levels]
+            temperatures = [torch.tensor(level["temperatures"], dtype=torch.float32) for level in levels]
+            parent = [torch.tensor(level["parent"], dtype=torch.int64) for level in levels[:-1]]
+            assign = [torch.tensor(given["assign"], dtype=torch.int64)]
+            for up in parent:
+                assign.append(up[assign[-1]])
+            fits = all(int(u.max()) < len(c) and int(u.min()) >= 0 for u, c in zip(parent, prototypes[1:], strict=True))
+            fits &= all(len(u) == len(c) for u, c in zip(parent, prototypes, strict=False))
+            fits &= 0 <= int(assign[0].min()) and int(assign[0].max()) < len(prototypes[0])
+            fits &= all(len(t) == len(c) for t, c in zip(temperatures, prototypes, strict=True))
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise InputError(str(path), "must hold a whole tree", " ".join(str(error).split())[:80]) from None
+        if not fits:
+            raise InputError(str(path), "must hold a tree whose numbers name its prototypes")
+        return cls(assign, prototypes, temperatures, parent)
+
+
+def hierarchical_kmeans(
+    features: Any,
+    n_clusters: Sequence[int] = (3000, 2000, 1000),
+    n_iter: int = 20,
+    n_init: int = 5,
+    seed: int = 0,
+    backend: Backend = "torch",
+    temperature: float = 0.2,
+) -> PrototypeTree:
+    """The tree of features: level 1 clusters rows, each further level the unit centroids of the one before.
+
+    Args:
+        features: (N, D); scaled to length 1 here.
+        n_clusters: prototypes per level, falling, at most N.
+        n_iter, n_init: rounds and restarts of each k-means.
+        seed: level l, from 0, uses seed + l.
+        backend: "torch" (on the features' device), "faiss" or "sklearn" (mini-batch).
+        temperature: the mean of the temperatures of each level.
+
+    Raises:
+        InputError: clusters that do not fall, or more than rows; a row of zeros.
+
+    Warns:
+        One cluster holds nearly everything: the features have collapsed.
+    """
+    x = torch.as_tensor(check_array(features, "N D", name="features", dtype="float32")).detach()
+    counts = check_clusters(n_clusters, len(x))
+    check_integer(n_iter, "n_iter", low=1)
+    check_integer(n_init, "n_init", low=1)
+    check_integer(seed, "seed", low=0)
+    check_choice(backend, ("torch", "faiss", "sklearn"), "backend")
+    check_positive(temperature, "temperature")
+    lengths = x.norm(dim=1)
+    if not bool(lengths.min() > 0):
+        raise InputError("features", "must have no row of zeros", f"row {int(lengths.argmin())}")
+    below = x / lengths[:, None]
+    assign, prototypes, temperatures, parent = [], [], [], []
+    for level, k in enumerate(counts):
+        means, index = kmeans(below, k, n_iter=n_iter, n_init=n_init, seed=seed + level, backend=backend)
+        temperatures.append(concentration(below, means, index, temperature))
+        if level:
+            parent.append(index)
+        assign.append(index[assign[-1]] if level else index)
+        below = F.normalize(means, dim=1)
+        prototypes.append(below)
+    share = float(torch.bincount(assign[0]).max()) / len(x)
+    if counts[0] > 1 and share > 0.9:
+        warnings.warn(f"one cluster holds {share:.0%} of the rows: the features have collapsed", stacklevel=2)
+    return PrototypeTree(assign, prototypes, temperatures, parent)
+
+
+def concentration(members: Tensor, centroids: Tensor, index: Tensor, temperature: float) -> Tensor:
+    """phi (M,): mean distance of a cluster's members to its centroid (before scaling) over log(members + 10).
+
+    Clusters of at most one member have the largest phi; then clipped to the 10th and 90th percentile, and scaled to
+    the mean `temperature`.
+    """
+    k = len(centroids)
+    apart = (members - centroids[index]).norm(dim=1)
+    counts = torch.bincount(index, minlength=k)
+    sums = torch.zeros(k, device=apart.device, dtype=apart.dtype).index_add_(0, index, apart)
+    phi = sums / counts.clamp_min(1) / torch.log(counts + float(SMOOTH))
+    phi = torch.where(counts > 1, phi, phi.max())
+    low, high = torch.quantile(phi, torch.tensor([0.1, 0.9], device=phi.device, dtype=phi.dtype))
+    phi = phi.clamp(low, high)
+    mean = phi.mean()
+    # All members at their centroids: nothing tells clusters apart.
+    return torch.where(mean > 0, temperature * phi / mean.clamp_min(1e-12), temperature)
+
+
+def check_clusters(n_clusters: Any, rows: int) -> tuple[int, ...]:
+    """The numbers of clusters, once they fall and there are rows for them."""
+    if isinstance(n_clusters, int | str) or not len(n_clusters):
+        raise InputError("n_clusters", "must be whole numbers, one per level", n_clusters)
+    counts = tuple(check_integer(k, "n_clusters", low=1) for k in n_clusters)
+    if any(a <= b for a, b in zip(counts, counts[1:], strict=False)):
+        raise InputError("n_clusters", "must fall from level to level", counts)
+    if counts[0] > rows:
+        raise InputError("n_clusters", f"must be at most the number of rows, {rows}", counts[0])
+    return counts
+
+
+__all__ = ["PrototypeTree", "check_clusters", "concentration", "hierarchical_kmeans"]
