@@ -1,4 +1,4 @@
-"""Images with a hierarchy of classes: a generated world of 80 leaves, and folders such as ImageNet's with its 1 % list."""
+"""Images with a hierarchy of classes: a generated world of 80 leaves; ImageNet with its list of 1 %."""
 
 from __future__ import annotations
 
@@ -123,9 +123,16 @@ class ImageNet(FileProblem):
 
     Attributes:
         folder: that holds `train/<wnid>/*.JPEG`; None = `hcsc/imagenet` under HOLDFAST_DATA.
+        names: the list of the 1 %; None = `hcsc/1percent.txt` there.
+        side: of an image in pixels; depths: blocks of the residual network's stages.
+        n_clusters: prototypes per level.
     """
 
     folder: Path | None = None
+    names: Path | None = None
+    side: int = 224
+    depths: tuple[int, ...] = (3, 4, 6, 3)
+    n_clusters: tuple[int, ...] = (3000, 2000, 1000)
     how_to_get: ClassVar[str] = (
         "train/<wnid>/*.JPEG of ILSVRC 2012 (image-net.org, non-commercial) in hcsc/imagenet under HOLDFAST_DATA, and "
         "1percent.txt of github.com/gyfastas/HCSC (MIT) in hcsc"
@@ -137,7 +144,7 @@ class ImageNet(FileProblem):
 
     @property
     def list_file(self) -> Path:
-        return data_folder("hcsc/1percent.txt")
+        return data_folder("hcsc/1percent.txt") if self.names is None else self.names
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -93,7 +93,13 @@ def _peer(x: np.ndarray, k: int, n_iter: int, n_init: int, seed: int, backend: B
         import faiss
 
         made = faiss.Kmeans(
-            x.shape[1], k, niter=n_iter, nredo=n_init, seed=seed, min_points_per_centroid=1, max_points_per_centroid=2**30
+            x.shape[1],
+            k,
+            niter=n_iter,
+            nredo=n_init,
+            seed=seed,
+            min_points_per_centroid=1,
+            max_points_per_centroid=2**30,
         )
         made.train(x)
         return np.asarray(made.centroids, dtype=np.float32)

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import InputError
-from holdfast.files import read_json, write_text
+from holdfast.files import write_text
 from holdfast.systems.hcsc.method.clustering import Backend, kmeans
 from holdfast.validation import check_array, check_choice, check_integer, check_positive
 
@@ -47,6 +48,11 @@ class PrototypeTree:
 
     def __len__(self) -> int:
         return len(self.prototypes)
+
+    @property
+    def parts(self) -> tuple[list[Tensor], ...]:
+        """The four lists."""
+        return self.assign, self.prototypes, self.temperatures, self.parent
 
     def path(self, i: int) -> tuple[int, ...]:
         """The prototypes of row i, from fine to coarse.
@@ -81,8 +87,7 @@ class PrototypeTree:
 
     def to(self, device: Any) -> Self:
         """The tree on a device."""
-        parts = ([t.to(device) for t in part] for part in (self.assign, self.prototypes, self.temperatures, self.parent))
-        return type(self)(*parts)
+        return type(self)(*([t.to(device) for t in part] for part in self.parts))
 
     def to_newick(self) -> str:
         """The tree as Newick text: "<level>.<prototype>[<rows>]:<length>", levels from 1 (fine) to L (coarse).
@@ -115,34 +120,6 @@ class PrototypeTree:
         ]
         whole = {"format": FORMAT, "levels": levels, "assign": self.assign[0].tolist()}
         write_text(Path(path), json.dumps(whole, separators=(",", ":")) + "\n")
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """A tree that `save` wrote.
-
-        Raises:
-            InputError: not such a file; numbers that fit no tree.
-        """
-        given = read_json(Path(path))
-        if not isinstance(given, dict) or given.get("format") != FORMAT:
-            raise InputError(str(path), f"must be a tree in the format {FORMAT}")
-        try:
-            levels = given["levels"]
-            prototypes = [torch.tensor(level["prototypes"], dtype=torch.float32) for level in levels]
-            temperatures = [torch.tensor(level["temperatures"], dtype=torch.float32) for level in levels]
-            parent = [torch.tensor(level["parent"], dtype=torch.int64) for level in levels[:-1]]
-            assign = [torch.tensor(given["assign"], dtype=torch.int64)]
-            for up in parent:
-                assign.append(up[assign[-1]])
-            fits = all(int(u.max()) < len(c) and int(u.min()) >= 0 for u, c in zip(parent, prototypes[1:], strict=True))
-            fits &= all(len(u) == len(c) for u, c in zip(parent, prototypes, strict=False))
-            fits &= 0 <= int(assign[0].min()) and int(assign[0].max()) < len(prototypes[0])
-            fits &= all(len(t) == len(c) for t, c in zip(temperatures, prototypes, strict=True))
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
-            raise InputError(str(path), "must hold a whole tree", " ".join(str(error).split())[:80]) from None
-        if not fits:
-            raise InputError(str(path), "must hold a tree whose numbers name its prototypes")
-        return cls(assign, prototypes, temperatures, parent)
 
 
 def hierarchical_kmeans(
@@ -220,7 +197,7 @@ def check_clusters(n_clusters: Any, rows: int) -> tuple[int, ...]:
     if isinstance(n_clusters, int | str) or not len(n_clusters):
         raise InputError("n_clusters", "must be whole numbers, one per level", n_clusters)
     counts = tuple(check_integer(k, "n_clusters", low=1) for k in n_clusters)
-    if any(a <= b for a, b in zip(counts, counts[1:], strict=False)):
+    if any(a <= b for a, b in pairwise(counts)):
         raise InputError("n_clusters", "must fall from level to level", counts)
     if counts[0] > rows:
         raise InputError("n_clusters", f"must be at most the number of rows, {rows}", counts[0])

@@ -3,10 +3,10 @@
 Symbols: queries q and keys k (B, D), queue z (Q, D), prototypes C^l (M_l, D) with temperatures phi^l, T.
 
 Differences from the reference code, each of which `mask_mode="zero"` and `negatives="batch"` bring back:
-- A dropped negative is left out of the sum, as in the paper. There its logit is set to 0, so that it stays with weight 1.
+- A dropped negative is left out of the sum, as in the paper. There its logit is set to 0: it stays with weight 1.
 - A query's negative prototypes are all but its own. There they are all but those of any query in the batch, and the
   prototype with the last number is never one.
-Instance losses are summed over levels and prototype losses averaged, as there; `instance_reduction="mean"` averages both.
+Instance losses are summed over levels, prototype losses averaged, as there; `instance_reduction="mean"` averages both.
 The reference goes on without any selection where an error occurs in it; here errors are errors.
 """
 

@@ -1,15 +1,4 @@
-"""Does a tree of prototypes tell which negatives belong to a query's own class, at every level?   arXiv 2202.00455
-
-    holdfast run hcsc --scale demo      about two minutes of one core
-    holdfast run hcsc --scale small     last measured: ledger/hcsc/small.json
-
-80 generated leaves in 20 subclasses of 5 superclasses. All ways to find false negatives are judged on one encoder, that
-of MoCo, trained once a replicate: its queue's items, and a score for each pair of a query and an item that should be
-high where both have the same class at a level. The area under the ROC curve is taken over all pairs that do not come
-from the same image, and averaged over the three levels. Training with each selection is a second question.
-
-A replicate of all arms takes about @SECONDS@ s of one core; times 24: @TOTAL@ s.
-"""
+"""The arms, and what a trial measures of theirs."""
 
 from __future__ import annotations
 
@@ -21,35 +10,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from holdfast.baselines.moco import MoCo
-from holdfast.data.batches import Batches
-from holdfast.experiment import (
-    All,
-    Arm,
-    Better,
-    Differs,
-    Experiment,
-    Measurement,
-    Metric,
-    NotTestable,
-    NoWorse,
-    Run,
-    Scalar,
-    Scale,
-)
+from holdfast.data.augment import Brightness, Compose, Mirror, RandomAffine
+from holdfast.data.batches import Batches, LoaderBatches
+from holdfast.data.readers.images import ImageFiles
+from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.layers.perceptron import Perceptron
 from holdfast.metrics.detectors import auroc
 from holdfast.randomness import seeded
-from holdfast.systems.hcsc.method.clustering import kmeans
+from holdfast.systems.hcsc.experiment.levels import T, tree_levels
 from holdfast.systems.hcsc.method.learner import HCSCLearner
-from holdfast.systems.hcsc.method.prototypes import PrototypeTree, concentration, hierarchical_kmeans
+from holdfast.systems.hcsc.method.prototypes import PrototypeTree
 from holdfast.systems.hcsc.method.selection import HCSCLoss, instance_keep_prob, prototype_keep_prob, responsibilities
 from holdfast.systems.hcsc.problems import LEVELS, ImageNet, Leaves, Redraw, World
 from holdfast.training import Learner, fit
 from holdfast.training.inference import forward_in_batches
 
-T = 0.2
 NEIGHBOURS = 10
 MOCO: dict[str, Any] = {"m": 0.99, "temperature": T, "momentum": 0.9, "weight_decay": 1e-4}
 
@@ -62,7 +40,8 @@ class Steps(Scale):
         epochs: of training; warmup: those of them without a tree.
         batch: images a step; queue: keys that wait.
         queries: images whose pairs with the queue are judged.
-        lr: of all arms.
+        lr: of all arms on the leaves.
+        workers: processes that decode photographs.
     """
 
     epochs: int = 30
@@ -71,47 +50,10 @@ class Steps(Scale):
     queue: int = 1024
     queries: int = 512
     lr: float = 0.06
+    workers: int = 0
 
 
-# ---------------------------------------------------------------------------------------------------- ways to build levels
-def tree_levels(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
-    """The method's tree."""
-    return hierarchical_kmeans(x, counts, seed=seed, temperature=T)
-
-
-def one_level(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
-    """The finest clusters, used for every level."""
-    fine = hierarchical_kmeans(x, counts[:1], seed=seed, temperature=T)
-    same = torch.arange(counts[0])
-    return PrototypeTree(fine.assign * 3, fine.prototypes * 3, fine.temperatures * 3, [same, same])
-
-
-def independent_levels(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
-    """Each level by k-means of the images' own features; above a prototype stands the nearest one."""
-    each = [hierarchical_kmeans(x, (k,), seed=seed + i, temperature=T) for i, k in enumerate(counts)]
-    prototypes = [tree.prototypes[0] for tree in each]
-    parent = [(a @ b.T).argmax(1) for a, b in zip(prototypes, prototypes[1:], strict=False)]
-    return PrototypeTree([t.assign[0] for t in each], prototypes, [t.temperatures[0] for t in each], parent)
-
-
-def random_parents(x: Tensor, counts: Sequence[int], seed: int) -> PrototypeTree:
-    """Broken: the finest level is the tree's; prototypes above have children drawn at random, equally many."""
-    generator = torch.Generator().manual_seed(seed)
-    means, index = kmeans(x, counts[0], seed=seed)
-    assign, prototypes, parent = [index], [F.normalize(means, dim=1)], []
-    temperatures = [concentration(x, means, index, T)]
-    for k in counts[1:]:
-        below = prototypes[-1]
-        up = torch.randperm(len(below), generator=generator) % k
-        means = torch.zeros(k, x.shape[1]).index_add_(0, up, below) / torch.bincount(up, minlength=k)[:, None]
-        temperatures.append(concentration(below, means, up, T))
-        prototypes.append(F.normalize(means, dim=1))
-        parent.append(up)
-        assign.append(up[assign[-1]])
-    return PrototypeTree(assign, prototypes, temperatures, parent)
-
-
-# -------------------------------------------------------------------------------------------------------------------- arms
+# ----------------------------------------------------------------------------------------------------------------- arms
 @dataclass(frozen=True)
 class Judge:
     """Levels of clusters on MoCo's encoder: the drop probability is the score.
@@ -158,7 +100,7 @@ class PlainMoCo:
     """MoCo, without prototypes."""
 
 
-# --------------------------------------------------------------------------------------------------------- one trial
+# ------------------------------------------------------------------------------------------------------------ one trial
 def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
     """How well an arm finds false negatives, or how good the encoder is that it trains."""
     if isinstance(run.problem, ImageNet):
@@ -173,9 +115,7 @@ def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
         )  # fmt: skip
         yield from accuracies(encoded(learner, world.train), encoded(learner, world.test), world)
         return
-    made = run.stage(
-        "MoCo", moco_stage, problem=run.problem, scale_=run.scale, seed=run.seed("split"),
-    )  # fmt: skip
+    made = run.stage("MoCo", moco_stage, problem=run.problem, scale_=run.scale, seed=run.seed("split"))
     if isinstance(run.arm, PlainMoCo):
         yield from accuracies(made["train"], made["test"], world)
     elif isinstance(run.arm, Cosine):
@@ -231,7 +171,7 @@ def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
     }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------- finding false negatives
+# ---------------------------------------------------------------------------------------------- finding false negatives
 def pairs_of(made: Mapping[str, Tensor], world: World) -> tuple[list[np.ndarray], np.ndarray]:
     """Per level (B, Q) whether query and item have the same class; and which pairs are of different images."""
     queries, index = made["queries"], made["index"]
@@ -268,7 +208,7 @@ def purity(clusters: Tensor, y: Tensor) -> float:
     return float(together.max(1).values.sum() / len(y))
 
 
-# ------------------------------------------------------------------------------------------------------------ training
+# ------------------------------------------------------------------------------------------------------------- training
 class Levels(HCSCLearner):
     """HCSC with other levels of clusters, or with instances selected by true classes.
 
@@ -301,7 +241,7 @@ def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Learne
     )
     with seeded(run.seed("split") % 2**31):  # the weights that MoCo starts from, too
         return Levels(
-            arm.levels, world.y if arm.oracle else None, encoder_of(world), Redraw(), rows=len(world.train),
+            arm.levels, world.y if arm.oracle else None, encoder_of(world), Redraw(),
             n_clusters=run.problem.counts[: arm.depth], warmup=run.scale.warmup, criterion=criterion, n_init=2,
             queue=run.scale.queue, seed=run.seed("init") % 2**31, lr=run.scale.lr, **MOCO,
         )  # fmt: skip
@@ -316,3 +256,62 @@ def accuracies(train: Tensor, test: Tensor, world: World) -> Iterator[Measuremen
         found.append(100 * float((votes.argmax(1) == world.test_y[:, level]).double().mean()))
         yield Scalar(f"accuracy, {name}", found[-1])
     yield Scalar("accuracy", float(np.mean(found)))
+
+
+# ------------------------------------------------------------------------------------------------------------- ImageNet
+VIEWS = Compose((RandomAffine(20, (1.0, 2.2), 0.1, 0.15), Brightness(0.6, 1.4), Mirror()))
+IMAGENET = {"n_clusters": (3000, 2000, 1000), "lr": 0.03, "m": 0.999, "temperature": T}
+
+
+class Photographs(Dataset[dict[str, Tensor]]):
+    """Image files as rows of a batch source."""
+
+    def __init__(self, files: ImageFiles) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return {"x": self.files[i]}
+
+
+class ResNet(nn.Module):
+    """The residual network with bottlenecks, ending in the mean over positions; needs transformers."""
+
+    def __init__(self, depths: tuple[int, ...]) -> None:
+        super().__init__()
+        from transformers import ResNetConfig, ResNetModel
+
+        config = ResNetConfig(depths=list(depths))
+        self.net, self.dim = ResNetModel(config), config.hidden_sizes[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x).pooler_output.flatten(1)
+
+
+def photographs(run: Run[Any, ImageNet, Steps]) -> Iterator[Measurement]:
+    """Train on all images; the class of every 100th image by its nearest neighbours among those of the 1 % list."""
+    everything, known = run.problem.images()
+    files = ImageFiles(everything, size=run.problem.side, mode="RGB")
+    data = LoaderBatches(
+        Photographs(files), run.scale.batch, run.seed("batches"), index="index", workers=run.scale.workers
+    )
+    settings = {**IMAGENET, "n_clusters": run.problem.n_clusters, "queue": run.scale.queue, "warmup": run.scale.warmup}
+    with seeded(run.seed("init") % 2**31):
+        encoder = ResNet(run.problem.depths)
+        learner: MoCo = (
+            HCSCLearner(encoder, VIEWS, (encoder.dim, 128), **settings)  # type: ignore[arg-type]
+            if isinstance(run.arm, Train)
+            else MoCo(encoder, VIEWS, (encoder.dim, 128), queue=run.scale.queue, lr=0.03, m=0.999, temperature=T)
+        )
+    fit(learner, data, steps=run.scale.epochs * (len(files) // run.scale.batch), device=run.device, on_step=run.step)
+    test = [path for path in everything[::100] if path not in set(known)]
+    names = sorted({path.parent.name for path in everything})
+    y = [torch.tensor([names.index(path.parent.name) for path in part]) for part in (known, test)]
+    gallery, asked = (
+        encoded(learner, ImageFiles(part, size=run.problem.side, mode="RGB").read()) for part in (known, test)
+    )
+    near = (asked @ gallery.T).topk(min(NEIGHBOURS, len(known))).indices
+    votes = F.one_hot(y[0][near], len(names)).sum(1)
+    yield Scalar("accuracy", 100 * float((votes.argmax(1) == y[1]).double().mean()))

@@ -1,0 +1,125 @@
+"""Trees of clusters of your own embeddings and images: `holdfast hcsc tree`, `fit`, `embed`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast import verbs
+
+app = verbs.Verbs("Sort unlabelled embeddings or images into a tree of clusters, and learn embeddings with its help.")
+MODEL = verbs.Parameters("holdfast.systems.hcsc.estimator:HCSC")
+SETTINGS = MODEL.options("epochs", "batch", "lr", "size", "seed", "device")
+NAMED = {"X": "data", "features": "data", "n_clusters": "--clusters"}
+
+Clusters = Annotated[
+    str | None,
+    typer.Option(help="Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows."),
+]
+Tree = Annotated[Path, typer.Option(help="Folder for the tree: tree.json, tree.nwk, tables, and a figure.")]
+Suffix = Annotated[bool, typer.Option("--parquet", help="Write the tables of the tree as .parquet instead of .csv.")]
+
+
+@app.verb(named=NAMED)
+def tree(
+    data: Annotated[Path, typer.Argument(help="Embeddings: .npy, .npz (x), or the columns of numbers of a table.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: tree.json, tree.nwk, tables, a figure.")],
+    reading: verbs.Reading,
+    clusters: Clusters = None,
+    backend: Annotated[str, typer.Option(help="Who does k-means: torch, faiss or sklearn.")] = "torch",
+    seed: Annotated[int, typer.Option(min=0, help="Of the starts of k-means.")] = 0,
+    parquet: Suffix = False,
+) -> None:
+    """Make a tree of clusters of embeddings, by cosine. Nothing is trained.
+
+    Example: `holdfast hcsc tree features.npy -o tree/`
+    """
+    from holdfast.data.readers.vectors import read_vectors
+    from holdfast.systems.hcsc.estimator import usual_clusters
+    from holdfast.systems.hcsc.method.prototypes import hierarchical_kmeans
+    from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, cluster_table, examples, write_tree
+
+    check_tree_folder(out)
+    x = read_vectors(data, reading)
+    counts = usual_clusters(len(x)) if clusters is None else _counts(clusters)
+    found = hierarchical_kmeans(x, counts, seed=seed, backend=backend)  # type: ignore[arg-type]
+    names = [str(i) for i in range(len(x))]
+    write_tree(out, found, x, names, ".parquet" if parquet else ".csv")
+    table = cluster_table(found, examples(found, x), names)
+    top = [row for row in zip(*table.values(), strict=True) if row[0] == len(found)][:20]
+    verbs.show_table(list(table), [list(row) for row in top], title=f"{data}: the coarsest clusters")
+    verbs.say(f"{out}: {verbs.counted(len(x), 'row')} in {' > '.join(map(str, counts))} clusters; {out / 'tree.svg'}")
+
+
+@app.verb(named=NAMED)
+def fit_(
+    data: Annotated[Path, typer.Argument(help="Images: a folder, .npz (x) or .npy; or rows of features (.npy).")],
+    out: Annotated[Path, verbs.model_out("--out", "-o")],
+    settings: Annotated[dict[str, Any], SETTINGS],
+    tree: Tree = Path("tree"),
+    embedding: Annotated[Path, verbs.table_out("Table of clusters and embeddings")] = Path("embedding.parquet"),
+    clusters: Clusters = None,
+    mirror: Annotated[bool, typer.Option(help="A mirrored image shows the same (photos, not text).")] = False,
+    parquet: Suffix = False,
+    resume: verbs.Resume = False,
+    quiet: verbs.Quiet = False,
+) -> None:
+    """Learn an encoder of unlabelled images, and write embeddings, the path of clusters of every image, and the tree.
+
+    Example: `holdfast hcsc fit photos/ -o m/ --mirror`
+    """
+    from holdfast.systems.hcsc.estimator import HCSC, PHOTOS
+    from holdfast.systems.hcsc.tool.rows import embedding_table, mirrored, read_rows
+    from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, write_tree
+
+    check_tree_folder(tree)
+    counts = None if clusters is None else _counts(clusters)
+    model = HCSC(n_clusters=counts, augment=mirrored(PHOTOS) if mirror else None, **settings)
+    with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
+        rows, names = read_rows(data, settings["size"], progress=partial(show, "Images"))
+        model.fit(rows, progress=partial(show, "Training"), checkpoint=state)
+        model.save(out)
+    found = model.embed(rows)
+    verbs.write_table(embedding, embedding_table(names, model.tree_.paths(), found))
+    images = rows if rows.ndim == 4 else None
+    write_tree(tree, model.tree_, model.projected(rows), names, ".parquet" if parquet else ".csv", images)
+    sizes = " > ".join(str(len(c)) for c in model.tree_.prototypes)
+    verbs.say(f"{out}: an encoder of {verbs.counted(len(rows), 'row')}; {embedding}: embeddings and clusters")
+    verbs.say(f"{tree}: {sizes} clusters; {tree / 'tree.svg'}")
+
+
+@app.verb(named=NAMED)
+def embed(
+    model: Annotated[Path, typer.Argument(help="Folder written by fit.")],
+    data: Annotated[Path, typer.Argument(help="Images or features as those of fit.")],
+    settings: Annotated[dict[str, Any], MODEL.options("device")],
+    out: Annotated[Path, verbs.table_out("Table to write", "--out", "-o")] = Path("embedding.parquet"),
+    quiet: verbs.Quiet = False,
+) -> None:
+    """Write embeddings of new images, and the clusters that they fall into.
+
+    Example: `holdfast hcsc embed m/ new/ -o embedding.parquet`
+    """
+    from holdfast.systems.hcsc.estimator import HCSC
+    from holdfast.systems.hcsc.tool.rows import embedding_table, read_rows
+
+    fitted = HCSC.load(model, **settings)
+    with verbs.progresses(quiet) as show:
+        rows, names = read_rows(data, fitted.size, fitted.row_shape_, partial(show, "Images"))
+    verbs.write_table(out, embedding_table(names, fitted.paths(rows), fitted.embed(rows)))
+    verbs.say(f"{out}: {verbs.counted(len(rows), 'row')}")
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    from holdfast.errors import InputError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError("--clusters", "must be whole numbers with commas, such as 80,20,5", text)
+    return tuple(int(part) for part in parts)
+
+
+__all__ = ["app"]
