@@ -24,7 +24,7 @@ from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import check_clusters, hierarchical_kmeans
 from holdfast.training import Checkpoints, fit
 from holdfast.training.inference import forward_in_batches
-from holdfast.training.optim import cosine
+from holdfast.training.optim import warm_cosine
 from holdfast.validation import as_array, check_array, check_fraction, check_integer, check_positive
 
 PHOTOS = Compose((RandomAffine(15, (0.8, 1.4), 0.1, 0.1), Brightness(), Cutout(6)))
@@ -157,7 +157,7 @@ class HCSC(Estimator):
             Batches({"x": rows}, size, derived_seed(self.seed, "batches"), index="index"),
             steps=steps,
             seed=self.seed,
-            schedule=cosine,
+            schedule=warm_cosine,
             device=self._device(),
             checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, steps // 10)),
             on_step=progress,
@@ -238,7 +238,7 @@ class HCSC(Estimator):
 
     def embed(self, X: Any) -> np.ndarray:
         """(N, F) float32 features of the encoder, length 1, of rows as in `fit`: for nearest neighbours and probes."""
-        return self._run(self.network_[0], self._scaled(X)).numpy()
+        return self._run(self.network_.get_submodule("0"), self._scaled(X)).numpy()
 
     def projected(self, X: Any) -> np.ndarray:
         """(N, dim) float32 of length 1: what the loss and the clusters see."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
+from holdfast.data.augment import Brightness, Compose, Mirror, RandomAffine
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.readers.listings import SUFFIXES
+from holdfast.data.readers.images import ImageFiles
+from holdfast.data.readers.listings import list_folder
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
 
@@ -33,7 +37,7 @@ class World:
     test: Tensor
     y: Tensor
     test_y: Tensor
-    render: nn.Module
+    render: Render
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Leaves(Problem):
             leaf = np.arange(fine).repeat(each)
             seen = codes[leaf] + self.noise * rng.normal(size=(len(leaf), self.code))
             x = np.concatenate([seen, rng.normal(size=seen.shape)], 1)
-            y = np.stack([leaf, leaf // self.leaves, leaf // (self.leaves * self.subs)], 1)
-            parts.append((torch.from_numpy(x).float(), torch.from_numpy(y)))
+            classes = np.stack([leaf, leaf // self.leaves, leaf // (self.leaves * self.subs)], 1)
+            parts.append((torch.from_numpy(x).float(), torch.from_numpy(classes)))
         (train, y), (test, test_y) = parts
         return World(train, test, y, test_y, Render(2 * self.code, self.pixels, rng))
 
@@ -117,12 +121,15 @@ class Redraw:
 
 
 # ------------------------------------------------------------------------------------------------------------ ImageNet
+VIEWS = Compose((RandomAffine(15, (1.0, 2.0), 0.1, 0.15), Brightness(), Mirror()))
+
+
 @dataclass(frozen=True)
 class ImageNet(FileProblem):
     """ImageNet's training images, and the 1 % of them whose labels semi-supervised papers use.
 
     Attributes:
-        folder: that holds `train/<wnid>/*.JPEG`; None = `hcsc/imagenet` under HOLDFAST_DATA.
+        folder: that holds `<wnid>/*.JPEG`; None = `hcsc/imagenet/train` under HOLDFAST_DATA.
         names: the list of the 1 %; None = `hcsc/1percent.txt` there.
         side: of an image in pixels; depths: blocks of the residual network's stages.
         n_clusters: prototypes per level.
@@ -134,29 +141,18 @@ class ImageNet(FileProblem):
     depths: tuple[int, ...] = (3, 4, 6, 3)
     n_clusters: tuple[int, ...] = (3000, 2000, 1000)
     how_to_get: ClassVar[str] = (
-        "train/<wnid>/*.JPEG of ILSVRC 2012 (image-net.org, non-commercial) in hcsc/imagenet under HOLDFAST_DATA, and "
+        "<wnid>/*.JPEG of ILSVRC 2012 (image-net.org, non-commercial) in hcsc/imagenet/train under HOLDFAST_DATA, and "
         "1percent.txt of github.com/gyfastas/HCSC (MIT) in hcsc"
     )
 
     @property
-    def root(self) -> Path:
-        return data_folder("hcsc/imagenet") if self.folder is None else self.folder
-
-    @property
-    def list_file(self) -> Path:
-        return data_folder("hcsc/1percent.txt") if self.names is None else self.names
-
-    @property
     def paths(self) -> tuple[Path, ...]:
-        return (self.root / "train", self.list_file)
+        return self.folder or data_folder("hcsc/imagenet/train"), self.names or data_folder("hcsc/1percent.txt")
 
     def images(self) -> tuple[list[Path], list[Path]]:
         """All training images, and those of the list."""
         folder, names = self.found()
-        everything = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in SUFFIXES)
-        if not everything:
-            raise InputError(str(folder), "must hold a folder of images per class")
-        return everything, listed_images(names, folder)
+        return list(list_folder(folder, "train").paths), listed_images(names, folder)
 
     def describe(self) -> str:
         return "ImageNet, 1.28 million photographs in 1,000 classes"
@@ -183,4 +179,31 @@ def listed_images(names: Path, folder: Path) -> list[Path]:
     return found
 
 
-__all__ = ["LEVELS", "ImageNet", "Leaves", "Redraw", "Render", "World", "listed_images"]
+class Photographs(Dataset[dict[str, Tensor]]):
+    """Image files as rows of a source of batches."""
+
+    def __init__(self, paths: Sequence[Path], side: int) -> None:
+        self.files = ImageFiles(paths, size=side, mode="RGB")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> dict[str, Tensor]:
+        return {"x": self.files[i]}
+
+
+class ResNet(nn.Module):
+    """The residual network with bottlenecks, up to the mean over positions; needs transformers."""
+
+    def __init__(self, depths: tuple[int, ...]) -> None:
+        super().__init__()
+        from transformers import ResNetConfig, ResNetModel
+
+        self.net: Any = ResNetModel(ResNetConfig(depths=list(depths)))
+        self.dim = int(self.net.config.hidden_sizes[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x).pooler_output.flatten(1)
+
+
+__all__ = ["LEVELS", "VIEWS", "ImageNet", "Leaves", "Photographs", "Redraw", "ResNet", "World", "listed_images"]

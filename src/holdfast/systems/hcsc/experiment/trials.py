@@ -10,10 +10,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from holdfast.baselines.moco import MoCo
-from holdfast.data.augment import Brightness, Compose, Mirror, RandomAffine
 from holdfast.data.batches import Batches, LoaderBatches
 from holdfast.data.readers.images import ImageFiles
 from holdfast.experiment import Measurement, Run, Scalar, Scale
@@ -24,8 +22,8 @@ from holdfast.systems.hcsc.experiment.levels import T, tree_levels
 from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import PrototypeTree
 from holdfast.systems.hcsc.method.selection import HCSCLoss, instance_keep_prob, prototype_keep_prob, responsibilities
-from holdfast.systems.hcsc.problems import LEVELS, ImageNet, Leaves, Redraw, World
-from holdfast.training import Learner, fit
+from holdfast.systems.hcsc.problems import LEVELS, VIEWS, ImageNet, Leaves, Photographs, Redraw, ResNet, World
+from holdfast.training import fit
 from holdfast.training.inference import forward_in_batches
 
 NEIGHBOURS = 10
@@ -40,12 +38,12 @@ class Steps(Scale):
         epochs: of training; warmup: those of them without a tree.
         batch: images a step; queue: keys that wait.
         queries: images whose pairs with the queue are judged.
-        lr: of all arms on the leaves.
+        lr: of all arms.
         workers: processes that decode photographs.
     """
 
-    epochs: int = 30
-    warmup: int = 8
+    epochs: int = 15
+    warmup: int = 4
     batch: int = 128
     queue: int = 1024
     queries: int = 512
@@ -53,7 +51,7 @@ class Steps(Scale):
     workers: int = 0
 
 
-# ----------------------------------------------------------------------------------------------------------------- arms
+# ---------------------------------------------------------------------------------------------------------------- arms
 @dataclass(frozen=True)
 class Judge:
     """Levels of clusters on MoCo's encoder: the drop probability is the score.
@@ -100,7 +98,7 @@ class PlainMoCo:
     """MoCo, without prototypes."""
 
 
-# ------------------------------------------------------------------------------------------------------------ one trial
+# ----------------------------------------------------------------------------------------------------------- one trial
 def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
     """How well an arm finds false negatives, or how good the encoder is that it trains."""
     if isinstance(run.problem, ImageNet):
@@ -108,16 +106,13 @@ def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
         return
     world = run.problem.draw(run.rng("split"))
     if isinstance(run.arm, Train):
-        learner = learner_of(run.arm, world, run)
-        fit(
-            learner, batches(world, run.scale, run.seed("batches")), steps=steps_of(world, run.scale),
-            seed=run.seed("loss"), on_step=run.step,
-        )  # fmt: skip
-        yield from accuracies(encoded(learner, world.train), encoded(learner, world.test), world)
+        learner, data = learner_of(run.arm, world, run), batches(world, run.scale, run.seed("batches"))
+        fit(learner, data, steps=steps_of(world, run.scale), seed=run.seed("loss"), on_step=run.step)
+        yield from accuracies(encoded(learner, world.train), encoded(learner, world.test), world.y, world.test_y)
         return
     made = run.stage("MoCo", moco_stage, problem=run.problem, scale_=run.scale, seed=run.seed("split"))
     if isinstance(run.arm, PlainMoCo):
-        yield from accuracies(made["train"], made["test"], world)
+        yield from accuracies(made["train"], made["test"], world.y, world.test_y)
     elif isinstance(run.arm, Cosine):
         q = made["views"] if run.arm.view else made["features"][made["queries"]]
         yield from areas([(q @ made["queue"].T).numpy()] * 3, made, world)
@@ -136,16 +131,15 @@ def steps_of(world: World, scale: Steps) -> int:
 
 
 def encoder_of(world: World) -> nn.Module:
-    """The fixed rendering and two hidden layers that learn, 64 features."""
-    pixels = world.render.w2.shape[1]  # type: ignore[union-attr, index]
-    net = nn.Sequential(world.render, Perceptron(int(pixels), 128), nn.Linear(128, 64), nn.ReLU())
+    """The fixed rendering and two layers that learn, 64 features."""
+    net = nn.Sequential(world.render, Perceptron(world.render.w2.shape[1], 128), nn.Linear(128, 64), nn.ReLU())
     net.dim = 64  # type: ignore[assignment]
     return net
 
 
-def encoded(learner: Any, x: Tensor) -> Tensor:
+def encoded(learner: MoCo, x: Tensor) -> Tensor:
     """The encoder's features, length 1."""
-    return F.normalize(forward_in_batches(learner.encoder, x, 4096), dim=1)
+    return F.normalize(forward_in_batches(learner.encoder, x), dim=1)
 
 
 def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
@@ -155,23 +149,23 @@ def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
         "train", "test": features of the encoder; "features" (N, D): of the key encoder with its head; "queue" (Q, D)
         and "index" (Q,): the queue as training left it; "queries" (B,): rows; "views" (B, D): their queries.
     """
-    world = problem.draw(np.random.default_rng(seed))
-    with seeded(seed % 2**31):
+    world, seed_ = problem.draw(np.random.default_rng(seed)), seed % 2**31
+    with seeded(seed_):
         learner = MoCo(encoder_of(world), Redraw(), queue=scale_.queue, lr=scale_.lr, **MOCO)
-    fit(learner, batches(world, scale_, seed % 2**31), steps=steps_of(world, scale_), seed=seed % 2**31)
-    generator = torch.Generator().manual_seed(seed % 2**31)
+    fit(learner, batches(world, scale_, seed_), steps=steps_of(world, scale_), seed=seed_)
+    generator = torch.Generator().manual_seed(seed_)
     queries = torch.randperm(len(world.train), generator=generator)[: scale_.queries]
     with torch.no_grad():
         views = learner.projector(learner.encoder(Redraw()(world.train[queries], generator)))
     return {
         "train": encoded(learner, world.train), "test": encoded(learner, world.test),
-        "features": F.normalize(forward_in_batches(learner.followers, world.train, 4096), dim=1),
+        "features": F.normalize(forward_in_batches(learner.followers, world.train), dim=1),
         "queue": learner.queue.keys.clone(), "index": learner.queue.index.clone(),
         "queries": queries, "views": F.normalize(views, dim=1),
     }  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------- finding false negatives
+# --------------------------------------------------------------------------------------------- finding false negatives
 def pairs_of(made: Mapping[str, Tensor], world: World) -> tuple[list[np.ndarray], np.ndarray]:
     """Per level (B, Q) whether query and item have the same class; and which pairs are of different images."""
     queries, index = made["queries"], made["index"]
@@ -190,14 +184,15 @@ def areas(scores: Sequence[np.ndarray], made: Mapping[str, Tensor], world: World
 
 def judged(tree: PrototypeTree, made: Mapping[str, Tensor], world: World) -> Iterator[Measurement]:
     """Areas of the drop probabilities, how much more often own classes are dropped, and the purity of the clusters."""
-    drops = []
-    for level, assign in enumerate(tree.assign):
-        drops.append(responsibilities(made["queue"], tree, level)[:, assign[made["queries"]]].T.numpy())
+    drops = [
+        responsibilities(made["queue"], tree, level).T[assign[made["queries"]]].numpy()
+        for level, assign in enumerate(tree.assign)
+    ]
     yield from areas(drops, made, world)
     same, counted = pairs_of(made, world)
     for level, name in enumerate(LEVELS):
-        own = drops[level][counted & same[level]].mean()
-        yield Scalar(f"log2 ratio, {name}", float(np.log2(own / drops[level][counted & ~same[level]].mean())))
+        own, others = (drops[level][counted & pairs].mean() for pairs in (same[level], ~same[level]))
+        yield Scalar(f"log2 ratio, {name}", float(np.log2(own / others)))
         yield Scalar(f"purity, {name}", purity(tree.assign[level], world.y[:, level]))
 
 
@@ -222,96 +217,52 @@ class Levels(HCSCLearner):
         self.levels, self.truth = levels, truth
 
     def make_tree(self, features: Tensor) -> PrototypeTree:
-        return self.levels(features, self.n_clusters, self.seed)  # type: ignore[no-any-return]
+        return self.levels(features, self.n_clusters, self.seed)
 
     def keep(self, tree: PrototypeTree, index: Tensor) -> list[Tensor] | None:
         if self.truth is None:
             return super().keep(tree, index)
-        known = self.queue.index >= 0
-        mine, theirs = self.truth[index], self.truth[self.queue.index]
+        mine, theirs, known = self.truth[index], self.truth[self.queue.index], self.queue.index >= 0
         return [1 - ((mine[:, level, None] == theirs[:, level]) & known).float() for level in range(len(tree))]
 
 
-def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Learner:
-    """The learner of an arm."""
-    criterion = HCSCLoss(
-        T,
-        instance_keep=instance_keep_prob if arm.instances else None,
-        prototype_keep=prototype_keep_prob if arm.prototypes else None,
-    )
-    with seeded(run.seed("split") % 2**31):  # the weights that MoCo starts from, too
+def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Levels:
+    """The learner of an arm, with the weights that MoCo starts from."""
+    instances = instance_keep_prob if arm.instances else None
+    criterion = HCSCLoss(T, instance_keep=instances, prototype_keep=prototype_keep_prob if arm.prototypes else None)
+    with seeded(run.seed("split") % 2**31):
         return Levels(
             arm.levels, world.y if arm.oracle else None, encoder_of(world), Redraw(),
-            n_clusters=run.problem.counts[: arm.depth], warmup=run.scale.warmup, criterion=criterion, n_init=2,
+            n_clusters=run.problem.counts[: arm.depth], warmup=run.scale.warmup, criterion=criterion,
             queue=run.scale.queue, seed=run.seed("init") % 2**31, lr=run.scale.lr, **MOCO,
         )  # fmt: skip
 
 
-def accuracies(train: Tensor, test: Tensor, world: World) -> Iterator[Measurement]:
-    """10-nearest-neighbour accuracy by cosine of the encoder's features, per level and averaged."""
-    near = (test @ train.T).topk(NEIGHBOURS).indices
+def accuracies(train: Tensor, test: Tensor, y: Tensor, test_y: Tensor) -> Iterator[Measurement]:
+    """Nearest-neighbour accuracy by cosine of the encoder's features, per level (columns of y) and averaged."""
+    near = (test @ train.T).topk(min(NEIGHBOURS, len(train))).indices
     found = []
-    for level, name in enumerate(LEVELS):
-        votes = F.one_hot(world.y[near, level]).sum(1)
-        found.append(100 * float((votes.argmax(1) == world.test_y[:, level]).double().mean()))
-        yield Scalar(f"accuracy, {name}", found[-1])
+    for level in range(y.shape[1]):
+        votes = F.one_hot(y[near, level]).sum(1)
+        found.append(100 * float((votes.argmax(1) == test_y[:, level]).double().mean()))
+        yield Scalar(f"accuracy, {LEVELS[level]}", found[-1])
     yield Scalar("accuracy", float(np.mean(found)))
-
-
-# ------------------------------------------------------------------------------------------------------------- ImageNet
-VIEWS = Compose((RandomAffine(20, (1.0, 2.2), 0.1, 0.15), Brightness(0.6, 1.4), Mirror()))
-IMAGENET = {"n_clusters": (3000, 2000, 1000), "lr": 0.03, "m": 0.999, "temperature": T}
-
-
-class Photographs(Dataset[dict[str, Tensor]]):
-    """Image files as rows of a batch source."""
-
-    def __init__(self, files: ImageFiles) -> None:
-        self.files = files
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        return {"x": self.files[i]}
-
-
-class ResNet(nn.Module):
-    """The residual network with bottlenecks, ending in the mean over positions; needs transformers."""
-
-    def __init__(self, depths: tuple[int, ...]) -> None:
-        super().__init__()
-        from transformers import ResNetConfig, ResNetModel
-
-        config = ResNetConfig(depths=list(depths))
-        self.net, self.dim = ResNetModel(config), config.hidden_sizes[-1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).pooler_output.flatten(1)
 
 
 def photographs(run: Run[Any, ImageNet, Steps]) -> Iterator[Measurement]:
     """Train on all images; the class of every 100th image by its nearest neighbours among those of the 1 % list."""
-    everything, known = run.problem.images()
-    files = ImageFiles(everything, size=run.problem.side, mode="RGB")
-    data = LoaderBatches(
-        Photographs(files), run.scale.batch, run.seed("batches"), index="index", workers=run.scale.workers
-    )
-    settings = {**IMAGENET, "n_clusters": run.problem.n_clusters, "queue": run.scale.queue, "warmup": run.scale.warmup}
+    paths, known = run.problem.images()
+    images, scale = Photographs(paths, run.problem.side), run.scale
+    data = LoaderBatches(images, scale.batch, run.seed("batches"), index="index", workers=scale.workers)
     with seeded(run.seed("init") % 2**31):
         encoder = ResNet(run.problem.depths)
-        learner: MoCo = (
-            HCSCLearner(encoder, VIEWS, (encoder.dim, 128), **settings)  # type: ignore[arg-type]
-            if isinstance(run.arm, Train)
-            else MoCo(encoder, VIEWS, (encoder.dim, 128), queue=run.scale.queue, lr=0.03, m=0.999, temperature=T)
-        )
-    fit(learner, data, steps=run.scale.epochs * (len(files) // run.scale.batch), device=run.device, on_step=run.step)
-    test = [path for path in everything[::100] if path not in set(known)]
-    names = sorted({path.parent.name for path in everything})
-    y = [torch.tensor([names.index(path.parent.name) for path in part]) for part in (known, test)]
-    gallery, asked = (
-        encoded(learner, ImageFiles(part, size=run.problem.side, mode="RGB").read()) for part in (known, test)
-    )
-    near = (asked @ gallery.T).topk(min(NEIGHBOURS, len(known))).indices
-    votes = F.one_hot(y[0][near], len(names)).sum(1)
-    yield Scalar("accuracy", 100 * float((votes.argmax(1) == y[1]).double().mean()))
+        learner = HCSCLearner(
+            encoder, VIEWS, (encoder.dim, 128), n_clusters=run.problem.n_clusters, queue=run.scale.queue, m=0.999,
+            temperature=T, lr=run.scale.lr, warmup=run.scale.warmup if isinstance(run.arm, Train) else run.scale.epochs,
+        )  # fmt: skip
+    fit(learner, data, steps=run.scale.epochs * len(data), device=run.device, on_step=run.step)
+    test = [path for path in paths[::100] if path not in set(known)]
+    names = sorted({path.parent.name for path in paths})
+    y = [torch.tensor([[names.index(path.parent.name)] for path in part]) for part in (known, test)]
+    x = [encoded(learner, ImageFiles(part, size=run.problem.side, mode="RGB").read()) for part in (known, test)]
+    yield from accuracies(*x, *y)

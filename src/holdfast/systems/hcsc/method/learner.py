@@ -58,7 +58,7 @@ class HCSCLearner(MoCo):
         super().__init__(encoder, augment, projector, **moco)
         self.n_clusters, self.warmup, self.n_init, self.seed = tuple(n_clusters), warmup, n_init, seed
         self.criterion = criterion or HCSCLoss(self.temperature)
-        self._shares: list[Tensor] = []  # per level (Q, M_l): only rows of new keys change until the next tree
+        self._shares: list[Tensor] = []  # per level (M_l, Q): only columns of new keys change until the next tree
 
     def get_extra_state(self) -> Any:
         """The tree, as lists of tensors, so that training continues with it."""
@@ -109,7 +109,7 @@ class HCSCLearner(MoCo):
             return None
         with torch.no_grad():
             if not self._shares:
-                self._shares = [responsibilities(self.queue.keys, tree, level) for level in range(len(tree))]
+                self._shares = [responsibilities(self.queue.keys, tree, i).T.contiguous() for i in range(len(tree))]
             return [kept(shares, a[index]) for shares, a in zip(self._shares, tree.assign, strict=True)]
 
     def after_step(self) -> None:
@@ -119,7 +119,7 @@ class HCSCLearner(MoCo):
         super().after_step()
         for level, shares in enumerate(self._shares):
             assert self.tree is not None
-            shares.index_copy_(0, places, responsibilities(self.queue.keys[places], self.tree, level))
+            shares.index_copy_(1, places, responsibilities(self.queue.keys[places], self.tree, level).T)
 
 
 __all__ = ["HCSCLearner", "KeyQueue", "MomentumEncoder"]

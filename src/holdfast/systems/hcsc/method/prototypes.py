@@ -158,7 +158,8 @@ def hierarchical_kmeans(
     if not bool(lengths.min() > 0):
         raise InputError("features", "must have no row of zeros", f"row {int(lengths.argmin())}")
     below = x / lengths[:, None]
-    assign, prototypes, temperatures, parent = [], [], [], []
+    assign: list[Tensor] = []
+    prototypes, temperatures, parent = [], [], []
     for level, k in enumerate(counts):
         means, index = kmeans(below, k, n_iter=n_iter, n_init=n_init, seed=seed + level, backend=backend)
         temperatures.append(concentration(below, means, index, temperature))

@@ -26,6 +26,7 @@ from holdfast.validation import check_array, check_choice, check_positive
 
 SMALLEST_PHI = 1e-3
 MOST_KEPT, LEAST_KEPT = 0.999, 1e-4
+COLD = 0.05  # temperature down to which exponentials of cosines over it are far from 0 in float32
 
 
 def responsibilities(z: Tensor, tree: PrototypeTree, level: int) -> Tensor:
@@ -34,8 +35,8 @@ def responsibilities(z: Tensor, tree: PrototypeTree, level: int) -> Tensor:
 
 
 def kept(shares: Tensor, pos: Tensor) -> Tensor:
-    """(B, Q): one minus the share (Q, M_l) of each queue item that is the query's prototype's, within [0, .999]."""
-    return (1 - shares[:, pos].T).clamp(0, MOST_KEPT)
+    """(B, Q): one minus the share, of (M_l, Q), of each queue item in the query's prototype; within [0, .999]."""
+    return (1 - shares[pos]).clamp_(0, MOST_KEPT)
 
 
 @torch.no_grad()
@@ -55,7 +56,7 @@ def instance_keep_prob(queue: Tensor, tree: PrototypeTree, level: int, pos: Tens
         >>> bool(p[0, 0] < p[0, tree.assign[0] != tree.assign[0][0]].min())
         True
     """
-    return kept(responsibilities(queue, tree, level), pos)
+    return kept(responsibilities(queue, tree, level).T, pos)
 
 
 @torch.no_grad()
@@ -158,13 +159,20 @@ class HCSCLoss(nn.Module):
     ) -> Tensor:
         """(L,) mean over queries, of rows of length 1: the positive against the queue's items that are kept."""
         positive, negatives = (q * k).sum(1) / self.T, q @ queue.T / self.T
-        losses = []
-        for level, assign in enumerate(tree.assign):
-            p = None if keep is None else keep[level]
-            if p is None and self.instance_keep is not None:
-                p = self.instance_keep(queue, tree, level, assign[index])
-            losses.append(self._contrast(positive, negatives, None if p is None else self._draw(p)))
-        return torch.stack(losses)
+        probabilities = [
+            self.instance_keep(queue, tree, level, assign[index]) if keep is None and self.instance_keep else None
+            for level, assign in enumerate(tree.assign)
+        ]
+        masks = [None if p is None else self._draw(p) for p in (probabilities if keep is None else keep)]
+        if self.T < COLD or masks[0] is None:
+            return torch.stack([self._contrast(positive, negatives, mask) for mask in masks])
+        # One exponential for all levels. No logit is more than 2 / T below the largest.
+        top = torch.maximum(negatives.amax(1), positive).detach()
+        drawn = torch.stack(masks, 1).float()  # type: ignore[arg-type]
+        total = torch.bmm(drawn, (negatives - top[:, None]).exp()[:, :, None])[:, :, 0]
+        if self.mask_mode == "zero":
+            total = total + (len(queue) - drawn.sum(2)) * (-top).exp()[:, None]
+        return (((positive - top).exp()[:, None] + total).log() + (top - positive)[:, None]).mean(0)
 
     def prototype_losses(self, q: Tensor, tree: PrototypeTree, index: Tensor) -> Tensor:
         """(L,) mean over queries: the own prototype against the others that are kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def examples(tree: PrototypeTree, features: Any) -> list[list[list[int]]]:
         near = (x * prototypes[assign]).sum(1).numpy()
         order = np.lexsort((-near, assign.numpy()))
         ends = np.searchsorted(assign.numpy()[order], np.arange(len(prototypes) + 1))
-        found.append([order[a : min(b, a + EXAMPLES)].tolist() for a, b in zip(ends[:-1], ends[1:], strict=True)])
+        found.append([order[a : min(b, a + EXAMPLES)].tolist() for a, b in pairwise(ends)])
     return found
 
 
