@@ -200,7 +200,7 @@ class ResNet(nn.Module):
         from transformers import ResNetConfig, ResNetModel
 
         self.net: Any = ResNetModel(ResNetConfig(depths=list(depths)))
-        self.dim = int(self.net.config.hidden_sizes[-1])
+        self.dim: int = self.net.config.hidden_sizes[-1]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x).pooler_output.flatten(1)
