@@ -85,7 +85,7 @@ def fit_(
     found = model.embed(rows)
     verbs.write_table(embedding, embedding_table(names, model.tree_.paths(), found))
     images = rows if rows.ndim == 4 else None
-    write_tree(tree, model.tree_, model.projected(rows), names, ".parquet" if parquet else ".csv", images)
+    write_tree(tree, model.tree_, model.project(rows), names, ".parquet" if parquet else ".csv", images)
     sizes = " > ".join(str(len(c)) for c in model.tree_.prototypes)
     verbs.say(f"{out}: an encoder of {verbs.counted(len(rows), 'row')}; {embedding}: embeddings and clusters")
     verbs.say(f"{tree}: {sizes} clusters; {tree / 'tree.svg'}")

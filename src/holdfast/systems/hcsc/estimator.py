@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from holdfast.data.augment import Brightness, Compose, Cutout, RandomAffine, Transform
 from holdfast.data.batches import Batches
 from holdfast.data.image_arrays import as_images
-from holdfast.data.readers.image_inputs import open_images
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
@@ -22,6 +22,7 @@ from holdfast.layers.small_convnet import SmallConvNet
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import check_clusters, hierarchical_kmeans
+from holdfast.systems.hcsc.tool.rows import read_rows
 from holdfast.training import Checkpoints, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.optim import warm_cosine
@@ -66,7 +67,7 @@ class HCSC(Estimator):
         backbone: "small" (24,000 parameters for images; two layers for features), or a module with an attribute `dim`
             that maps rows to (n, dim); a copy of it is trained.
         dim: numbers in the embedding that the loss and the clusters see.
-        n_clusters: clusters per level, falling. None = three levels, of a 20th, an 80th and a 320th of the rows.
+        n_clusters: clusters per level, falling. None = a 20th, an 80th and a 320th of the rows.
         epochs: passes over the rows.
         warmup: passes before the first tree. None = a fifth of the passes.
         batch: rows per step.
@@ -118,7 +119,6 @@ class HCSC(Estimator):
         self.batch, self.queue, self.m, self.T, self.lr, self.augment = batch, queue, m, T, lr, augment
         self.size, self.device, self.seed = size, device, seed
 
-    # ---------------------------------------------------------------------------------------------------------- fitting
     def fit(
         self,
         X: Any,
@@ -140,13 +140,10 @@ class HCSC(Estimator):
         warmup = self._check_settings()
         given = self._given(X)
         counts = check_clusters(usual_clusters(len(given)) if self.n_clusters is None else self.n_clusters, len(given))
-        shape = tuple(given.shape[1:])
-        center = given.mean(0) if len(shape) == 1 else torch.zeros(())
-        scale = (given - center).square().mean().sqrt().clamp_min(1e-12) if len(shape) == 1 else torch.ones(())
-        rows = (given - center) / scale
-        size = min(self.batch, len(rows))
+        center, scale = _moments(given)
+        rows, size = (given - center) / scale, min(self.batch, len(given))
         learner = HCSCLearner(
-            *self._parts(shape),
+            *self._parts(tuple(given.shape[1:])),
             n_clusters=counts, warmup=warmup, seed=self.seed, m=self.m, temperature=self.T, lr=self.lr,
             queue=max(1, min(self.queue, len(rows)) // size) * size,
             generator=torch.Generator().manual_seed(derived_seed(self.seed, "queue")),
@@ -155,22 +152,19 @@ class HCSC(Estimator):
         done = fit(
             learner,
             Batches({"x": rows}, size, derived_seed(self.seed, "batches"), index="index"),
-            steps=steps,
-            seed=self.seed,
-            schedule=warm_cosine,
-            device=self._device(),
+            steps=steps, seed=self.seed, schedule=warm_cosine, device=self._device(), on_step=progress,
             checkpoints=None if checkpoint is None else Checkpoints(checkpoint, every=max(1, steps // 10)),
-            on_step=progress,
             log_every=max(1, steps // 200),
-        )
+        )  # fmt: skip
         self._forget()
-        self.row_shape_, self.history_ = shape, done.history
-        self.center_, self.scale_ = center.numpy(), float(scale)
+        self.row_shape_, self.history_ = tuple(given.shape[1:]), done.history
+        self.center_, self.scale_ = center, scale
         self.network_ = learner.followers.module.cpu().eval()
         self.tree_ = hierarchical_kmeans(self._run(self.network_, rows), counts, seed=self.seed, temperature=self.T)
         return self
 
     def _check_settings(self) -> int:
+        """The passes before the first tree."""
         for name, low in (("dim", 1), ("epochs", 1), ("batch", 1), ("queue", 1), ("size", 4), ("seed", 0)):
             check_integer(getattr(self, name), name, low=low)
         check_fraction(self.m, "m")
@@ -191,12 +185,8 @@ class HCSC(Estimator):
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def _given(self, X: Any, shape: tuple[int, ...] | None = None) -> Tensor:
-        """Rows as float32 on the CPU; those of a path are read, in colour if the rows of the fit were."""
-        if isinstance(X, str | Path):
-            images = open_images(Path(X), str(X), labelled=False)
-            channels = 3 if (images.is_colour() if shape is None else shape[0] == 3) else 1
-            X = images.read(self.size if shape is None else shape[-1], channels)
-        given = as_array(X, "X")
+        """Rows as float32 on the CPU; `shape` of one row is that of the fit."""
+        given = as_array(read_rows(Path(X), self.size, shape)[0] if isinstance(X, str | Path) else X, "X")
         if given.ndim in (3, 4):
             rows = as_images(given, "X", {})
         else:
@@ -209,49 +199,52 @@ class HCSC(Estimator):
 
     def _parts(self, shape: tuple[int, ...]) -> tuple[nn.Module, Transform, tuple[int, int]]:
         """Encoder, augmentation and the sizes of the head."""
-        import copy
-
+        encoder: Any = copy.deepcopy(self.backbone)
         with seeded(derived_seed(self.seed, "init")):
-            if isinstance(self.backbone, nn.Module):
-                encoder = copy.deepcopy(self.backbone)
-            elif len(shape) == 3:
+            if not isinstance(encoder, nn.Module) and len(shape) == 3:
                 encoder = ConvFeatures(shape[0])
-            else:
+            elif not isinstance(encoder, nn.Module):
                 encoder = nn.Sequential(nn.Linear(shape[0], 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU())
-                encoder.dim = 64  # type: ignore[assignment]
-        usual: Transform = PHOTOS if len(shape) == 3 else Perturb()
-        return encoder, self.augment or usual, (int(encoder.dim), self.dim)  # type: ignore[arg-type]
+                encoder.dim = 64
+        return encoder, self.augment or (PHOTOS if len(shape) == 3 else Perturb()), (int(encoder.dim), self.dim)
 
     def _build(self) -> dict[str, nn.Module]:
-        return {"network_": HCSCLearner(*self._parts(self.row_shape_)).followers.module}
+        return {"network_": HCSCLearner(*self._parts(tuple(self.row_shape_))).followers.module}
 
     # ----------------------------------------------------------------------------------------------------------- using
     def _run(self, module: nn.Module, rows: Tensor) -> Tensor:
-        place = self._device()
-        found = F.normalize(forward_in_batches(module.to(place), rows).float(), dim=1)
+        found = F.normalize(forward_in_batches(module.to(self._device()), rows).float(), dim=1)
         module.to("cpu")
         return found
 
     def _scaled(self, X: Any) -> Tensor:
         self.check_fitted()
-        return (self._given(X, tuple(self.row_shape_)) - torch.from_numpy(np.asarray(self.center_))) / self.scale_
+        return (self._given(X, tuple(self.row_shape_)) - torch.as_tensor(self.center_)) / torch.as_tensor(self.scale_)
 
     def embed(self, X: Any) -> np.ndarray:
         """(N, F) float32 features of the encoder, length 1, of rows as in `fit`: for nearest neighbours and probes."""
         return self._run(self.network_.get_submodule("0"), self._scaled(X)).numpy()
 
-    def projected(self, X: Any) -> np.ndarray:
+    def project(self, X: Any) -> np.ndarray:
         """(N, dim) float32 of length 1: what the loss and the clusters see."""
         return self._run(self.network_, self._scaled(X)).numpy()
 
     def paths(self, X: Any) -> np.ndarray:
         """(N, L) int64 clusters of rows, from fine to coarse, by the nearest finest prototype."""
-        return self.tree_.place(torch.from_numpy(self.projected(X))).numpy()
+        return self.tree_.place(torch.from_numpy(self.project(X))).numpy()
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:
         settings = {"n_clusters": (4, 2), "epochs": 2, "warmup": 1, "batch": 8, "queue": 16, "device": "cpu"}
         return Example({"X": rng.normal(size=(24, 5))}, rng.normal(size=(3, 5)), settings)
+
+
+def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """What features are shifted and scaled by; images stay as they are."""
+    if rows.ndim > 2:
+        return torch.zeros(()), torch.ones(())
+    center = rows.mean(0)
+    return center, (rows - center).square().mean().sqrt().clamp_min(1e-12)
 
 
 def usual_clusters(rows: int) -> tuple[int, ...]:
@@ -263,7 +256,7 @@ def usual_clusters(rows: int) -> tuple[int, ...]:
     """
     counts = [max(2, -(-rows // part)) for part in (20, 80, 320)]
     counts[0] = max(counts[0], min(3, rows // 2))
-    return tuple(k for k, above in zip(counts, [counts[0] + 1, *counts], strict=False) if k < above)
+    return tuple(sorted(set(counts), reverse=True))
 
 
 __all__ = ["HCSC", "usual_clusters"]

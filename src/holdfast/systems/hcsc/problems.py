@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from holdfast.data.augment import Brightness, Compose, Mirror, RandomAffine
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
-from holdfast.data.readers.images import ImageFiles
 from holdfast.data.readers.listings import list_folder
 from holdfast.errors import InputError
 from holdfast.experiment import Problem
@@ -179,31 +176,4 @@ def listed_images(names: Path, folder: Path) -> list[Path]:
     return found
 
 
-class Photographs(Dataset[dict[str, Tensor]]):
-    """Image files as rows of a source of batches."""
-
-    def __init__(self, paths: Sequence[Path], side: int) -> None:
-        self.files = ImageFiles(paths, size=side, mode="RGB")
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, i: int) -> dict[str, Tensor]:
-        return {"x": self.files[i]}
-
-
-class ResNet(nn.Module):
-    """The residual network with bottlenecks, up to the mean over positions; needs transformers."""
-
-    def __init__(self, depths: tuple[int, ...]) -> None:
-        super().__init__()
-        from transformers import ResNetConfig, ResNetModel
-
-        self.net: Any = ResNetModel(ResNetConfig(depths=list(depths)))
-        self.dim: int = self.net.config.hidden_sizes[-1]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x).pooler_output.flatten(1)
-
-
-__all__ = ["LEVELS", "VIEWS", "ImageNet", "Leaves", "Photographs", "Redraw", "ResNet", "World", "listed_images"]
+__all__ = ["LEVELS", "VIEWS", "ImageNet", "Leaves", "Redraw", "World", "listed_images"]

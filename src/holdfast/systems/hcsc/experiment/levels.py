@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.systems.hcsc.method.clustering import kmeans
+from holdfast.retrieval.kmeans import kmeans
 from holdfast.systems.hcsc.method.prototypes import PrototypeTree, concentration, hierarchical_kmeans
 
 T = 0.2

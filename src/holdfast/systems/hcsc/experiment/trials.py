@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from holdfast.baselines.moco import MoCo
 from holdfast.data.batches import Batches, LoaderBatches
+from holdfast.data.readers.image_rows import ImageRows
 from holdfast.data.readers.images import ImageFiles
+from holdfast.encoders.resnet import ResNetEncoder
 from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.layers.perceptron import Perceptron
 from holdfast.metrics.detectors import auroc
@@ -22,7 +24,7 @@ from holdfast.systems.hcsc.experiment.levels import T, tree_levels
 from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import PrototypeTree
 from holdfast.systems.hcsc.method.selection import HCSCLoss, instance_keep_prob, prototype_keep_prob, responsibilities
-from holdfast.systems.hcsc.problems import LEVELS, VIEWS, ImageNet, Leaves, Photographs, Redraw, ResNet, World
+from holdfast.systems.hcsc.problems import LEVELS, VIEWS, ImageNet, Leaves, Redraw, World
 from holdfast.training import fit
 from holdfast.training.inference import forward_in_batches
 
@@ -106,8 +108,8 @@ def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
         return
     world = run.problem.draw(run.rng("split"))
     if isinstance(run.arm, Train):
-        learner, data = learner_of(run.arm, world, run), batches(world, run.scale, run.seed("batches"))
-        fit(learner, data, steps=steps_of(world, run.scale), seed=run.seed("loss"), on_step=run.step)
+        learner = learner_of(run.arm, world, run)
+        train(learner, world, run.scale, run.seed("batches"), run.seed("loss"), run.step)
         yield from accuracies(encoded(learner, world.train), encoded(learner, world.test), world.y, world.test_y)
         return
     made = run.stage("MoCo", moco_stage, problem=run.problem, scale_=run.scale, seed=run.seed("split"))
@@ -121,13 +123,10 @@ def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
         yield from judged(tree, made, world)
 
 
-def batches(world: World, scale: Steps, seed: int) -> Batches:
-    """Shuffled images with the numbers of their rows."""
-    return Batches({"x": world.train}, scale.batch, seed, index="index")
-
-
-def steps_of(world: World, scale: Steps) -> int:
-    return scale.epochs * (len(world.train) // scale.batch)
+def train(learner: MoCo, world: World, scale: Steps, order: int, seed: int, show: Any = None) -> None:
+    """Train on the world's images, in an order of its own seed."""
+    data = Batches({"x": world.train}, scale.batch, order, index="index")
+    fit(learner, data, steps=scale.epochs * len(data), seed=seed, on_step=show)
 
 
 def encoder_of(world: World) -> nn.Module:
@@ -152,7 +151,7 @@ def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
     world, seed_ = problem.draw(np.random.default_rng(seed)), seed % 2**31
     with seeded(seed_):
         learner = MoCo(encoder_of(world), Redraw(), queue=scale_.queue, lr=scale_.lr, **MOCO)
-    fit(learner, batches(world, scale_, seed_), steps=steps_of(world, scale_), seed=seed_)
+    train(learner, world, scale_, seed_, seed_)
     generator = torch.Generator().manual_seed(seed_)
     queries = torch.randperm(len(world.train), generator=generator)[: scale_.queries]
     with torch.no_grad():
@@ -252,10 +251,10 @@ def accuracies(train: Tensor, test: Tensor, y: Tensor, test_y: Tensor) -> Iterat
 def photographs(run: Run[Any, ImageNet, Steps]) -> Iterator[Measurement]:
     """Train on all images; the class of every 100th image by its nearest neighbours among those of the 1 % list."""
     paths, known = run.problem.images()
-    images, scale = Photographs(paths, run.problem.side), run.scale
+    images, scale = ImageRows(paths, run.problem.side), run.scale
     data = LoaderBatches(images, scale.batch, run.seed("batches"), index="index", workers=scale.workers)
     with seeded(run.seed("init") % 2**31):
-        encoder = ResNet(run.problem.depths)
+        encoder = ResNetEncoder(run.problem.depths)
         learner = HCSCLearner(
             encoder, VIEWS, (encoder.dim, 128), n_clusters=run.problem.n_clusters, queue=run.scale.queue, m=0.999,
             temperature=T, lr=run.scale.lr, warmup=run.scale.warmup if isinstance(run.arm, Train) else run.scale.epochs,

@@ -1,1 +1,1 @@
-"""The mathematics of HCSC: `clustering` (k-means), `prototypes` (the tree), `selection` (what is kept, the loss)."""
+"""The mathematics of HCSC: the tree (`prototypes`), what is kept and the loss (`selection`), the training (`learner`)."""

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from holdfast.errors import InputError
 from holdfast.files import write_text
-from holdfast.systems.hcsc.method.clustering import Backend, kmeans
-from holdfast.validation import check_array, check_choice, check_integer, check_positive
+from holdfast.retrieval.kmeans import Backend, kmeans
+from holdfast.validation import check_array, check_integer, check_positive
 
 FORMAT = "holdfast.hcsc.tree/1"
 SMOOTH = 10  # added to the size of a cluster in its temperature
@@ -55,11 +55,7 @@ class PrototypeTree:
         return self.assign, self.prototypes, self.temperatures, self.parent
 
     def path(self, i: int) -> tuple[int, ...]:
-        """The prototypes of row i, from fine to coarse.
-
-        Raises:
-            InputError: there is no row i.
-        """
+        """The prototypes of row i, from fine to coarse."""
         check_integer(i, "i", low=0, high=len(self.assign[0]) - 1)
         return tuple(int(a[i]) for a in self.assign)
 
@@ -95,18 +91,18 @@ class PrototypeTree:
         The number of rows is a comment there; lengths are cosine distances between a prototype and its parent.
         """
 
-        def node(level: int, c: int) -> str:
-            inside = ",".join(node(level - 1, child) for child in children[level][c]) if level else ""
-            length = 0.0
+        below: list[str] = []
+        for level, c in enumerate(self.prototypes):
+            far = torch.zeros(len(c))
             if level < len(self) - 1:
-                above = self.prototypes[level + 1][self.parent[level][c]]
-                length = max(0.0, 1 - float(self.prototypes[level][c] @ above))
-            return f"{f'({inside})' if inside else ''}{level + 1}.{c}[{sizes[level][c]}]:{length:.6g}"
-
-        sizes = [self.sizes(level) for level in range(len(self))]
-        children: list[list[list[int]]] = [[], *(self.children(level) for level in range(1, len(self)))]
-        top = len(self) - 1
-        return "(" + ",".join(node(top, c) for c in range(len(self.prototypes[top]))) + ");\n"
+                far = (1 - (c * self.prototypes[level + 1][self.parent[level]]).sum(1)).clamp_min(0)
+            inside = [",".join(below[k] for k in group) for group in self.children(level)] if level else [""] * len(c)
+            rows = zip(inside, self.sizes(level), far.tolist(), strict=True)
+            below = [
+                f"{f'({text})' if text else ''}{level + 1}.{i}[{size}]:{length:.6g}"
+                for i, (text, size, length) in enumerate(rows)
+            ]
+        return f"({','.join(below)});\n"
 
     def save(self, path: str | Path) -> None:
         """Write all of it as one JSON file, whole or not at all."""
@@ -149,10 +145,7 @@ def hierarchical_kmeans(
     """
     x = torch.as_tensor(check_array(features, "N D", name="features", dtype="float32")).detach()
     counts = check_clusters(n_clusters, len(x))
-    check_integer(n_iter, "n_iter", low=1)
-    check_integer(n_init, "n_init", low=1)
     check_integer(seed, "seed", low=0)
-    check_choice(backend, ("torch", "faiss", "sklearn"), "backend")
     check_positive(temperature, "temperature")
     lengths = x.norm(dim=1)
     if not bool(lengths.min() > 0):

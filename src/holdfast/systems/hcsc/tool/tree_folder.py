@@ -92,7 +92,6 @@ def tree_figure(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequen
     figure = Figure(figsize=(9, 8), layout="constrained")
     axes = figure.subplots()
     top = len(tree) - 1
-    starts = np.zeros(len(tree.prototypes[top]))
     order: list[int] = np.argsort(-tree.sizes(top), kind="stable").tolist()
     branch = {c: i for i, c in enumerate(order)}
     total = len(tree.assign[0])
@@ -109,8 +108,7 @@ def tree_figure(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequen
             if sizes[c] > 0.022 * total and shown[level][c]:
                 _label(axes, column, starts[c] + sizes[c] / 2, int(sizes[c]), shown[level][c], names, images)
         if level:
-            children = tree.children(level)
-            below = tree.sizes(level - 1)
+            children, below = tree.children(level), tree.sizes(level - 1)
             branch = {child: branch[c] for c in order for child in children[c]}
             order = [child for c in order for child in sorted(children[c], key=lambda k: -below[k])]
     axes.set_xlim(-0.5, top + 0.5)
@@ -126,7 +124,7 @@ def tree_figure(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequen
 def _label(axes: Any, x: float, y: float, size: int, rows: list[int], names: Sequence[str], images: Any) -> None:
     """The number of rows, and an example: small pictures, or its name."""
     if images is None:
-        text = f"{size}: {Path(names[rows[0]]).name[:24]}"
+        text = f"{size}, e.g. {Path(names[rows[0]]).name[:24]}"
         axes.text(x, y, text, ha="center", va="center", fontsize=7, color="white", clip_on=True, parse_math=False)
         return
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage

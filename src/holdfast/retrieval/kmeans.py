@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.retrieval.faiss_index import faiss_library
+from holdfast.validation import check_array, check_choice, check_integer
+
 Backend = Literal["torch", "faiss", "sklearn"]
 CHUNK = 2**25  # distances held at a time
 
@@ -22,24 +25,33 @@ def kmeans(
     max_points: int = 1000,
     backend: Backend = "torch",
 ) -> tuple[Tensor, Tensor]:
-    """Centroids (k, D) and the nearest one of every row (N,), squared Euclidean distance.
+    """Centroids (k, D) and the nearest one of every row (N,), by squared Euclidean distance.
 
     The best of `n_init` starts from k different rows, each of `n_iter` rounds; a cluster that loses all its rows takes
     the row that is farthest from its own centroid. Rows beyond `max_points` per centroid do not move centroids.
 
     Args:
         x: (N, D) float32, N >= k.
+        n_iter, n_init: rounds and starts.
         max_points: rows per centroid that are used, as in faiss.
+        backend: "torch" (on the device of x), "faiss", or "sklearn" (mini-batch).
+
+    Raises:
+        InputError: more clusters than rows; numbers that are not finite.
+        MissingExtra: "faiss" is not installed.
 
     Example:
-        >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+        >>> x = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
         >>> centroids, assign = kmeans(x, 2)
-        >>> sorted(centroids.flatten().tolist()) == [0.05000000074505806, 5.050000190734863]
-        True
-        >>> bool(assign[0] == assign[1] != assign[2])
-        True
+        >>> sorted(centroids.flatten().tolist()), bool(assign[0] == assign[1] != assign[2])
+        ([0.5, 5.5], True)
     """
-    generator = torch.Generator().manual_seed(seed)
+    check_array(x, "N D", name="x", dtype="floating")
+    check_integer(k, "k", low=1, high=len(x))
+    for name, value in (("n_iter", n_iter), ("n_init", n_init), ("max_points", max_points)):
+        check_integer(value, name, low=1)
+    check_choice(backend, ("torch", "faiss", "sklearn"), "backend")
+    generator = torch.Generator().manual_seed(check_integer(seed, "seed", low=0))
     used = x
     if len(x) > max_points * k:
         used = x[torch.randperm(len(x), generator=generator)[: max_points * k].to(x.device)]
@@ -47,12 +59,17 @@ def kmeans(
         best = _lloyd(used, k, n_iter, n_init, generator)
     else:
         rows = np.ascontiguousarray(used.detach().cpu().numpy())
-        best = torch.from_numpy(_peer(rows, k, n_iter, n_init, seed, backend)).to(x)
+        best = torch.from_numpy((_faiss if backend == "faiss" else _sklearn)(rows, k, n_iter, n_init, seed)).to(x)
     return best, nearest(x, best)[0]
 
 
 def nearest(x: Tensor, centroids: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest of (K, D) centroids to each row, (N,), and the squared distances, (N,)."""
+    """The nearest of (K, D) centroids to each row, (N,), and the squared distances, (N,).
+
+    Example:
+        >>> nearest(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [9.0]]))
+        (tensor([0, 0]), tensor([1., 9.]))
+    """
     found, apart = [], []
     half = centroids.square().sum(1) / 2
     for part in x.split(max(1, CHUNK // len(centroids))):
@@ -69,10 +86,8 @@ def _lloyd(x: Tensor, k: int, n_iter: int, n_init: int, generator: torch.Generat
     for start in starts:
         centroids = x[start.to(x.device)]
         for _ in range(n_iter):
-            index, apart = nearest(x, centroids)
-            centroids = _means(x, index, apart, k)
-        total = float(nearest(x, centroids)[1].sum())
-        if total < least:
+            centroids = _means(x, *nearest(x, centroids), k)
+        if (total := float(nearest(x, centroids)[1].sum())) < least:
             best, least = centroids, total
     return best
 
@@ -88,26 +103,19 @@ def _means(x: Tensor, index: Tensor, apart: Tensor, k: int) -> Tensor:
     return means
 
 
-def _peer(x: np.ndarray, k: int, n_iter: int, n_init: int, seed: int, backend: Backend) -> np.ndarray:
-    if backend == "faiss":
-        import faiss
+def _faiss(x: np.ndarray, k: int, n_iter: int, n_init: int, seed: int) -> np.ndarray:
+    faiss = faiss_library()
+    limits = {"min_points_per_centroid": 1, "max_points_per_centroid": len(x)}  # rows have been drawn already
+    made = faiss.Kmeans(x.shape[1], k, niter=n_iter, nredo=n_init, seed=seed, **limits)
+    made.train(x)
+    return np.asarray(made.centroids, dtype=np.float32)
 
-        made = faiss.Kmeans(
-            x.shape[1],
-            k,
-            niter=n_iter,
-            nredo=n_init,
-            seed=seed,
-            min_points_per_centroid=1,
-            max_points_per_centroid=2**30,
-        )
-        made.train(x)
-        return np.asarray(made.centroids, dtype=np.float32)
+
+def _sklearn(x: np.ndarray, k: int, n_iter: int, n_init: int, seed: int) -> np.ndarray:
     from sklearn.cluster import MiniBatchKMeans
 
-    return np.asarray(
-        MiniBatchKMeans(k, max_iter=n_iter, n_init=n_init, random_state=seed).fit(x).cluster_centers_, dtype=np.float32
-    )
+    made = MiniBatchKMeans(k, max_iter=n_iter, n_init=n_init, random_state=seed).fit(x)
+    return np.asarray(made.cluster_centers_, dtype=np.float32)
 
 
 __all__ = ["Backend", "kmeans", "nearest"]
