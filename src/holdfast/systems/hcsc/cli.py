@@ -40,17 +40,15 @@ def tree(
     from holdfast.data.readers.vectors import read_vectors
     from holdfast.systems.hcsc.estimator import usual_clusters
     from holdfast.systems.hcsc.method.prototypes import hierarchical_kmeans
-    from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, cluster_table, examples, write_tree
+    from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, write_tree
 
     check_tree_folder(out)
     x = read_vectors(data, reading)
-    counts = usual_clusters(len(x)) if clusters is None else _counts(clusters)
+    counts = _counts(clusters) or usual_clusters(len(x))
     found = hierarchical_kmeans(x, counts, seed=seed, backend=backend)  # type: ignore[arg-type]
-    names = [str(i) for i in range(len(x))]
-    write_tree(out, found, x, names, ".parquet" if parquet else ".csv")
-    table = cluster_table(found, examples(found, x), names)
-    top = [row for row in zip(*table.values(), strict=True) if row[0] == len(found)][:20]
-    verbs.show_table(list(table), [list(row) for row in top], title=f"{data}: the coarsest clusters")
+    table = write_tree(out, found, x, [str(i) for i in range(len(x))], ".parquet" if parquet else ".csv")
+    top = [list(row) for row in zip(*table.values(), strict=True) if row[0] == len(found)]
+    verbs.show_table(list(table), top[:20], title=f"{data}: the coarsest clusters")
     verbs.say(f"{out}: {verbs.counted(len(x), 'row')} in {' > '.join(map(str, counts))} clusters; {out / 'tree.svg'}")
 
 
@@ -76,16 +74,15 @@ def fit_(
     from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, write_tree
 
     check_tree_folder(tree)
-    counts = None if clusters is None else _counts(clusters)
-    model = HCSC(n_clusters=counts, augment=mirrored(PHOTOS) if mirror else None, **settings)
+    model = HCSC(n_clusters=_counts(clusters), augment=mirrored(PHOTOS) if mirror else None, **settings)
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
         rows, names = read_rows(data, settings["size"], progress=partial(show, "Images"))
         model.fit(rows, progress=partial(show, "Training"), checkpoint=state)
         model.save(out)
     found = model.embed(rows)
     verbs.write_table(embedding, embedding_table(names, model.tree_.paths(), found))
-    images = rows if rows.ndim == 4 else None
-    write_tree(tree, model.tree_, model.project(rows), names, ".parquet" if parquet else ".csv", images)
+    images, suffix = rows if rows.ndim == 4 else None, ".parquet" if parquet else ".csv"
+    write_tree(tree, model.tree_, model.project(rows), names, suffix, images)
     sizes = " > ".join(str(len(c)) for c in model.tree_.prototypes)
     verbs.say(f"{out}: an encoder of {verbs.counted(len(rows), 'row')}; {embedding}: embeddings and clusters")
     verbs.say(f"{tree}: {sizes} clusters; {tree / 'tree.svg'}")
@@ -113,9 +110,11 @@ def embed(
     verbs.say(f"{out}: {verbs.counted(len(rows), 'row')}")
 
 
-def _counts(text: str) -> tuple[int, ...]:
+def _counts(text: str | None) -> tuple[int, ...] | None:
     from holdfast.errors import InputError
 
+    if text is None:
+        return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
         raise InputError("--clusters", "must be whole numbers with commas, such as 80,20,5", text)

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.data.augment import Brightness, Compose, Cutout, RandomAffine, Transform
+from holdfast.data.augment import Brightness, Compose, Cutout, Noise, RandomAffine, Transform
 from holdfast.data.batches import Batches
 from holdfast.data.image_arrays import as_images
 from holdfast.devices import check_device
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
-from holdfast.layers.small_convnet import SmallConvNet
+from holdfast.layers.conv_features import ConvFeatures
 from holdfast.randomness import derived_seed, seeded
 from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import check_clusters, hierarchical_kmeans
@@ -26,38 +26,10 @@ from holdfast.systems.hcsc.tool.rows import read_rows
 from holdfast.training import Checkpoints, fit
 from holdfast.training.inference import forward_in_batches
 from holdfast.training.optim import warm_cosine
-from holdfast.validation import as_array, check_array, check_fraction, check_integer, check_positive
+from holdfast.validation import as_array, check_array, check_choice, check_fraction, check_integer, check_positive
 
+FEATURES = Noise(0.3)  # of the features' deviation
 PHOTOS = Compose((RandomAffine(15, (0.8, 1.4), 0.1, 0.1), Brightness(), Cutout(6)))
-
-
-class GroupNorm(nn.GroupNorm):
-    """In place of batch norm, through which the queries of a batch would know each other's keys."""
-
-    def __init__(self, channels: int, momentum: float) -> None:
-        super().__init__(8, channels)
-
-
-class ConvFeatures(SmallConvNet):
-    """The small network without its head: images to 64 features."""
-
-    dim = 64
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, 1, norm=GroupNorm)
-        del self.head
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.features(x)
-
-
-class Perturb:
-    """A view of rows of features: a fifth of the numbers is set to 0, all get noise of a tenth of their deviation."""
-
-    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        draw = torch.rand(images.shape, generator=generator, device=images.device)
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
-        return (images + 0.1 * noise) * (draw > 0.2)
 
 
 class HCSC(Estimator):
@@ -75,8 +47,7 @@ class HCSC(Estimator):
         m: momentum of the key encoder.
         T: temperature.
         lr: learning rate of SGD, falling like a cosine.
-        augment: draws one view of a batch. None = affine maps, brightness and a cut-out for images; noise and dropped
-            numbers for features.
+        augment: draws one view of a batch. None = affine maps, brightness and a cut-out for images; noise for features.
         size: side in pixels that images of a folder are brought to.
         device: "auto" (CUDA if there is one), "cpu", "cuda", ...
         seed: of initialisation, order, views and clusters.
@@ -172,8 +143,8 @@ class HCSC(Estimator):
         check_positive(self.lr, "lr")
         if isinstance(self.backbone, nn.Module):
             check_integer(getattr(self.backbone, "dim", None), "backbone.dim", low=1)
-        elif self.backbone != "small":
-            raise InputError("backbone", "must be 'small' or a torch module", self.backbone)
+        else:
+            check_choice(self.backbone, ("small",), "backbone")
         if self.augment is not None and not callable(self.augment):
             raise InputError("augment", "must be a transform: called with rows and a generator", self.augment)
         self._device()
@@ -206,7 +177,7 @@ class HCSC(Estimator):
             elif not isinstance(encoder, nn.Module):
                 encoder = nn.Sequential(nn.Linear(shape[0], 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU())
                 encoder.dim = 64
-        return encoder, self.augment or (PHOTOS if len(shape) == 3 else Perturb()), (int(encoder.dim), self.dim)
+        return encoder, self.augment or (PHOTOS if len(shape) == 3 else FEATURES), (int(encoder.dim), self.dim)
 
     def _build(self) -> dict[str, nn.Module]:
         return {"network_": HCSCLearner(*self._parts(tuple(self.row_shape_))).followers.module}

@@ -16,24 +16,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.experiment import (
-    All,
-    Arm,
-    Better,
-    Differs,
-    Experiment,
-    Metric,
-    NotTestable,
-    NoWorse,
-)
+from holdfast.data.synthetic.leaves import LEVELS
+from holdfast.experiment import All, Arm, Better, Differs, Experiment, Metric, NotTestable, NoWorse
 from holdfast.systems.hcsc.experiment.levels import independent_levels, one_level, random_parents
 from holdfast.systems.hcsc.experiment.trials import Cosine, Judge, PlainMoCo, Steps, Train, trial
-from holdfast.systems.hcsc.problems import LEVELS, ImageNet, Leaves
+from holdfast.systems.hcsc.problems import Leaves, Photographs
 
 ON, PHOTOS = "leaves", "ImageNet"
 TREE, SINGLE, COSINE, BROKEN = "tree", "single level", "cosine", "random parents"
 INDEPENDENT, VIEW = "independent levels", "cosine of the view"
 MOCO, ORACLE, FULL = "MoCo", "HCSC, oracle selection", "HCSC"
+NOTHING: dict[str, Any] = {"instances": False, "prototypes": False}  # is selected
 ARMS = {
     TREE: Arm(Judge(), problems=(ON,), about="drop probability of each level of the tree (80, 20, 5)"),
     SINGLE: Arm(Judge(one_level), problems=(ON,), about="drop probability of the 80 clusters, at every level"),
@@ -43,17 +36,9 @@ ARMS = {
     BROKEN: Arm(Judge(random_parents), problems=(ON,), about="broken: prototypes above have random children"),
     "tree, other seeds": Arm(Judge(), problems=(ON,), reseed=1, about="control: the same, other starts of k-means"),
     MOCO: Arm(PlainMoCo(), about="the encoder that all ways above are judged on"),
-    "PCL, single level": Arm(
-        Train(instances=False, prototypes=False, depth=1),
-        problems=(ON,),
-        about="80 prototypes, no selection",
-    ),
-    "PCL, independent levels": Arm(
-        Train(independent_levels, instances=False, prototypes=False),
-        problems=(ON,),
-        about="three k-means, no selection",
-    ),
-    "HCSC, no selection": Arm(Train(instances=False, prototypes=False), problems=(ON,), about="the tree alone"),
+    "PCL, single level": Arm(Train(**NOTHING, depth=1), problems=(ON,), about="80 prototypes, no selection"),
+    "PCL, independent levels": Arm(Train(independent_levels, **NOTHING), problems=(ON,), about="three k-means instead"),
+    "HCSC, no selection": Arm(Train(**NOTHING), problems=(ON,), about="the tree alone"),
     "HCSC, instances": Arm(Train(prototypes=False), problems=(ON,), about="instances are selected"),
     "HCSC, prototypes": Arm(Train(instances=False), problems=(ON,), about="prototypes are selected"),
     FULL: Arm(Train(), about="both are selected"),
@@ -62,10 +47,7 @@ ARMS = {
 METRICS = {
     "AUC": Metric(about="of own-class items of the queue against others, mean over the three levels"),
     **{f"AUC, {name}": Metric(about=f"own class: the same {name} class") for name in LEVELS},
-    **{
-        f"log2 ratio, {name}": Metric(about=f"mean drop probability, same {name} class over other ones")
-        for name in LEVELS
-    },
+    **{f"log2 ratio, {name}": Metric(about=f"drop probability, same {name} class over others") for name in LEVELS},
     **{f"purity, {name}": Metric(about=f"images in the clusters' most frequent {name} class") for name in LEVELS},
     "accuracy": Metric("%", about="10 nearest neighbours on new images, mean over the three levels"),
     **{f"accuracy, {name}": Metric("%", about=f"of the {name} class") for name in LEVELS},
@@ -103,7 +85,7 @@ CLAIMS = (
 
 experiment = Experiment(
     question="Does a tree of prototypes tell which negatives belong to a query's own class, at every level?",
-    problems={ON: Leaves(), PHOTOS: ImageNet()},
+    problems={ON: Leaves(), PHOTOS: Photographs()},
     arms=ARMS,
     metrics=METRICS,
     scales={

@@ -15,16 +15,18 @@ from holdfast.baselines.moco import MoCo
 from holdfast.data.batches import Batches, LoaderBatches
 from holdfast.data.readers.image_rows import ImageRows
 from holdfast.data.readers.images import ImageFiles
+from holdfast.data.synthetic.leaves import LEVELS, Redraw, World
 from holdfast.encoders.resnet import ResNetEncoder
 from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.layers.perceptron import Perceptron
+from holdfast.metrics.clusters import neighbour_accuracy, purity
 from holdfast.metrics.detectors import auroc
 from holdfast.randomness import seeded
 from holdfast.systems.hcsc.experiment.levels import T, tree_levels
 from holdfast.systems.hcsc.method.learner import HCSCLearner
 from holdfast.systems.hcsc.method.prototypes import PrototypeTree
 from holdfast.systems.hcsc.method.selection import HCSCLoss, instance_keep_prob, prototype_keep_prob, responsibilities
-from holdfast.systems.hcsc.problems import LEVELS, VIEWS, ImageNet, Leaves, Redraw, World
+from holdfast.systems.hcsc.problems import VIEWS, Leaves, Photographs
 from holdfast.training import fit
 from holdfast.training.inference import forward_in_batches
 
@@ -103,7 +105,7 @@ class PlainMoCo:
 # ----------------------------------------------------------------------------------------------------------- one trial
 def trial(run: Run[Any, Any, Steps]) -> Iterator[Measurement]:
     """How well an arm finds false negatives, or how good the encoder is that it trains."""
-    if isinstance(run.problem, ImageNet):
+    if isinstance(run.problem, Photographs):
         yield from photographs(run)
         return
     world = run.problem.draw(run.rng("split"))
@@ -195,13 +197,6 @@ def judged(tree: PrototypeTree, made: Mapping[str, Tensor], world: World) -> Ite
         yield Scalar(f"purity, {name}", purity(tree.assign[level], world.y[:, level]))
 
 
-def purity(clusters: Tensor, y: Tensor) -> float:
-    """Share of images whose class is the most frequent one of their cluster."""
-    together = torch.zeros(int(clusters.max()) + 1, int(y.max()) + 1)
-    together.index_put_((clusters, y), torch.ones(len(y)), accumulate=True)
-    return float(together.max(1).values.sum() / len(y))
-
-
 # ------------------------------------------------------------------------------------------------------------- training
 class Levels(HCSCLearner):
     """HCSC with other levels of clusters, or with instances selected by true classes.
@@ -239,16 +234,13 @@ def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Levels
 
 def accuracies(train: Tensor, test: Tensor, y: Tensor, test_y: Tensor) -> Iterator[Measurement]:
     """Nearest-neighbour accuracy by cosine of the encoder's features, per level (columns of y) and averaged."""
-    near = (test @ train.T).topk(min(NEIGHBOURS, len(train))).indices
-    found = []
-    for level in range(y.shape[1]):
-        votes = F.one_hot(y[near, level]).sum(1)
-        found.append(100 * float((votes.argmax(1) == test_y[:, level]).double().mean()))
-        yield Scalar(f"accuracy, {LEVELS[level]}", found[-1])
+    found = [100 * neighbour_accuracy(train, test, y[:, i], test_y[:, i], NEIGHBOURS) for i in range(y.shape[1])]
+    for name, value in zip(LEVELS, found, strict=False):
+        yield Scalar(f"accuracy, {name}", value)
     yield Scalar("accuracy", float(np.mean(found)))
 
 
-def photographs(run: Run[Any, ImageNet, Steps]) -> Iterator[Measurement]:
+def photographs(run: Run[Any, Photographs, Steps]) -> Iterator[Measurement]:
     """Train on all images; the class of every 100th image by its nearest neighbours among those of the 1 % list."""
     paths, known = run.problem.images()
     images, scale = ImageRows(paths, run.problem.side), run.scale

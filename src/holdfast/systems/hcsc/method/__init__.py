@@ -1,1 +1,1 @@
-"""The mathematics of HCSC: the tree (`prototypes`), what is kept and the loss (`selection`), the training (`learner`)."""
+"""The mathematics: the tree (`prototypes`), what is kept and the loss (`selection`), the training (`learner`)."""

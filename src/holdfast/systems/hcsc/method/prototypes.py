@@ -90,7 +90,6 @@ class PrototypeTree:
 
         The number of rows is a comment there; lengths are cosine distances between a prototype and its parent.
         """
-
         below: list[str] = []
         for level, c in enumerate(self.prototypes):
             far = torch.zeros(len(c))
@@ -138,7 +137,7 @@ def hierarchical_kmeans(
         temperature: the mean of the temperatures of each level.
 
     Raises:
-        InputError: clusters that do not fall, or more than rows; a row of zeros.
+        InputError: clusters that do not fall, or more than rows; a row without direction.
 
     Warns:
         One cluster holds nearly everything: the features have collapsed.
@@ -148,8 +147,8 @@ def hierarchical_kmeans(
     check_integer(seed, "seed", low=0)
     check_positive(temperature, "temperature")
     lengths = x.norm(dim=1)
-    if not bool(lengths.min() > 0):
-        raise InputError("features", "must have no row of zeros", f"row {int(lengths.argmin())}")
+    if wrong := ((lengths == 0) | ~lengths.isfinite()).nonzero().flatten().tolist():
+        raise InputError("features", "must have rows whose length is above 0 and finite", f"row {wrong[0]}")
     below = x / lengths[:, None]
     assign: list[Tensor] = []
     prototypes, temperatures, parent = [], [], []

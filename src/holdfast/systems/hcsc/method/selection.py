@@ -144,34 +144,23 @@ class HCSCLoss(nn.Module):
             raise InputError("index", f"must name rows of the tree, 0 to {rows - 1}", index.tolist()[:8])
         q = F.normalize(q.float(), dim=1)
         k, queue = (F.normalize(x.detach().float(), dim=1) for x in (k, queue))
-        instances = self.instance_losses(q, k, queue, tree, index, keep)
+        if keep is None and self.instance_keep is not None:
+            keep = [self.instance_keep(queue, tree, level, a[index]) for level, a in enumerate(tree.assign)]
+        masks = [None] * len(tree) if keep is None else [self._draw(p) for p in keep]
+        instances = self.instance_losses((q * k).sum(1) / self.T, q @ queue.T / self.T, masks)
         total = instances.sum() if self.instance_reduction == "sum" else instances.mean()
         return total + self.prototype_losses(q, tree, index).mean()
 
-    def instance_losses(
-        self,
-        q: Tensor,
-        k: Tensor,
-        queue: Tensor,
-        tree: PrototypeTree,
-        index: Tensor,
-        keep: Sequence[Tensor] | None = None,
-    ) -> Tensor:
-        """(L,) mean over queries, of rows of length 1: the positive against the queue's items that are kept."""
-        positive, negatives = (q * k).sum(1) / self.T, q @ queue.T / self.T
-        probabilities = [
-            self.instance_keep(queue, tree, level, assign[index]) if keep is None and self.instance_keep else None
-            for level, assign in enumerate(tree.assign)
-        ]
-        masks = [None if p is None else self._draw(p) for p in (probabilities if keep is None else keep)]
-        if self.T < COLD or masks[0] is None:
+    def instance_losses(self, positive: Tensor, negatives: Tensor, masks: Sequence[Tensor | None]) -> Tensor:
+        """(L,) mean over queries of logits (B,) against logits (B, Q), of which each level's mask keeps some."""
+        if self.T < COLD or any(mask is None for mask in masks):
             return torch.stack([self._contrast(positive, negatives, mask) for mask in masks])
         # One exponential for all levels. No logit is more than 2 / T below the largest.
         top = torch.maximum(negatives.amax(1), positive).detach()
         drawn = torch.stack(masks, 1).float()  # type: ignore[arg-type]
-        total = torch.bmm(drawn, (negatives - top[:, None]).exp()[:, :, None])[:, :, 0]
+        total = (drawn @ (negatives - top[:, None]).exp()[:, :, None])[:, :, 0]
         if self.mask_mode == "zero":
-            total = total + (len(queue) - drawn.sum(2)) * (-top).exp()[:, None]
+            total = total + (negatives.shape[1] - drawn.sum(2)) * (-top).exp()[:, None]
         return (((positive - top).exp()[:, None] + total).log() + (top - positive)[:, None]).mean(0)
 
     def prototype_losses(self, q: Tensor, tree: PrototypeTree, index: Tensor) -> Tensor:
@@ -179,7 +168,7 @@ class HCSCLoss(nn.Module):
         losses = []
         for level, (assign, phi) in enumerate(zip(tree.assign, tree.temperatures, strict=True)):
             pos = assign[index]
-            logits = q @ tree.prototypes[level].T / phi
+            logits = q @ tree.prototypes[level].T / phi.clamp_min(SMALLEST_PHI)
             allowed = self._allowed(pos, logits.shape[1])
             drawn = None
             if self.prototype_keep is not None and level < len(tree) - 1:
@@ -193,10 +182,7 @@ class HCSCLoss(nn.Module):
         numbers = torch.arange(count, device=pos.device)
         if self.negatives == "per_sample":
             return numbers != pos[:, None]
-        allowed = torch.ones(count, dtype=torch.bool, device=pos.device)
-        allowed[pos] = False
-        allowed[-1] = False
-        return allowed.expand(len(pos), -1)
+        return (~torch.isin(numbers, pos) & (numbers < count - 1)).expand(len(pos), -1)
 
     def _draw(self, p: Tensor) -> Tensor:
         return torch.rand(p.shape, generator=self.generator, device=p.device) < p

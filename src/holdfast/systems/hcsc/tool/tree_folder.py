@@ -20,34 +20,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXAMPLES = 3
+SHOWN = 0.022  # share of the rows from which a cluster has room for an example
 MARK = "tree.json"
 COLOURS = ("#0b5d7a", "#b4472f", "#5a7d2b", "#8a5a9e", "#c08a1e", "#3f7f7f", "#a34d73", "#6b6b6b")
 
 
-def check_tree_folder(folder: Path) -> Path:
-    """Refuse to overwrite a folder that holds something else than a tree.
-
-    Raises:
-        InputError: such a folder, or a file.
-    """
-    taken = folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).exists()))
-    if taken:
+def check_tree_folder(folder: Path) -> None:
+    """Refuse to overwrite a folder that holds something else than a tree, or a file."""
+    if folder.exists() and not (folder / MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(str(folder), "must be a new folder, or hold an earlier tree", "something else")
-    return folder
 
 
 def write_tree(
     folder: Path, tree: PrototypeTree, features: Any, names: Sequence[str], suffix: str, images: Any = None
-) -> None:
-    """Write tree.json, tree.nwk, paths and clusters (tables), tree.svg and .png; all of them or none."""
+) -> dict[str, list[Any]]:
+    """Write tree.json, tree.nwk, paths and clusters (tables), tree.svg and .png; all of them or none. Gives clusters."""
     check_tree_folder(folder)
     shown = examples(tree, features)
+    clusters = cluster_table(tree, shown, names)
     with replacing_folder(folder) as new:
         tree.save(new / MARK)
         write_text(new / "tree.nwk", tree.to_newick())
         verbs.write_table(new / f"paths{suffix}", {"row": list(names), **level_columns(tree.paths())})
-        verbs.write_table(new / f"clusters{suffix}", cluster_table(tree, shown, names))
+        verbs.write_table(new / f"clusters{suffix}", clusters)
         verbs.write_figures(tree_figure(tree, shown, names, images), new / "tree")
+    return clusters
 
 
 def level_columns(paths: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,31 +88,26 @@ def tree_figure(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequen
 
     figure = Figure(figsize=(9, 8), layout="constrained")
     axes = figure.subplots()
-    top = len(tree) - 1
+    top, total = len(tree) - 1, len(tree.assign[0])
     order: list[int] = np.argsort(-tree.sizes(top), kind="stable").tolist()
     branch = {c: i for i, c in enumerate(order)}
-    total = len(tree.assign[0])
     for column, level in enumerate(range(top, -1, -1)):
-        sizes = tree.sizes(level)
-        starts = np.zeros(len(sizes))
-        starts[order] = np.cumsum(sizes[order]) - sizes[order]
-        for c in order:
-            shade = 0.85 - 0.25 * column / max(1, top)
-            axes.bar(
-                column, sizes[c], bottom=starts[c], width=1, color=COLOURS[branch[c] % len(COLOURS)], alpha=shade,
-                edgecolor="white", linewidth=0.6,
-            )  # fmt: skip
-            if sizes[c] > 0.022 * total and shown[level][c]:
-                _label(axes, column, starts[c] + sizes[c] / 2, int(sizes[c]), shown[level][c], names, images)
+        sizes = tree.sizes(level)[order]
+        starts = np.cumsum(sizes) - sizes
+        look: Any = {"alpha": 0.85 - 0.25 * column / max(1, top), "edgecolor": "white", "linewidth": 0.6}
+        axes.bar(
+            column, sizes, bottom=starts, width=1, color=[COLOURS[branch[c] % len(COLOURS)] for c in order], **look
+        )
+        for c, start, size in zip(order, starts, sizes, strict=True):
+            if size > SHOWN * total:
+                _label(axes, column, start + size / 2, int(size), shown[level][c], names, images)
         if level:
             children, below = tree.children(level), tree.sizes(level - 1)
             branch = {child: branch[c] for c in order for child in children[c]}
             order = [child for c in order for child in sorted(children[c], key=lambda k: -below[k])]
-    axes.set_xlim(-0.5, top + 0.5)
-    axes.set_ylim(total, 0)
-    axes.set_xticks(
-        range(top + 1), [f"level {level + 1}: {len(tree.prototypes[level])} clusters" for level in range(top, -1, -1)]
-    )
+    axes.set(xlim=(-0.5, top + 0.5), ylim=(total, 0))
+    levels = range(top, -1, -1)
+    axes.set_xticks(range(top + 1), [f"level {level + 1}: {len(tree.prototypes[level])} clusters" for level in levels])
     axes.set_ylabel("rows")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return figure
