@@ -15,10 +15,8 @@ MODEL = verbs.Parameters("holdfast.systems.hcsc.estimator:HCSC")
 SETTINGS = MODEL.options("epochs", "batch", "lr", "size", "seed", "device")
 NAMED = {"X": "data", "features": "data", "n_clusters": "--clusters"}
 
-Clusters = Annotated[
-    str | None,
-    typer.Option(help="Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows."),
-]
+FALLING = "Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows."
+Clusters = Annotated[str | None, typer.Option(help=FALLING)]
 Tree = Annotated[Path, typer.Option(help="Folder for the tree: tree.json, tree.nwk, tables, and a figure.")]
 Suffix = Annotated[bool, typer.Option("--parquet", help="Write the tables of the tree as .parquet instead of .csv.")]
 
@@ -69,12 +67,13 @@ def fit_(
 
     Example: `holdfast hcsc fit photos/ -o m/ --mirror`
     """
+    from holdfast.data.augment import Compose, Mirror
     from holdfast.systems.hcsc.estimator import HCSC, PHOTOS
-    from holdfast.systems.hcsc.tool.rows import embedding_table, mirrored, read_rows
+    from holdfast.systems.hcsc.tool.rows import embedding_table, read_rows
     from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, write_tree
 
     check_tree_folder(tree)
-    model = HCSC(n_clusters=_counts(clusters), augment=mirrored(PHOTOS) if mirror else None, **settings)
+    model = HCSC(n_clusters=_counts(clusters), augment=Compose((PHOTOS, Mirror())) if mirror else None, **settings)
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
         rows, names = read_rows(data, settings["size"], progress=partial(show, "Images"))
         model.fit(rows, progress=partial(show, "Training"), checkpoint=state)

@@ -44,8 +44,7 @@ class HCSC(Estimator):
         warmup: passes before the first tree. None = a fifth of the passes.
         batch: rows per step.
         queue: keys that wait; rounded down to a multiple of the batch, and to what the rows fill.
-        m: momentum of the key encoder.
-        T: temperature.
+        m, T: momentum of the key encoder; temperature.
         lr: learning rate of SGD, falling like a cosine.
         augment: draws one view of a batch. None = affine maps, brightness and a cut-out for images; noise for features.
         size: side in pixels that images of a folder are brought to.
@@ -100,13 +99,9 @@ class HCSC(Estimator):
         """Train, and make the tree.
 
         Args:
-            X: (N, d) features; (N, C, H, W) or (N, H, W) images, floats in [0, 1] or uint8; or the path of a folder of
-                images.
+            X: (N, d) features; (N, C, H, W) or (N, H, W) images, floats in [0, 1] or uint8; or a folder of images.
             progress: called with (steps done, steps).
             checkpoint: folder for the state of the training; the same call continues from it.
-
-        Raises:
-            InputError: an argument breaks a rule.
         """
         warmup = self._check_settings()
         given = self._given(X)
@@ -128,8 +123,7 @@ class HCSC(Estimator):
             log_every=max(1, steps // 200),
         )  # fmt: skip
         self._forget()
-        self.row_shape_, self.history_ = tuple(given.shape[1:]), done.history
-        self.center_, self.scale_ = center, scale
+        self.row_shape_, self.history_, self.center_, self.scale_ = tuple(given.shape[1:]), done.history, center, scale
         self.network_ = learner.followers.module.cpu().eval()
         self.tree_ = hierarchical_kmeans(self._run(self.network_, rows), counts, seed=self.seed, temperature=self.T)
         return self

@@ -55,12 +55,7 @@ class Leaves(Problem):
 
 @dataclass(frozen=True)
 class Photographs(ImageNet):
-    """ImageNet.
-
-    Attributes:
-        depths: blocks of the residual network's stages.
-        n_clusters: prototypes per level.
-    """
+    """ImageNet, with blocks per stage of the residual network, and prototypes per level."""
 
     depths: tuple[int, ...] = (3, 4, 6, 3)
     n_clusters: tuple[int, ...] = (3000, 2000, 1000)

@@ -58,23 +58,14 @@ class Steps(Scale):
 # ---------------------------------------------------------------------------------------------------------------- arms
 @dataclass(frozen=True)
 class Judge:
-    """Levels of clusters on MoCo's encoder: the drop probability is the score.
-
-    Attributes:
-        levels: features, clusters per level and a seed -> a tree.
-    """
+    """Levels of clusters on MoCo's encoder, made by `levels`: the drop probability is the score."""
 
     levels: Any = tree_levels
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """The cosine of query and item is the score, at every level.
-
-    Attributes:
-        view: whether the query is a view through the query encoder, as in the loss; else the image itself through the
-            key encoder, as the clusters see it.
-    """
+    """The cosine of query and item is the score. The query is a view, as in the loss, or the image, as for clusters."""
 
     view: bool = False
 
@@ -84,9 +75,8 @@ class Train:
     """An encoder trained with prototypes.
 
     Attributes:
-        levels: as in `Judge`.
-        instances, prototypes: whether negatives of each kind are selected.
-        oracle: whether instances are selected by their true classes.
+        levels: features, clusters per level and a seed -> a tree.
+        instances, prototypes: whether negatives of each kind are selected; oracle: instances by their true classes.
         depth: levels used, from the finest.
     """
 
@@ -146,9 +136,8 @@ def encoded(learner: MoCo, x: Tensor) -> Tensor:
 def moco_stage(problem: Leaves, scale_: Steps, seed: int) -> dict[str, Tensor]:
     """MoCo's encoder, and what is judged on it: a stage, shared by arms.
 
-    Returns:
-        "train", "test": features of the encoder; "features" (N, D): of the key encoder with its head; "queue" (Q, D)
-        and "index" (Q,): the queue as training left it; "queries" (B,): rows; "views" (B, D): their queries.
+    "train", "test": features of the encoder; "features" (N, D): of the key encoder with its head; "queue" (Q, D) and
+    "index" (Q,): as training left them; "queries" (B,): rows; "views" (B, D): their queries.
     """
     world, seed_ = problem.draw(np.random.default_rng(seed)), seed % 2**31
     with seeded(seed_):
@@ -199,12 +188,7 @@ def judged(tree: PrototypeTree, made: Mapping[str, Tensor], world: World) -> Ite
 
 # ------------------------------------------------------------------------------------------------------------- training
 class Levels(HCSCLearner):
-    """HCSC with other levels of clusters, or with instances selected by true classes.
-
-    Args:
-        levels: features, clusters per level and a seed -> a tree.
-        truth: (N, L) true classes for the selection of instances; None = the clusters.
-    """
+    """HCSC with other levels of clusters, or with instances selected by true classes (N, L)."""
 
     def __init__(self, levels: Any, truth: Tensor | None, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -222,8 +206,8 @@ class Levels(HCSCLearner):
 
 def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Levels:
     """The learner of an arm, with the weights that MoCo starts from."""
-    instances = instance_keep_prob if arm.instances else None
-    criterion = HCSCLoss(T, instance_keep=instances, prototype_keep=prototype_keep_prob if arm.prototypes else None)
+    keep = instance_keep_prob if arm.instances else None, prototype_keep_prob if arm.prototypes else None
+    criterion = HCSCLoss(T, instance_keep=keep[0], prototype_keep=keep[1])
     with seeded(run.seed("split") % 2**31):
         return Levels(
             arm.levels, world.y if arm.oracle else None, encoder_of(world), Redraw(),

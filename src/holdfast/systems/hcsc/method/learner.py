@@ -31,13 +31,9 @@ class HCSCLearner(MoCo):
 
     Args:
         encoder, augment, projector: as of `MoCo`, whose other arguments go into `moco`.
-        n_clusters: prototypes per level, falling.
-        warmup: passes without a tree.
+        n_clusters: prototypes per level, falling; n_init, seed: starts of the clustering, and their seed.
+        warmup: passes without a tree, whose `tree` is None.
         criterion: the loss; None = `HCSCLoss` at MoCo's temperature.
-        n_init: restarts of the clustering; seed: of the clustering.
-
-    Attributes:
-        tree: that of this pass; None before the first.
     """
 
     tree: PrototypeTree | None = None

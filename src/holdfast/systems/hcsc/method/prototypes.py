@@ -105,14 +105,12 @@ class PrototypeTree:
 
     def save(self, path: str | Path) -> None:
         """Write all of it as one JSON file, whole or not at all."""
-        levels = [
-            {
-                "prototypes": [[float(str(v)) for v in row] for row in c.cpu().numpy()],  # the shortest float32 text
-                "temperatures": [float(str(v)) for v in phi.cpu().numpy()],
-                **({"parent": self.parent[i].tolist()} if i < len(self.parent) else {}),
-            }
-            for i, (c, phi) in enumerate(zip(self.prototypes, self.temperatures, strict=True))
-        ]
+        levels: list[dict[str, Any]] = []
+        for c, phi in zip(self.prototypes, self.temperatures, strict=True):
+            texts = [[float(str(v)) for v in row] for row in c.cpu().numpy()]  # the shortest that float32 reads back
+            levels.append({"prototypes": texts, "temperatures": [float(str(v)) for v in phi.cpu().numpy()]})
+        for level, up in zip(levels, self.parent, strict=False):
+            level["parent"] = up.tolist()
         whole = {"format": FORMAT, "levels": levels, "assign": self.assign[0].tolist()}
         write_text(Path(path), json.dumps(whole, separators=(",", ":")) + "\n")
 
@@ -137,10 +135,7 @@ def hierarchical_kmeans(
         temperature: the mean of the temperatures of each level.
 
     Raises:
-        InputError: clusters that do not fall, or more than rows; a row without direction.
-
-    Warns:
-        One cluster holds nearly everything: the features have collapsed.
+        InputError: clusters that do not fall, or more than rows; a row without direction. Warns of collapsed features.
     """
     x = torch.as_tensor(check_array(features, "N D", name="features", dtype="float32")).detach()
     counts = check_clusters(n_clusters, len(x))

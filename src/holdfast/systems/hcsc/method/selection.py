@@ -44,9 +44,7 @@ def instance_keep_prob(queue: Tensor, tree: PrototypeTree, level: int, pos: Tens
     """The probability (B, Q) with which query i keeps the queue's item j: low where both belong to one prototype.
 
     Args:
-        queue: (Q, D), rows of length 1.
-        level: from 0, fine, to L - 1, coarse.
-        pos: (B,) the prototypes of the queries at that level.
+        queue: (Q, D), rows of length 1; level: from 0, fine, to L - 1; pos: (B,) the queries' prototypes there.
 
     Example:
         >>> from holdfast.systems.hcsc import hierarchical_kmeans
@@ -126,11 +124,9 @@ class HCSCLoss(nn.Module):
         """The loss, a scalar; rows of q, k and queue are scaled to length 1, and only q gets a gradient from them.
 
         Args:
-            q, k: (B, D), of two views of the same rows.
-            queue: (Q, D).
+            q, k: (B, D), of two views of the same rows; queue: (Q, D).
             index: (B,) the numbers of these rows among those that the tree was made of.
-            keep: per level the probabilities (B, Q) of the queue's items, where they are known; None = they are
-                computed.
+            keep: per level the probabilities (B, Q) of the queue's items, if they are known.
 
         Raises:
             InputError: shapes that do not fit; an index that the tree does not have (found on the CPU).

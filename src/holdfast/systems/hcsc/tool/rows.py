@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.data.augment import Compose, Mirror, Transform
 from holdfast.data.readers.arrays import read_npy
 from holdfast.data.readers.image_inputs import open_images
 from holdfast.data.readers.tables.reading import is_table
@@ -38,9 +37,4 @@ def embedding_table(names: list[str], paths: np.ndarray, found: np.ndarray) -> d
     return {"row": names, **level_columns(paths), **{f"e{i}": found[:, i] for i in range(found.shape[1])}}
 
 
-def mirrored(views: Transform) -> Transform:
-    """Views that are mirrored half of the time."""
-    return Compose((views, Mirror()))
-
-
-__all__ = ["embedding_table", "mirrored", "read_rows"]
+__all__ = ["embedding_table", "read_rows"]

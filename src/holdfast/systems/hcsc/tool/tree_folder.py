@@ -34,7 +34,7 @@ def check_tree_folder(folder: Path) -> None:
 def write_tree(
     folder: Path, tree: PrototypeTree, features: Any, names: Sequence[str], suffix: str, images: Any = None
 ) -> dict[str, list[Any]]:
-    """Write tree.json, tree.nwk, paths and clusters (tables), tree.svg and .png; all of them or none. Gives clusters."""
+    """Write tree.json, tree.nwk, two tables, tree.svg and .png, all of them or none; gives the table of clusters."""
     check_tree_folder(folder)
     shown = examples(tree, features)
     clusters = cluster_table(tree, shown, names)
@@ -67,23 +67,17 @@ def examples(tree: PrototypeTree, features: Any) -> list[list[list[int]]]:
 def cluster_table(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequence[str]) -> dict[str, list[Any]]:
     """A row per cluster: its level, number and parent ("" at the top), how many rows it has, and examples of them."""
     table: dict[str, list[Any]] = {name: [] for name in ("level", "cluster", "parent", "rows", "examples")}
-    for level in range(len(tree)):
-        count = len(tree.prototypes[level])
-        table["level"] += [level + 1] * count
-        table["cluster"] += range(count)
-        table["parent"] += map(str, tree.parent[level].tolist()) if level < len(tree) - 1 else [""] * count
+    for level, prototypes in enumerate(tree.prototypes):
+        table["level"] += [level + 1] * len(prototypes)
+        table["cluster"] += range(len(prototypes))
+        table["parent"] += map(str, tree.parent[level].tolist()) if level < len(tree) - 1 else [""] * len(prototypes)
         table["rows"] += tree.sizes(level).tolist()
         table["examples"] += [", ".join(names[i] for i in rows) for rows in shown[level]]
     return table
 
 
 def tree_figure(tree: PrototypeTree, shown: list[list[list[int]]], names: Sequence[str], images: Any = None) -> Figure:
-    """The levels side by side, coarse on the left: heights are numbers of rows. An example names, or is, each cluster.
-
-    Args:
-        shown: of `examples`.
-        images: (N, C, H, W) in [0, 1], or None.
-    """
+    """The levels side by side, coarse on the left: heights are numbers of rows. Examples name, or picture, clusters."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 8), layout="constrained")
