@@ -39,9 +39,8 @@ def softmax(values):
 
 # ------------------------------------------------------------------------------------------- by explicit loops
 def keep_instance(z, tree, level, pos):
-    shares = softmax(
-        [float(z @ c) / max(float(p), 1e-3) for c, p in zip(tree.prototypes[level], tree.temperatures[level])]
-    )
+    pairs = zip(tree.prototypes[level], tree.temperatures[level], strict=True)
+    shares = softmax([float(z @ c) / max(float(p), 1e-3) for c, p in pairs])
     return min(max(1 - shares[pos], 0), 0.999)
 
 

@@ -108,12 +108,11 @@ class HCSC(Estimator):
         counts = check_clusters(usual_clusters(len(given)) if self.n_clusters is None else self.n_clusters, len(given))
         center, scale = _moments(given)
         rows, size = (given - center) / scale, min(self.batch, len(given))
-        learner = HCSCLearner(
-            *self._parts(tuple(given.shape[1:])),
-            n_clusters=counts, warmup=warmup, seed=self.seed, m=self.m, temperature=self.T, lr=self.lr,
-            queue=max(1, min(self.queue, len(rows)) // size) * size,
-            generator=torch.Generator().manual_seed(derived_seed(self.seed, "queue")),
-        )  # fmt: skip
+        queue = max(1, min(self.queue, len(rows)) // size) * size
+        how: dict[str, Any] = {"n_clusters": counts, "warmup": warmup, "seed": self.seed, "queue": queue, "m": self.m}
+        parts = self._parts(tuple(given.shape[1:]))
+        with seeded(derived_seed(self.seed, "head")):
+            learner = HCSCLearner(*parts, temperature=self.T, lr=self.lr, **how)
         steps = self.epochs * (len(rows) // size)
         done = fit(
             learner,
@@ -188,15 +187,18 @@ class HCSC(Estimator):
 
     def embed(self, X: Any) -> np.ndarray:
         """(N, F) float32 features of the encoder, length 1, of rows as in `fit`: for nearest neighbours and probes."""
-        return self._run(self.network_.get_submodule("0"), self._scaled(X)).numpy()
+        rows = self._scaled(X)
+        return self._run(self.network_.get_submodule("0"), rows).numpy()
 
     def project(self, X: Any) -> np.ndarray:
         """(N, dim) float32 of length 1: what the loss and the clusters see."""
-        return self._run(self.network_, self._scaled(X)).numpy()
+        rows = self._scaled(X)
+        return self._run(self.network_, rows).numpy()
 
     def paths(self, X: Any) -> np.ndarray:
         """(N, L) int64 clusters of rows, from fine to coarse, by the nearest finest prototype."""
-        return self.tree_.place(torch.from_numpy(self.project(X))).numpy()
+        projected = self.project(X)
+        return self.tree_.place(torch.from_numpy(projected)).numpy()
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:
