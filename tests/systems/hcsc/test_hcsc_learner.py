@@ -100,7 +100,7 @@ def test_a_loss_without_selection_asks_for_no_shares():
     learner = made(warmup=0, criterion=HCSCLoss(instance_keep=None))
     fit(learner, batches(), steps=2)
     assert learner.keep(learner.tree, torch.arange(3)) is None
-    assert learner._shares == []
+    assert learner._kept == []
 
 
 def test_a_run_that_was_stopped_goes_on_with_its_tree(tmp_path):

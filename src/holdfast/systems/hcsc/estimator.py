@@ -124,7 +124,7 @@ class HCSC(Estimator):
         self._forget()
         self.row_shape_, self.history_, self.center_, self.scale_ = tuple(given.shape[1:]), done.history, center, scale
         self.network_ = learner.followers.module.cpu().eval()
-        self.tree_ = hierarchical_kmeans(self._run(self.network_, rows), counts, seed=self.seed, temperature=self.T)
+        self.tree_ = hierarchical_kmeans(self._run("", rows), counts, seed=self.seed, temperature=self.T)
         return self
 
     def _check_settings(self) -> int:
@@ -176,7 +176,8 @@ class HCSC(Estimator):
         return {"network_": HCSCLearner(*self._parts(tuple(self.row_shape_))).followers.module}
 
     # ----------------------------------------------------------------------------------------------------------- using
-    def _run(self, module: nn.Module, rows: Tensor) -> Tensor:
+    def _run(self, part: str, rows: Tensor) -> Tensor:
+        module = self.network_.get_submodule(part)
         found = F.normalize(forward_in_batches(module.to(self._device()), rows).float(), dim=1)
         module.to("cpu")
         return found
@@ -187,13 +188,11 @@ class HCSC(Estimator):
 
     def embed(self, X: Any) -> np.ndarray:
         """(N, F) float32 features of the encoder, length 1, of rows as in `fit`: for nearest neighbours and probes."""
-        rows = self._scaled(X)
-        return self._run(self.network_.get_submodule("0"), rows).numpy()
+        return self._run("0", self._scaled(X)).numpy()
 
     def project(self, X: Any) -> np.ndarray:
         """(N, dim) float32 of length 1: what the loss and the clusters see."""
-        rows = self._scaled(X)
-        return self._run(self.network_, rows).numpy()
+        return self._run("", self._scaled(X)).numpy()
 
     def paths(self, X: Any) -> np.ndarray:
         """(N, L) int64 clusters of rows, from fine to coarse, by the nearest finest prototype."""

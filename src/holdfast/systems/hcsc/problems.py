@@ -17,14 +17,10 @@ VIEWS = Compose((RandomAffine(15, (1.0, 2.0), 0.1, 0.15), Brightness(), Mirror()
 
 @dataclass(frozen=True)
 class Leaves(Problem):
-    """Superclasses of subclasses of leaves in a space of codes, see `leaves_world`.
+    """Superclasses of subclasses of leaves, in `leaves_world`, which says what the numbers are.
 
     Attributes:
-        supers, subs, leaves: classes at the top, in each of them, and in each of these.
         images, test_images: per leaf.
-        code: numbers in a code, and in a nuisance.
-        noise: deviation of images about their leaf.
-        pixels: of an image.
     """
 
     supers: int = 5

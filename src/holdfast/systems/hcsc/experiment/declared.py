@@ -68,7 +68,7 @@ CLAIMS = (
     _headline(
         TREE, role="headline",
         scope="80 generated leaves, levels of 80, 20 and 5 clusters, the encoder of MoCo",
-        published="none; the paper shows accuracies alone", source="",
+        published="none; what is published are accuracies", source="README of the reference code",
     ),
     *(Better(TREE, than=1.0, metric=f"log2 ratio, {name}", on=ON) for name in LEVELS),
     *(NoWorse(TREE, than=INDEPENDENT, metric=f"purity, {name}", on=ON, margin=0.02) for name in LEVELS[1:]),

@@ -217,7 +217,7 @@ def learner_of(arm: Train, world: World, run: Run[Any, Leaves, Steps]) -> Levels
 
 
 def accuracies(train: Tensor, test: Tensor, y: Tensor, test_y: Tensor) -> Iterator[Measurement]:
-    """Nearest-neighbour accuracy by cosine of the encoder's features, per level (columns of y) and averaged."""
+    """Nearest-neighbour accuracy by cosine, per level (columns of y) and averaged."""
     found = [100 * neighbour_accuracy(train, test, y[:, i], test_y[:, i], NEIGHBOURS) for i in range(y.shape[1])]
     for name, value in zip(LEVELS, found, strict=False):
         yield Scalar(f"accuracy, {name}", value)

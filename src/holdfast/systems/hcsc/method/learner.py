@@ -15,10 +15,9 @@ from holdfast.data.augment import Transform
 from holdfast.data.batches import Batches, LoaderBatches
 from holdfast.layers.modes import evaluating
 from holdfast.systems.hcsc.method.prototypes import PrototypeTree, hierarchical_kmeans
-from holdfast.systems.hcsc.method.selection import HCSCLoss, kept, responsibilities
+from holdfast.systems.hcsc.method.selection import HCSCLoss, kept
 from holdfast.training.distributed import gather_rows, world_size
-from holdfast.training.momentum import KeyQueue as KeyQueue
-from holdfast.training.momentum import MomentumEncoder as MomentumEncoder
+from holdfast.training.momentum import KeyQueue, MomentumEncoder
 
 CHUNK = 512  # rows that are encoded at a time
 
@@ -54,7 +53,7 @@ class HCSCLearner(MoCo):
         super().__init__(encoder, augment, projector, **moco)
         self.n_clusters, self.warmup, self.n_init, self.seed = tuple(n_clusters), warmup, n_init, seed
         self.criterion = criterion or HCSCLoss(self.temperature)
-        self._shares: list[Tensor] = []  # per level (M_l, Q): only columns of new keys change until the next tree
+        self._kept: list[Tensor] = []  # per level (M_l, Q): only columns of new keys change until the next tree
 
     def get_extra_state(self) -> Any:
         """The tree, as lists of tensors, so that training continues with it."""
@@ -62,11 +61,11 @@ class HCSCLearner(MoCo):
 
     def set_extra_state(self, state: Any) -> None:
         self.tree = None if state is None else PrototypeTree(*state).to(self.queue.keys.device)
-        self._shares = []
+        self._kept = []
 
     def before_epoch(self, data: Any) -> None:
         if data.epoch >= self.warmup:
-            self.tree, self._shares = self.make_tree(self.features(data)), []
+            self.tree, self._kept = self.make_tree(self.features(data)), []
             if world_size() > 1:
                 for value in (tensor for part in self.tree.parts for tensor in part):
                     dist.broadcast(value, src=0)
@@ -104,18 +103,18 @@ class HCSCLearner(MoCo):
         if self.criterion.instance_keep is None:
             return None
         with torch.no_grad():
-            if not self._shares:
-                self._shares = [responsibilities(self.queue.keys, tree, i).T.contiguous() for i in range(len(tree))]
-            return [kept(shares, a[index]) for shares, a in zip(self._shares, tree.assign, strict=True)]
+            if not self._kept:
+                self._kept = [kept(self.queue.keys, tree, level).contiguous() for level in range(len(tree))]
+            return [p[a[index]] for p, a in zip(self._kept, tree.assign, strict=True)]
 
     def after_step(self) -> None:
-        """As MoCo; of the shares of the queue's items only those of the new ones are computed."""
+        """As MoCo; of the probabilities only those of the queue's new items are computed."""
         came = cast("tuple[Tensor, Tensor | None]", self._came)[0]
         places = self.queue._next + torch.arange(len(came) * world_size(), device=came.device)
         super().after_step()
-        for level, shares in enumerate(self._shares):
+        for level, p in enumerate(self._kept):
             assert self.tree is not None
-            shares.index_copy_(1, places, responsibilities(self.queue.keys[places], self.tree, level).T)
+            p.index_copy_(1, places, kept(self.queue.keys[places], self.tree, level))
 
 
 __all__ = ["HCSCLearner", "KeyQueue", "MomentumEncoder"]

@@ -2,7 +2,7 @@
 
 Symbols: queries q and keys k (B, D), queue z (Q, D), prototypes C^l (M_l, D) with temperatures phi^l, T.
 
-Differences from the reference code, each of which `mask_mode="zero"` and `negatives="batch"` bring back:
+Differences from the reference code, which `mask_mode="zero"` and `negatives="batch"` bring back:
 - A dropped negative is left out of the sum, as in the paper. There its logit is set to 0: it stays with weight 1.
 - A query's negative prototypes are all but its own. There they are all but those of any query in the batch, and the
   prototype with the last number is never one.
@@ -34,9 +34,9 @@ def responsibilities(z: Tensor, tree: PrototypeTree, level: int) -> Tensor:
     return (z @ tree.prototypes[level].T / tree.temperatures[level].clamp_min(SMALLEST_PHI)).softmax(1)
 
 
-def kept(shares: Tensor, pos: Tensor) -> Tensor:
-    """(B, Q): one minus the share, of (M_l, Q), of each queue item in the query's prototype; within [0, .999]."""
-    return (1 - shares[pos]).clamp_(0, MOST_KEPT)
+def kept(z: Tensor, tree: PrototypeTree, level: int) -> Tensor:
+    """(M_l, Q): one minus each prototype's share in each queue item, within [0, .999]."""
+    return (1 - responsibilities(z, tree, level).T).clamp(0, MOST_KEPT)
 
 
 @torch.no_grad()
@@ -54,7 +54,7 @@ def instance_keep_prob(queue: Tensor, tree: PrototypeTree, level: int, pos: Tens
         >>> bool(p[0, 0] < p[0, tree.assign[0] != tree.assign[0][0]].min())
         True
     """
-    return kept(responsibilities(queue, tree, level).T, pos)
+    return kept(queue, tree, level)[pos]
 
 
 @torch.no_grad()
@@ -152,7 +152,7 @@ class HCSCLoss(nn.Module):
         if self.T < COLD or any(mask is None for mask in masks):
             return torch.stack([self._contrast(positive, negatives, mask) for mask in masks])
         # One exponential for all levels. No logit is more than 2 / T below the largest.
-        top = torch.maximum(negatives.amax(1), positive).detach()
+        top = torch.maximum(negatives.detach().amax(1), positive.detach())
         drawn = torch.stack(masks, 1).float()  # type: ignore[arg-type]
         total = (drawn @ (negatives - top[:, None]).exp()[:, :, None])[:, :, 0]
         if self.mask_mode == "zero":

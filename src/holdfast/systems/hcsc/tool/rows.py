@@ -18,11 +18,9 @@ from holdfast.systems.hcsc.tool.tree_folder import level_columns
 def read_rows(
     path: Path, size: int, shape: Sequence[int] | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """Features (N, d) of a .npy or a table, else images (N, C, H, W); and what each row is called.
+    """Features (N, d) of a .npy or a table, else images (N, C, size, size); and what each row is called.
 
-    Args:
-        size: side that images of files are brought to.
-        shape: of the rows of an earlier fit, which says how many channels there are; None = as the images have.
+    `shape` of the rows of an earlier fit says how many channels there are; None = as the images have.
     """
     if is_table(path) or (path.suffix.lower() == ".npy" and read_npy(path).ndim == 2):
         rows = read_vectors(path)
