@@ -1,7 +1,6 @@
 """HCSC: contrastive learning with a tree of prototypes that is rebuilt every epoch, and the tree for any features.
 
-arXiv 2202.00455. The mathematics is in `method` (`prototypes`: the tree; `selection`: what is kept, the
-loss; `learner`: the training), the tool in `estimator`, the question in `experiment`. Public names: `__init__.pyi`.
+arXiv 2202.00455. The mathematics is in `method`, the tool in `estimator`, the question in `experiment`.
 """
 
 import lazy_loader

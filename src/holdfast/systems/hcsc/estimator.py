@@ -54,8 +54,8 @@ class HCSC(Estimator):
     Attributes:
         network_: the key encoder with its head.
         tree_: the `PrototypeTree` of the rows of the fit, made after training.
-        row_shape_: of one row; center_, scale_: features are shifted and scaled by.
         history_: name -> (steps, values) of the loss.
+        row_shape_: of one row; center_, scale_: features are shifted and scaled by.
 
     Example:
         >>> import numpy as np

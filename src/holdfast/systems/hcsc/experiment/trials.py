@@ -40,10 +40,8 @@ class Steps(Scale):
 
     Attributes:
         epochs: of training; warmup: those of them without a tree.
-        batch: images a step; queue: keys that wait.
-        queries: images whose pairs with the queue are judged.
-        lr: of all arms.
-        workers: processes that decode photographs.
+        batch: images a step; queue: keys that wait; queries: images whose pairs with the queue are judged.
+        lr: of all arms; workers: processes that decode photographs.
     """
 
     epochs: int = 15
