@@ -18,7 +18,7 @@ from holdfast.systems.hcsc.tool.tree_folder import level_columns
 def read_rows(
     path: Path, size: int, shape: Sequence[int] | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """Features (N, d) of a .npy or a table, else images (N, C, size, size), C as in `shape` of a fit; and their names."""
+    """Features (N, d) of a .npy or a table, else images (N, C, size, size), C as in `shape`; and their names."""
     if is_table(path) or (path.suffix.lower() == ".npy" and read_npy(path).ndim == 2):
         rows = read_vectors(path)
         return rows, [str(i) for i in range(len(rows))]
