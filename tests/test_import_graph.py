@@ -27,8 +27,8 @@ FLOORS = {
     ),
     "declarations": ("experiment", "catalogue", "claims"),
     "parts": (
-        "data", "layers", "losses", "metrics", "retrieval", "graphs", "language", "encoders", "sql", "sandbox",
-        "training", "estimator", "baselines", "regressors", "verbs",
+        "data", "distributions", "layers", "losses", "metrics", "retrieval", "graphs", "language", "encoders", "sql",
+        "sandbox", "training", "estimator", "baselines", "regressors", "verbs",
     ),
     "engine": ("decision", "trials", "ledger"),
     "pages": ("report", "testing"),

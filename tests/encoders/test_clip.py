@@ -141,3 +141,48 @@ def test_texts_that_a_folder_cannot_say_are_refused(folder):
         read.tokens(["a green circle"])
     with pytest.raises(InputError, match="at most 5 tokens"):
         read.tokens(["a a a a a a"])
+
+
+def test_folders_without_all_weights_are_refused(folder, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, tmp_path / "less")
+    weights = load_file(tmp_path / "less" / "model.safetensors")
+    del weights["text_projection.weight"]
+    save_file(weights, tmp_path / "less" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"text_projection\.weight"):
+        PretrainedCLIP(tmp_path / "less")
+    (tmp_path / "less" / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(InputError, match="must hold a CLIP"):
+        PretrainedCLIP(tmp_path / "less")
+
+
+def test_a_broken_preprocessor_is_refused(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "odd")
+    (tmp_path / "odd" / "preprocessor_config.json").write_text("{")
+    with pytest.raises(InputError, match="preprocessor_config"):
+        PretrainedCLIP(tmp_path / "odd")
+
+
+def test_the_end_of_a_text_cannot_be_typed(folder):
+    for clip in (tiny(), PretrainedCLIP(folder)):
+        with pytest.raises(InputError, match="<end>"):
+            clip.tokens(["a <end> circle"])
+
+
+def test_a_fingerprint_follows_weights_that_change():
+    clip = tiny()
+    before = clip.fingerprint
+    with torch.no_grad():
+        clip.text.project.weight.neg_()
+    assert clip.fingerprint != before
+
+
+def test_images_of_another_size_than_the_tower_takes_are_refused():
+    for vision in (ConvTower(width=16, dim=8), VisionTower(width=16, dim=8)):
+        with pytest.raises(InputError, match="pixels"):
+            tiny(vision).images(torch.zeros(1, 3, 20, 20))

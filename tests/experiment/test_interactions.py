@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -235,3 +236,11 @@ def test_a_metric_that_does_not_follow_from_its_cases_is_noticed() -> None:
         "does not follow from its values per case"
         in decide(Better("A", than="B", metric="rank", on="fixed"), tab).reason
     )
+
+
+def test_a_claim_between_metrics_can_be_copied_and_bound_to_another_problem():
+    claim = Interaction("A", here=Place(metric="acc"), there=Place(metric="loss"), on="clean", margin=1)
+    assert dataclasses.replace(claim, margin=2).metrics == ("acc", "loss")
+    assert claim.rebind(("yours",)).problems == ("yours",)
+    with pytest.raises(InputError, match="metric"):
+        dataclasses.replace(claim, metric="other")

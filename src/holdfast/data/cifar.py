@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky, 2009; python version), CIFAR-10-C and CINIC-10. Pickles are read as data.
+"""CIFAR-10, CIFAR-100 (Krizhevsky, 2009; python version), CIFAR-10-C, CIFAR-10H, CINIC-10. Pickles are read as data.
 
 CIFAR-10-C: Hendrycks and Dietterich, 2019, arXiv 1903.12261. CINIC-10: Darlow, Crowley, Antoniou, Storkey, 2018, arXiv
 1810.03505; its images named `cifar10-...` are CIFAR-10's own.
@@ -99,6 +99,30 @@ def read_cifar10c(folder: Path, corruption: str, severity: int) -> ImageArray:
     return ImageArray(pixels, torch.from_numpy(labels[rows].astype(np.int64)))
 
 
+def read_cifar10h(folder: Path) -> tuple[ImageArray, np.ndarray]:
+    """CIFAR-10's test images with what people called them (Peterson et al., ICCV 2019, arXiv 1908.07086).
+
+    Args:
+        folder: with cifar10h-probs.npy, (N, 10) floats whose rows sum to 1, and cifar-10-batches-py/test_batch.
+
+    Returns:
+        images, and shares of answers (N, 10) float64; their entropy is how ambiguous an image is.
+
+    Raises:
+        InputError: files missing or of another form, numbers of rows that differ.
+    """
+    path = folder / "cifar10h-probs.npy"
+    shares = read_npy(path)
+    if shares.ndim != 2 or shares.shape[1] != 10 or shares.dtype.kind != "f":
+        raise InputError(str(path), "must be floats of shape (N, 10)", f"{shares.dtype} {shares.shape}")
+    if not bool(((shares >= 0).all(1) & (np.abs(shares.sum(1) - 1) < 1e-6)).all()):
+        raise InputError(str(path), "must have rows of shares that sum to 1", "others")
+    images = read_cifar10(folder / "cifar-10-batches-py", "test")
+    if len(images.labels) != len(shares):
+        raise InputError(str(path), f"must have a row for each of {len(images.labels)} images", len(shares))
+    return images, shares.astype(np.float64)
+
+
 def list_cinic10(folder: Path, part: Literal["train", "valid", "test"], *, without_cifar: bool = True) -> Listing:
     """CINIC-10's images of one part: <folder>/<part>/<class>/<image>.png. `ImageFiles` decodes them.
 
@@ -126,4 +150,4 @@ def list_cinic10(folder: Path, part: Literal["train", "valid", "test"], *, witho
     )
 
 
-__all__ = ["CIFAR10", "list_cinic10", "read_cifar", "read_cifar10", "read_cifar10c"]
+__all__ = ["CIFAR10", "list_cinic10", "read_cifar", "read_cifar10", "read_cifar10c", "read_cifar10h"]

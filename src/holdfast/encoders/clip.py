@@ -7,7 +7,6 @@ tower is causal and is read at the end of a text, so what stands behind the end 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -71,7 +70,7 @@ class JointEncoder(nn.Module, ABC):
         Gradients flow to the embeddings. T may be less than the context: what is behind the last end has no effect.
         """
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
         for name, value in sorted(self.state_dict().items()):
@@ -144,6 +143,7 @@ class ConvTower(nn.Sequential):
             nn.Conv2d(3, width // 2, 4, 2, 1), nn.ReLU(), nn.Conv2d(width // 2, width, 4, 2, 1), nn.ReLU(),
             nn.Conv2d(width, width, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(width * (pixels // 8) ** 2, dim),
         )  # fmt: skip
+        self.pixels = pixels
 
 
 class TextTower(nn.Module):
@@ -223,7 +223,8 @@ class TinyCLIP(JointEncoder):
         return float(self.log_scale.detach().exp())
 
     def images(self, pixels: Tensor) -> Tensor:
-        check_array(pixels, "N 3 H W", name="pixels", dtype="floating")
+        side = getattr(self.vision, "pixels", "_")
+        check_array(pixels, f"N 3 {side} {side}", name="pixels", dtype="floating")
         found: Tensor = self.vision(pixels)
         return found
 
@@ -231,7 +232,7 @@ class TinyCLIP(JointEncoder):
         rows = []
         for text in texts:
             words = text.split()
-            unknown = next((w for w in words if w not in self._number), None)
+            unknown = next((w for w in words if w not in self._number or w in (START, END, UNKNOWN)), None)
             if unknown is not None:
                 raise InputError("text", f"must be made of words that {self.name} knows", f"{unknown!r} in {text!r}")
             rows.append([self._number[w] for w in (START, *words, END)])

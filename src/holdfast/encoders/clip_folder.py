@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor
 
 from holdfast.encoders.clip import END, START, UNKNOWN, JointEncoder, TinyCLIP, VisionTower
@@ -54,6 +56,10 @@ class PretrainedCLIP(JointEncoder):
         self.register_buffer("_spread", torch.tensor(spread, device=device)[:, None, None], persistent=False)
         self._end = _number(self._tokenizer, "eos_token", self.folder)
 
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        return super().fingerprint  # the weights are frozen, and may be many
+
     def train(self, mode: bool = True) -> PretrainedCLIP:
         """Stays in evaluation mode, whatever it is a part of."""
         super().train(False)
@@ -75,6 +81,9 @@ class PretrainedCLIP(JointEncoder):
         if not texts:
             return torch.zeros(0, 2, dtype=torch.int64, device=self._mean.device)
         rows = self._tokenizer(list(texts), truncation=False)["input_ids"]
+        for text, row in zip(texts, rows, strict=True):
+            if self._end not in row or row.index(self._end) != len(row) - 1:
+                raise InputError("text", f"must not hold the token that ends a text for {self.name}", repr(text))
         longest = max(map(len, rows))
         if longest > self.context:
             which = max(range(len(rows)), key=lambda i: len(rows[i]))
@@ -132,9 +141,15 @@ def _load(folder: Path) -> tuple[Any, Any]:
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        model = CLIPModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **local)
-    except (OSError, ValueError, KeyError) as error:
+        loaded: Any = CLIPModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **local
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError("clip", rule, f"{folder}: {str(error).splitlines()[0]}") from error
+    model, info = loaded
+    lacking = [*info["missing_keys"], *info["mismatched_keys"]]
+    if lacking:
+        raise InputError("clip", "must hold all weights of a CLIP", f"{folder}, without {lacking[0]}")
     return tokenizer, model.eval()
 
 
@@ -142,7 +157,10 @@ def _standard(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
     path = folder / "preprocessor_config.json"
     if not path.is_file():
         return MEAN, SPREAD
-    known = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError("clip", "must have a preprocessor_config.json that can be read", str(path)) from error
     return known.get("image_mean", MEAN), known.get("image_std", SPREAD)
 
 

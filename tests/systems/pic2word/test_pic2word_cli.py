@@ -66,7 +66,7 @@ def test_from_photos_to_hits(sample, here):
 
 def test_the_packaged_clip_finds_what_words_say(sample, here):
     from holdfast.encoders.clip_folder import PretrainedCLIP
-    from holdfast.systems.pic2word.tool.images import features_of
+    from holdfast.encoders.clip_images import features_of
 
     clip, files = PretrainedCLIP(CLIP), sorted((sample / "gallery").iterdir())
     texts = clip.texts([f"a {file.stem}" for file in files])

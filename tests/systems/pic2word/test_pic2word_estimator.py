@@ -92,6 +92,7 @@ def test_a_model_is_loaded_with_its_clip_and_refuses_another(fitted, tmp_path):
         ({}, np.full((4, 3, 16, 16), 255.0), "X"),
         ({}, np.full((4, 6), np.nan), "X"),
         ({}, np.zeros((0, 6)), "X"),
+        ({}, np.ones((1, 6)), "X"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused(settings, X, named):
@@ -103,6 +104,8 @@ def test_what_cannot_be_learned_from_is_refused(settings, X, named):
     ("texts", "named"),
     [
         ("a *", "texts"),
+        (None, "texts"),
+        ((t for t in ["a *", "a *"]), "texts"),
         ([], "texts"),
         (["a photo", "a *"], "texts"),
         (["* *", "a *"], "texts"),
@@ -117,7 +120,10 @@ def test_texts_that_cannot_be_composed_are_refused(fitted, texts, named):
         fitted.compose(np.ones((2, 6)), texts)
 
 
-@pytest.mark.parametrize(("gallery", "k", "named"), [(np.ones((3, 5)), 1, "queries"), (np.ones((3, 6)), 4, "k")])
+@pytest.mark.parametrize(
+    ("gallery", "k", "named"),
+    [(np.ones((3, 5)), 1, "queries"), (np.ones((3, 6)), 4, "k"), (np.zeros((3, 6)), 1, "gallery")],
+)
 def test_galleries_that_do_not_fit_are_refused(fitted, gallery, k, named):
     with pytest.raises(InputError, match=named):
         fitted.search(np.ones((1, 6)), gallery, k)

@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from holdfast.data.synthetic.captioned import kind_words, training_images
+from holdfast.encoders.clip_images import features_of
 from holdfast.errors import InputError
 from holdfast.experiment import Scalar
 from holdfast.systems.pic2word import load_cirr, load_coco, load_fashion_iq, load_imagenet_r
 from holdfast.systems.pic2word.experiment import Asked, Average, Mapped, experiment
-from holdfast.systems.pic2word.problems import Beside, Style, fresh_clip, kind_words, training_images
-from holdfast.systems.pic2word.tool.images import features_of
+from holdfast.systems.pic2word.problems import Beside, Style, fresh_clip
 from holdfast.systems.pic2word.tool.published import Published
 from holdfast.systems.pic2word.tool.sample import CLIP
 from holdfast.testing.runs import run_of

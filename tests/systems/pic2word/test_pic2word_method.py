@@ -58,6 +58,7 @@ def test_dropout_comes_before_the_relu_and_ends_in_evaluation():
     assert not torch.equal(mapper(x), mapper(x))
     assert torch.equal(mapper.eval()(x), mapper(x))
     assert len(PseudoWordMapper(4, 3, hidden=5, n_layers=3).layers) == 3
+    assert PseudoWordMapper(4, 3, hidden=5, n_layers=1)(x).shape == (6, 3)
 
 
 def test_a_pseudo_word_that_is_a_words_embedding_is_that_word(clip):
@@ -114,7 +115,9 @@ def test_the_loss_is_what_loops_give_and_moves_the_mapper_alone(clip):
     features = torch.randn(4, 6)
     loss, _ = learner.loss({"features": features}, torch.Generator())
     v = normalize(features, dim=1)
-    t = normalize(encode_with_pseudo(clip, clip.tokens(["a photo of *"] * 4), mapper(features), clip.token("*")), dim=1)
+    t = normalize(
+        encode_with_pseudo(clip, clip.tokens(["a photo of *"] * 4), mapper(features).detach(), clip.token("*")), dim=1
+    ).detach()
     total = 0.0
     for i in range(4):
         rows = [math.exp(clip.scale * float(v[i] @ t[j])) for j in range(4)]
@@ -157,6 +160,14 @@ def test_baselines_are_unit_vectors_between_image_and_text(clip):
     angle = (a * b).sum(1).acos()
     assert torch.allclose((slerp_query(image, text, 0.3) * b).sum(1).acos(), 0.3 * angle, atol=1e-3)
     assert torch.allclose(slerp_query(image, image), a, atol=1e-5)
+
+
+def test_weights_are_shares_and_texts_fit_the_context(clip):
+    for mix in (average_query, slerp_query):
+        with pytest.raises(InputError, match="weight"):
+            mix(torch.ones(1, 3), torch.ones(1, 3), 5.0)
+    with pytest.raises(InputError, match="tokens"):
+        encode_with_pseudo(clip, torch.zeros(1, 10, dtype=torch.int64), torch.ones(1, 8), clip.token("*"))
 
 
 # ------------------------------------------------------------------------------------------------------------- metrics

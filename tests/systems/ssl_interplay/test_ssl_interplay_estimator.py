@@ -160,3 +160,11 @@ def test_what_cannot_be_used_is_refused(settings, data, named):
 def test_rows_of_another_kind_are_refused(rows):
     with pytest.raises(InputError, match="X"):
         KernelSSL(3).fit(views()).transform(rows)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda rows: rows[:-1], lambda rows: np.tile(rows, (2, 1)), lambda rows: rows[:, :-1]]
+)
+def test_views_of_another_shape_than_the_rows_are_refused(change):
+    with pytest.raises(InputError, match="augment"):
+        KernelSSL(3).fit(views(10)[:, 0], augment=lambda rows, rng: change(rows))

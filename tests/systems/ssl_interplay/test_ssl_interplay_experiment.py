@@ -9,7 +9,7 @@ from scipy.special import gegenbauer
 
 from holdfast.errors import InputError
 from holdfast.experiment import PerUnit, Scalar
-from holdfast.systems.ssl_interplay.experiment import experiment, free_choice, probed, total_loss, trained
+from holdfast.systems.ssl_interplay.experiment import experiment, free_choice, own, probed, total_loss, trained
 from holdfast.systems.ssl_interplay.method.spectrum import Moments, eigenpairs
 from holdfast.systems.ssl_interplay.problems import (
     Arrays,
@@ -19,7 +19,7 @@ from holdfast.systems.ssl_interplay.problems import (
     Sphere,
     Task,
     gegenbauer_mean,
-    own,
+    own_arrays,
 )
 from holdfast.testing.runs import run_of
 
@@ -139,7 +139,7 @@ def arrays(path, n=24, m=2, **change):
 
 
 def test_arrays_of_a_user_are_divided_by_inputs(tmp_path):
-    problem = own([arrays(tmp_path / "mine.npz")], {})
+    problem = own_arrays([arrays(tmp_path / "mine.npz")])
     assert problem.available()
     task = problem.draw(np.random.default_rng(0))
     assert task.views.shape == (12, 2, 3)
@@ -163,6 +163,15 @@ def test_a_trial_runs_on_arrays_of_a_user(tmp_path):
 )
 def test_arrays_that_do_not_fit_are_refused(change, tmp_path):
     with pytest.raises(InputError, match=r"mine\.npz"):
-        own([arrays(tmp_path / "mine.npz", **change)], {}).draw(np.random.default_rng(0))
+        own_arrays([arrays(tmp_path / "mine.npz", **change)]).draw(np.random.default_rng(0))
     with pytest.raises(InputError, match="--on"):
-        own([tmp_path / "mine.csv"], {})
+        own_arrays([tmp_path / "mine.csv"])
+
+
+def test_claims_about_rows_of_a_user_are_about_their_accuracy(tmp_path):
+    found = own([arrays(tmp_path / "mine.npz", n=120)], {})
+    assert list(found.problems) == ["your rows"]
+    assert {claim.metric for claim in found.claims} == {"accuracy"}
+    assert [claim.role for claim in found.claims].count("headline") == 1
+    for claim in found.claims:
+        claim.check(found)

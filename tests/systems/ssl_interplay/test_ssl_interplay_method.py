@@ -11,7 +11,7 @@ import torch
 from scipy.linalg import eigh, eigvalsh, pinvh
 
 from holdfast.systems.ssl_interplay import (
-    SpectralLoss,
+    VICRegSpectralLoss,
     exponential_kernel,
     interplay_path,
     ntk_kernel,
@@ -214,7 +214,7 @@ def test_ssl_loss_is_what_loops_give_and_counts_distinct_pairs():
     assert float(ssl_loss(first, second, 0.7)) == pytest.approx(0.7 * apart / 6 + penalty)
     both = torch.stack([first, second], 1)
     assert float(views_loss(both, 1.4)) == pytest.approx(float(ssl_loss(first, second, 0.7)))
-    assert float(SpectralLoss(0.7)(first, second)) == pytest.approx(float(ssl_loss(first, second, 0.7)))
+    assert float(VICRegSpectralLoss(0.7)(first, second)) == pytest.approx(float(ssl_loss(first, second, 0.7)))
     turn = torch.linalg.qr(torch.randn(3, 3, generator=rng, dtype=torch.float64))[0]
     assert float(ssl_loss(first @ turn, second @ turn)) == pytest.approx(float(ssl_loss(first, second)))
 
@@ -233,8 +233,11 @@ def test_order_of_rows_names_of_groups_and_scale_do_not_matter():
     theta = eigenpairs(moments_of(x, groups)[1], 0.01, 6).theta
     assert np.allclose(eigenpairs(moments_of(x[order], groups[order])[1], 0.01, 6).theta, theta, atol=1e-9)
     assert np.allclose(eigenpairs(moments_of(x, 7 - groups)[1], 0.01, 6).theta, theta, atol=1e-9)
-    scaled = moments_of(x, groups, kernel=lambda a, b: 3 * rbf_kernel(a, b))[1]
-    assert np.allclose(eigenpairs(scaled, 0.03, 6).theta, theta, atol=1e-8)
+    for normalization in ("mean", "sum"):
+        plain = eigenpairs(moments_of(x, groups, normalization)[1], 0.01, 6).theta
+        for c in (1e-12, 3.0, 1e9):
+            scaled = moments_of(x, groups, normalization, kernel=lambda a, b, c=c: c * rbf_kernel(a, b))[1]
+            assert np.allclose(eigenpairs(scaled, 0.01 * c, 6).theta, plain, atol=1e-7)
 
 
 def test_a_path_loses_features_and_the_largest_reg_loses_all():

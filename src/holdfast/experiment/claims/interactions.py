@@ -71,8 +71,9 @@ class Interaction(Measured):
             named = [bool(getattr(place, name)) for place in (self.here, self.there)]
             if named[0] != named[1]:
                 raise InputError("here", f"must name a {name} if `there` does, and only then", self.here.words())
-            given = bool(general) and {*([general] if isinstance(general, str) else general)} != {*self._named(name)}
-            if named[0] == given:
+            # A copy of a claim also has, as its own, what its places named.
+            others = {*([general] if isinstance(general, str) else general)} - {*self._named(name), ""}
+            if others if named[0] else not general:
                 rule = f"must be given once: for both places, or as {'on' if name == 'problem' else name}"
                 raise InputError(name, rule, general)
         if self.here == self.there:

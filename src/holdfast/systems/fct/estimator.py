@@ -24,7 +24,7 @@ from holdfast.systems.fct.tool.quality import Prediction, predict_quality, row_q
 from holdfast.systems.fct.tool.transform import MLP, FoldedTransform, TransformMap
 from holdfast.systems.fct.tool.uncertainty import Ensemble, ResidualNeighbours
 from holdfast.training.rowwise import over_rows
-from holdfast.validation import check_array, check_choice, check_fraction, check_integer
+from holdfast.validation import check_array, check_choice, check_fraction, check_integer, check_number
 
 METRICS = ("l2", "cosine", "ip")
 UNCERTAINTIES = ("head", "neighbours", "ensemble")
@@ -172,7 +172,7 @@ class EmbeddingMigrator(Estimator):
         check_choice(self.uncertainty_from, UNCERTAINTIES, "uncertainty_from")
         if self.uncertainty_from == "head" and not self._is_mlp():
             raise InputError("uncertainty_from", "must be neighbours or ensemble where the method is not mlp", "head")
-        if self.label_weight and self.uncertainty_from != "head":
+        if check_number(self.label_weight, "label_weight", low=0) and self.uncertainty_from != "head":
             raise InputError("label_weight", "must be 0 unless uncertainty_from is 'head'", self.label_weight)
         check_choice(self.normalize, ("auto", "l2", None), "normalize")
         check_choice(self.metric, (*METRICS, None), "metric")

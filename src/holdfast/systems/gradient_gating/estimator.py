@@ -160,10 +160,11 @@ class NodeModel(Estimator):
     def _check_settings(self) -> None:
         for name, low in (("depth", 0), ("width", 1), ("steps", 1), ("seed", 0)):
             check_integer(getattr(self, name), name, low=low)
-        check_choice(self.conv, KINDS, "conv")
-        check_positive(self.p, "p")
+        for name, choices in (("share_weights", (True, False)), ("separate_gate", (True, False)), ("conv", KINDS)):
+            check_choice(getattr(self, name), choices, name)
+        for name in ("p", "lr"):
+            check_positive(getattr(self, name), name)
         check_fraction(self.dropout, "dropout", one=False)
-        check_positive(self.lr, "lr")
         check_number(self.weight_decay, "weight_decay", low=0)
         check_device(self.device)
 

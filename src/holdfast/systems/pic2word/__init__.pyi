@@ -6,11 +6,11 @@ from .method import encode_with_pseudo as encode_with_pseudo
 from .method import image_query as image_query
 from .method import slerp_query as slerp_query
 from .method import text_query as text_query
+from .tool.published import cirr_submission as cirr_submission
 from .tool.published import load_cirr as load_cirr
 from .tool.published import load_coco as load_coco
 from .tool.published import load_fashion_iq as load_fashion_iq
 from .tool.published import load_imagenet_r as load_imagenet_r
-from .tool.recall import cirr_submission as cirr_submission
-from .tool.recall import ranks as ranks
-from .tool.recall import recall_and_precision as recall_and_precision
-from .tool.recall import recall_at_k as recall_at_k
+from .tool.published import ranks as ranks
+from .tool.published import recall_and_precision as recall_and_precision
+from .tool.published import recall_at_k as recall_at_k

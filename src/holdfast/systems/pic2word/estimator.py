@@ -31,7 +31,7 @@ class Pic2Word(Estimator):
     CLIP is not saved with the mapper: the model folder names it, keeps the hash of its weights, and refuses another.
 
     Args:
-        clip: folder of a CLIP in Hugging Face's layout, or a `JointEncoder`.
+        clip: folder of a CLIP in Hugging Face's layout, or a `JointEncoder`; there is no default.
         prompt: that the mapper learns in; it has one "*".
         hidden: units of each hidden layer of the mapper.
         n_layers: hidden layers.
@@ -61,7 +61,7 @@ class Pic2Word(Estimator):
 
     def __init__(
         self,
-        clip: str | Path | JointEncoder,
+        clip: str | Path | JointEncoder | None = None,
         prompt: str = "a photo of *",
         hidden: int = 512,
         n_layers: int = 2,
@@ -100,6 +100,8 @@ class Pic2Word(Estimator):
         clip = self.encoder()
         check_placeholders([self.prompt], PLACEHOLDER, "prompt")
         features = self.image_features(X)
+        if len(features) < 2:
+            raise InputError("X", "must have 2 images or more: the loss compares them", len(features))
         size = min(self.batch, len(features))
         mapper = self._mapper(clip)
         done = fit(
@@ -120,7 +122,7 @@ class Pic2Word(Estimator):
         return self
 
     def _check_settings(self) -> None:
-        for name, low in (("hidden", 1), ("n_layers", 1), ("steps", 1), ("batch", 1), ("seed", 0)):
+        for name, low in (("hidden", 1), ("n_layers", 1), ("steps", 1), ("batch", 2), ("seed", 0)):
             check_integer(getattr(self, name), name, low=low)
         check_fraction(self.dropout, "dropout", one=False)
         check_positive(self.lr, "lr")
@@ -217,6 +219,8 @@ class Pic2Word(Estimator):
         rows = check_array(gallery, "G d", name="gallery", dtype="float32")
         asked = check_array(queries, "Q d", name="queries", dtype="float32", sizes={"d": rows.shape[1]})
         check_integer(k, "k", low=1, high=len(rows))
+        if not rows.any(1).all():
+            raise InputError("gallery", "must have no row of zeros", f"row {int((~rows.any(1)).nonzero()[0][0])}")
         q, g = (torch.nn.functional.normalize(torch.as_tensor(v).float(), dim=1) for v in (asked, rows))
         found = (q @ g.T).topk(k)
         return found.indices.numpy(), found.values.numpy()
@@ -237,7 +241,8 @@ def check_placeholders(texts: Any, placeholder: str, name: str) -> list[str]:
         >>> check_placeholders(["a cartoon of *"], "*", "texts")
         ['a cartoon of *']
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts) or not len(texts):
+    is_list = isinstance(texts, Sequence | np.ndarray) and not isinstance(texts, str)
+    if not is_list or not len(texts) or not all(isinstance(text, str) for text in texts):
         raise InputError(name, "must be a list of texts", texts)
     for text in texts:
         count = text.split().count(placeholder)

@@ -24,8 +24,10 @@ from torch import Tensor
 
 from holdfast.data.batches import Batches
 from holdfast.data.readers.listings import list_folder
+from holdfast.data.synthetic.captioned import training_images
 from holdfast.encoders.clip import JointEncoder
 from holdfast.encoders.clip_folder import PretrainedCLIP
+from holdfast.encoders.clip_images import features_of
 from holdfast.experiment import (
     Arm,
     Better,
@@ -40,6 +42,7 @@ from holdfast.experiment import (
     Tuning,
 )
 from holdfast.randomness import seeded
+from holdfast.retrieval.relevance import recall_at_k
 from holdfast.systems.pic2word.method import (
     PLACEHOLDER,
     Pic2WordLearner,
@@ -56,11 +59,8 @@ from holdfast.systems.pic2word.problems import (
     World,
     fresh_clip,
     train_clip,
-    training_images,
 )
-from holdfast.systems.pic2word.tool.images import features_of
 from holdfast.systems.pic2word.tool.published import Published, load_cirr, load_fashion_iq
-from holdfast.systems.pic2word.tool.recall import recall_at_k
 from holdfast.training import fit
 from holdfast.training.optim import warm_cosine
 
@@ -288,7 +288,10 @@ experiment = Experiment(
         "validation R@1": Metric("%", about="of these"),
     },
     scales={
-        "smoke": Steps(images=64, clip_steps=2, batch=16, steps=2, hidden=8, replicates=1, problems=(BESIDE, STYLE)),
+        "smoke": Steps(
+            images=64, clip_steps=2, batch=16, steps=2, hidden=8, replicates=1, arms=(METHOD, AVERAGE),
+            problems=(STYLE,),
+        ),
         "demo": Steps(arms=(METHOD, IMAGE, TEXT, AVERAGE, FULL, "Pic2Word, permuted"), problems=(BESIDE,)),
         "small": Steps(problems=(BESIDE, STYLE)),
         "full": Steps(

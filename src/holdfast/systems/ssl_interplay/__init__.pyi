@@ -3,7 +3,8 @@ from .method.features import exponential_kernel as exponential_kernel
 from .method.features import ntk_kernel as ntk_kernel
 from .method.features import polynomial_kernel as polynomial_kernel
 from .method.features import rbf_kernel as rbf_kernel
-from .method.spectrum import SpectralLoss as SpectralLoss
+from .method.spectrum import Moments as Moments
+from .method.spectrum import VICRegSpectralLoss as VICRegSpectralLoss
 from .method.spectrum import interplay_path as interplay_path
 from .method.spectrum import ssl_loss as ssl_loss
 from .method.spectrum import ssl_operator as ssl_operator

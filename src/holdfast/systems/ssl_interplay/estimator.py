@@ -188,11 +188,10 @@ class KernelSSL(Estimator):
                 raise InputError("groups", "must say which input each row is a view of (or give augment)", groups)
             if augment is not None:
                 rng = np.random.default_rng(self.seed)
-                drawn = [check_array(augment(rows.copy(), rng), "N d", name="augment") for _ in range(self.views)]
-                rows, of = (
-                    np.concatenate([_numpy(v) for v in drawn]).astype(float),
-                    np.tile(np.arange(len(rows)), self.views),
-                )
+                sizes = {"N": len(rows), "d": rows.shape[1]}
+                drawn = [augment(rows.copy(), rng) for _ in range(self.views)]
+                drawn = [_numpy(check_array(view, "N d", name="augment", sizes=sizes)) for view in drawn]
+                rows, of = np.concatenate(drawn).astype(float), np.tile(np.arange(len(rows)), self.views)
             else:
                 names = np.asarray(check_present(_numpy(as_array(groups, "groups")), "groups"))
                 check_same_length(X=rows, groups=names)

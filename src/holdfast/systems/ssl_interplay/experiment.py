@@ -14,9 +14,10 @@ A replicate of all arms takes about 15 s of one core; times 24: 360 s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from holdfast.experiment import (
     Run,
     Scalar,
     Scale,
-)
+)  # fmt: skip
 from holdfast.experiment.claims import Place
 from holdfast.layers.perceptron import Perceptron
 from holdfast.randomness import seeded
@@ -61,8 +62,8 @@ from holdfast.systems.ssl_interplay.problems import (
     ReluFeatures,
     Sphere,
     Task,
-    own,
-)
+    own_arrays,
+)  # fmt: skip
 from holdfast.training import fit
 
 PENALTIES = np.logspace(-5, 0, 10)  # of the probe, per row with labels
@@ -374,14 +375,25 @@ CLAIMS = (
     Better(INTERPLAY, than=SHUFFLED, metric="error, y3", on=SPHERE, margin=0.1, role="control", expect="found"),
 )  # fmt: skip
 
+
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> Experiment:
+    """Whether the features are better than what one would use instead, on rows of the user's."""
+    name, others = "your rows", (RIDGE, PCA, LAPLACIAN, SIMCLR)
+    claims = [Better(INTERPLAY, than=other, metric="accuracy", on=name) for other in others]
+    return replace(
+        experiment,
+        problems={name: own_arrays(paths)},
+        arms={arm: replace(ARMS[arm], problems=None) for arm in (INTERPLAY, *others)},
+        scales={key: replace(scale, arms=None, problems=None) for key, scale in experiment.scales.items()},
+        claims=[replace(claims[0], role="headline"), *claims[1:]],
+        benefit="accuracy",
+    )
+
+
 experiment = Experiment(
     question="Does each downstream task have its own best lambda, and what does one lambda for all cost?",
     problems={
-        SPHERE: Sphere(),
-        MOONS: HalfMoons(),
-        FEW: HalfMoons(inputs=30),
-        DIGITS: Digits(),
-        RELU: ReluFeatures(),
+        SPHERE: Sphere(), MOONS: HalfMoons(), FEW: HalfMoons(inputs=30), DIGITS: Digits(), RELU: ReluFeatures(),
         FILE: Arrays(),
     },
     arms=ARMS,

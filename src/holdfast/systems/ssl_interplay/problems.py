@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -234,11 +235,13 @@ class Arrays(FileProblem, Interplay):
         return f"{Path(self.path).name}: rows with views and labels"
 
 
-def own(paths: list[Path], columns: object) -> Arrays:
+def own_arrays(paths: Sequence[Path]) -> Arrays:
     """The user's npz file as a problem."""
     if len(paths) != 1 or paths[0].suffix != ".npz":
         raise InputError("--on", "must be one .npz file with X (N, d), groups (N,) and y (N,)", [p.name for p in paths])
     return Arrays(str(paths[0].resolve()))
 
 
-__all__ = ["Arrays", "Digits", "HalfMoons", "Interplay", "ReluFeatures", "Sphere", "Task", "gegenbauer_mean", "own"]
+__all__ = [
+    "Arrays", "Digits", "HalfMoons", "Interplay", "ReluFeatures", "Sphere", "Task", "gegenbauer_mean", "own_arrays",
+]  # fmt: skip

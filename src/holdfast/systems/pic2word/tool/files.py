@@ -14,10 +14,10 @@ from holdfast.data.readers.arrays import read_npy
 from holdfast.data.readers.image_inputs import open_images
 from holdfast.data.readers.records import Role, read_records
 from holdfast.data.readers.vectors import read_vectors
+from holdfast.encoders.clip_images import features_of
 from holdfast.errors import InputError
 from holdfast.systems.pic2word.estimator import Pic2Word, check_placeholders
 from holdfast.systems.pic2word.method import PLACEHOLDER, average_query, text_query
-from holdfast.systems.pic2word.tool.images import features_of
 
 if TYPE_CHECKING:
     import pandas as pd

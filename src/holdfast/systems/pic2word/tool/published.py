@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ import numpy as np
 from holdfast.data.fetched import FileProblem
 from holdfast.data.location import data_folder
 from holdfast.errors import InputError
+from holdfast.retrieval.relevance import ranked, ranks, recall_and_precision, recall_at_k
 
 DOMAINS = ("cartoon", "origami", "toy", "sculpture")
 DOMAIN = 1000  # labels of ImageNet-R are class + 1000 times domain
@@ -52,15 +53,7 @@ def load_cirr(folder: Path, split: str = "val") -> Benchmark:
     names = list(files)
     references, targets = (_places(names, pairs, key, folder) for key in ("reference", "target_hard"))
     gallery = tuple(folder / files[name] for name in names)
-    said = [str(p["caption"]) for p in pairs]
-    return Benchmark(
-        tuple(gallery[i] for i in references),
-        tuple(f"a photo of * , {text}" for text in said),
-        tuple(f"a photo of {text}" for text in said),
-        gallery,
-        targets[:, None] == np.arange(len(gallery)),
-        references,
-    )
+    return _edits(gallery, references, [str(p["caption"]) for p in pairs], targets, references)
 
 
 def load_fashion_iq(folder: Path, category: str = "dress", split: str = "val") -> Benchmark:
@@ -76,14 +69,16 @@ def load_fashion_iq(folder: Path, category: str = "dress", split: str = "val") -
     candidates, targets = (_places(names, pairs, key, folder) for key in ("candidate", "target"))
     gallery = tuple(folder / "images" / f"{name}.png" for name in names)
     said = [f"{p['captions'][1]} and {p['captions'][0]}" for p in pairs]
-    return Benchmark(
-        tuple(gallery[i] for i in candidates),
-        tuple(f"a photo of * , {text}" for text in said),
-        tuple(f"a photo of {text}" for text in said),
-        gallery,
-        targets[:, None] == np.arange(len(gallery)),
-        np.full(len(pairs), -1),
-    )
+    return _edits(gallery, candidates, said, targets, np.full(len(pairs), -1))
+
+
+def _edits(
+    gallery: tuple[Path, ...], pictures: np.ndarray, said: list[str], targets: np.ndarray, exclude: np.ndarray
+) -> Benchmark:
+    """Queries whose pictures and targets are rows of the gallery."""
+    images = tuple(gallery[i] for i in pictures)
+    composed, alone = (tuple(f"a photo of {star}{text}" for text in said) for star in ("* , ", ""))
+    return Benchmark(images, composed, alone, gallery, targets[:, None] == np.arange(len(gallery)), exclude)
 
 
 def load_imagenet_r(folder: Path, domain: str = "cartoon", images: Path | None = None) -> Benchmark:
@@ -161,6 +156,20 @@ class Published(FileProblem):
         return f"{self.folder}, published queries and gallery"
 
 
+def cirr_submission(pairs: Sequence[int], scores: Any, names: Sequence[str], exclude: Any) -> dict[str, Any]:
+    """What CIRR's test server reads: the 50 names found first for each pair, without the reference picture.
+
+    Args:
+        pairs: (Q,) numbers of the queries.
+        scores: (Q, G).
+        names: (G,) of the gallery.
+        exclude: (Q,) row of each reference picture.
+    """
+    found = ranked(scores, exclude)[:, : min(50, len(names) - 1)]
+    answers = {str(pair): [names[i] for i in row] for pair, row in zip(pairs, found, strict=True)}
+    return {"version": "rc2", "metric": "recall", **answers}
+
+
 def _json(path: Path, kind: type) -> Any:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -190,4 +199,7 @@ def _listed(path: Path, root: Path) -> tuple[tuple[Path, ...], np.ndarray]:
     return tuple(files), np.array(labels)
 
 
-__all__ = ["Benchmark", "Published", "load_cirr", "load_coco", "load_fashion_iq", "load_imagenet_r"]
+__all__ = [
+    "Benchmark", "Published", "cirr_submission", "load_cirr", "load_coco", "load_fashion_iq", "load_imagenet_r",
+    "ranks", "recall_and_precision", "recall_at_k",
+]  # fmt: skip

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from holdfast.data.batches import Batches
+from holdfast.data.synthetic.captioned import KINDS, draw, drawn_kinds, kind_words, training_images
 from holdfast.data.synthetic.captions import WORDS
-from holdfast.data.synthetic.shapes import BACKGROUNDS, STYLES, one_object
+from holdfast.data.synthetic.shapes import BACKGROUNDS, STYLES
 from holdfast.encoders.clip import ClipLearner, TinyCLIP, VisionTower
 from holdfast.encoders.clip_folder import write_clip
 from holdfast.randomness import seeded
-from holdfast.systems.pic2word.problems import KINDS, draw, kind_words, moved, training_images
 from holdfast.training import fit
 from holdfast.training.optim import warm_cosine
 
@@ -67,7 +67,7 @@ def write_sample(folder: str | Path, photos: int = 200) -> None:
 
 def _drawn(kind: Tensor, style: Tensor, rng: np.random.Generator) -> Tensor:
     behind = torch.from_numpy(rng.integers(0, len(BACKGROUNDS), len(kind)))
-    return draw(moved(one_object(kind // 6, kind % 6, style), rng), behind, rng)
+    return draw(drawn_kinds(kind, rng, style), behind, rng)
 
 
 def _save(image: Tensor, path: Path) -> None:

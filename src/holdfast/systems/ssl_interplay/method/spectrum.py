@@ -143,8 +143,7 @@ def eigenpairs(moments: Moments, reg: float, k: int, beta: float = 1.0) -> Eigen
         beta: weight of the invariance term; 1 in the theory.
     """
     c0, b = moments.covariance(), moments.target(beta)
-    most = 1.0 if np.allclose(moments.linked, 0) else max(1.0, float(moments.most))
-    above = 1 + max(1 - beta + beta * most, 1 - beta, 1.0)  # sigma
+    above = 1 + max(1 - beta + beta * moments.most, 1.0)  # sigma
     right = above * c0 - b
     right[np.diag_indices_from(right)] += reg
     size = len(c0)
@@ -210,14 +209,14 @@ def _decorrelation(psi: Tensor) -> Tensor:
     return (covariance - torch.eye(psi.shape[1], dtype=psi.dtype, device=psi.device)).square().sum()
 
 
-class SpectralLoss(nn.Module):
+class VICRegSpectralLoss(nn.Module):
     """`ssl_loss` as a module, for networks in place of kernels; lambda is then the weight decay.
 
     Args:
         beta: weight of the invariance term.
 
     Example:
-        >>> float(SpectralLoss()(torch.eye(2), torch.eye(2)))
+        >>> float(VICRegSpectralLoss()(torch.eye(2), torch.eye(2)))
         0.5
     """
 
@@ -230,6 +229,6 @@ class SpectralLoss(nn.Module):
 
 
 __all__ = [
-    "Eigenpairs", "Moments", "SpectralLoss", "eigenpairs", "interplay_path", "largest_reg", "ssl_loss", "ssl_operator",
-    "views_loss",
+    "Eigenpairs", "Moments", "VICRegSpectralLoss", "eigenpairs", "interplay_path", "largest_reg", "ssl_loss",
+    "ssl_operator", "views_loss",
 ]  # fmt: skip

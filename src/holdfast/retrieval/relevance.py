@@ -1,4 +1,4 @@
-"""How retrieval of composed queries is counted: recall in shares of queries, and the published variants of it."""
+"""Recall and precision of scores of queries against a gallery, with a matrix that says what is relevant to whom."""
 
 from __future__ import annotations
 
@@ -92,20 +92,6 @@ def ranks(scores: Any, ks: Sequence[int] = KS) -> dict[str, float]:
     return {**numbers, **{f"R@{k}": float((place < k).mean()) for k in ks}}
 
 
-def cirr_submission(pairs: Sequence[int], scores: Any, names: Sequence[str], exclude: Any) -> dict[str, Any]:
-    """What CIRR's test server reads: the 50 names found first for each pair, without the reference picture.
-
-    Args:
-        pairs: (Q,) numbers of the queries.
-        scores: (Q, G).
-        names: (G,) of the gallery.
-        exclude: (Q,) row of each reference picture.
-    """
-    found = ranked(scores, exclude)[:, : min(50, len(names) - 1)]
-    answers = {str(pair): [names[i] for i in row] for pair, row in zip(pairs, found, strict=True)}
-    return {"version": "rc2", "metric": "recall", **answers}
-
-
 def _hits(scores: Any, relevant: Any, exclude: Any) -> np.ndarray:
     order = ranked(scores, exclude)
     sizes = dict(zip("QG", order.shape, strict=True))
@@ -113,4 +99,4 @@ def _hits(scores: Any, relevant: Any, exclude: Any) -> np.ndarray:
     return np.take_along_axis(np.asarray(wanted), order, axis=1)
 
 
-__all__ = ["cirr_submission", "ranked", "ranks", "recall_and_precision", "recall_at_k"]
+__all__ = ["ranked", "ranks", "recall_and_precision", "recall_at_k"]

@@ -1,0 +1,1 @@
+"""Probability distributions that torch does not have."""

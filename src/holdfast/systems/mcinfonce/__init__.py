@@ -1,0 +1,9 @@
+"""MCInfoNCE: embeddings that know their doubt. arXiv 2302.02865.
+
+The mathematics is in `method`, the tool in `estimator`, the question in `experiment`.
+The public names are listed in `__init__.pyi` and imported when first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .estimator import ProbabilisticEncoder as ProbabilisticEncoder
+from .method.credible import credible_set as credible_set
+from .method.head import ProbabilisticHead as ProbabilisticHead
+from .method.losses import ELKLoss as ELKLoss
+from .method.losses import HedgedInstanceLoss as HedgedInstanceLoss
+from .method.losses import MCInfoNCE as MCInfoNCE
+from .method.vmf import VonMisesFisher as VonMisesFisher
+from .method.vmf import cap_threshold as cap_threshold
+from .method.vmf import log_vmf_normalizer as log_vmf_normalizer
+from .method.vmf import vmf_mean_resultant as vmf_mean_resultant
+from .problems import VMFWorld as VMFWorld
