@@ -1,0 +1,9 @@
+from .estimator import HCSC as HCSC
+from .method.learner import HCSCLearner as HCSCLearner
+from .method.learner import KeyQueue as KeyQueue
+from .method.learner import MomentumEncoder as MomentumEncoder
+from .method.prototypes import PrototypeTree as PrototypeTree
+from .method.prototypes import hierarchical_kmeans as hierarchical_kmeans
+from .method.selection import HCSCLoss as HCSCLoss
+from .method.selection import instance_keep_prob as instance_keep_prob
+from .method.selection import prototype_keep_prob as prototype_keep_prob

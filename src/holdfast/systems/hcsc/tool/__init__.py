@@ -1,0 +1,1 @@
+"""The tool on a user's files."""
