@@ -15,7 +15,9 @@ MODEL = verbs.Parameters("holdfast.systems.hcsc.estimator:HCSC")
 SETTINGS = MODEL.options("epochs", "batch", "lr", "size", "seed", "device")
 NAMED = {"X": "data", "features": "data", "n_clusters": "--clusters"}
 
-FALLING = "Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows."
+FALLING = (
+    "Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows, at most 240,60,15."
+)
 Clusters = Annotated[str | None, typer.Option(help=FALLING)]
 Tree = Annotated[Path, typer.Option(help="Folder for the tree: tree.json, tree.nwk, tables, and a figure.")]
 Suffix = Annotated[bool, typer.Option("--parquet", help="Write the tables of the tree as .parquet instead of .csv.")]
