@@ -116,6 +116,12 @@ def test_a_fit_that_is_refused_leaves_no_model(files, words):
     assert not (files / "embedding.parquet").exists()
 
 
+def test_features_have_no_mirror(files):
+    with pytest.raises(InputError, match="--mirror"):
+        run("fit", "f.npy", "-o", "m", "--epochs", 1, "--mirror", "-q")
+    assert not (files / "m").exists()
+
+
 def test_an_empty_folder_and_a_damaged_image(files):
     (files / "none").mkdir()
     with pytest.raises(InputError, match="none"):

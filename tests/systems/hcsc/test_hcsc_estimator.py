@@ -105,7 +105,8 @@ def test_few_rows_and_a_queue_that_does_not_divide():
 
 
 @pytest.mark.parametrize(
-    ("rows", "counts"), [(1000, (50, 13, 4)), (4800, (240, 60, 15)), (40, (3, 2)), (5, (2,)), (4, (2,))]
+    ("rows", "counts"),
+    [(1000, (50, 13, 4)), (4800, (240, 60, 15)), (10**6, (240, 60, 15)), (40, (3, 2)), (5, (2,)), (4, (2,))],
 )
 def test_usual_clusters(rows, counts):
     assert usual_clusters(rows) == counts

@@ -15,7 +15,9 @@ MODEL = verbs.Parameters("holdfast.systems.hcsc.estimator:HCSC")
 SETTINGS = MODEL.options("epochs", "batch", "lr", "size", "seed", "device")
 NAMED = {"X": "data", "features": "data", "n_clusters": "--clusters"}
 
-FALLING = "Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows."
+FALLING = (
+    "Clusters per level, falling, such as 80,20,5. Default: a 20th, 80th and 320th of the rows, at most 240,60,15."
+)
 Clusters = Annotated[str | None, typer.Option(help=FALLING)]
 Tree = Annotated[Path, typer.Option(help="Folder for the tree: tree.json, tree.nwk, tables, and a figure.")]
 Suffix = Annotated[bool, typer.Option("--parquet", help="Write the tables of the tree as .parquet instead of .csv.")]
@@ -68,6 +70,7 @@ def fit_(
     Example: `holdfast hcsc fit photos/ -o m/ --mirror`
     """
     from holdfast.data.augment import Compose, Mirror
+    from holdfast.errors import InputError
     from holdfast.systems.hcsc.estimator import HCSC, PHOTOS
     from holdfast.systems.hcsc.tool.rows import embedding_table, read_rows
     from holdfast.systems.hcsc.tool.tree_folder import check_tree_folder, write_tree
@@ -76,15 +79,16 @@ def fit_(
     model = HCSC(n_clusters=_counts(clusters), augment=Compose((PHOTOS, Mirror())) if mirror else None, **settings)
     with verbs.training_state(out, resume) as state, verbs.progresses(quiet) as show:
         rows, names = read_rows(data, settings["size"], progress=partial(show, "Images"))
+        if mirror and rows.ndim != 4:
+            raise InputError("--mirror", "is for images", f"{data}, rows of features")
         model.fit(rows, progress=partial(show, "Training"), checkpoint=state)
         model.save(out)
     found = model.embed(rows)
     verbs.write_table(embedding, embedding_table(names, model.tree_.paths(), found))
     images, suffix = rows if rows.ndim == 4 else None, ".parquet" if parquet else ".csv"
     write_tree(tree, model.tree_, model.project(rows), names, suffix, images)
-    sizes = " > ".join(str(len(c)) for c in model.tree_.prototypes)
     verbs.say(f"{out}: an encoder of {verbs.counted(len(rows), 'row')}; {embedding}: embeddings and clusters")
-    verbs.say(f"{tree}: {sizes} clusters; {tree / 'tree.svg'}")
+    verbs.say(f"{tree}: {' > '.join(str(len(c)) for c in model.tree_.prototypes)} clusters; {tree / 'tree.svg'}")
 
 
 @app.verb(named=NAMED)

@@ -39,7 +39,7 @@ class HCSC(Estimator):
         backbone: "small" (24,000 parameters for images; two layers for features), or a module with an attribute `dim`
             that maps rows to (n, dim); a copy of it is trained.
         dim: numbers in the embedding that the loss and the clusters see.
-        n_clusters: clusters per level, falling. None = a 20th, an 80th and a 320th of the rows.
+        n_clusters: clusters per level, falling. None = a 20th, 80th and 320th of the rows, but few.
         epochs: passes over the rows.
         warmup: passes before the first tree. None = a fifth of the passes.
         batch: rows per step.
@@ -214,13 +214,13 @@ def _moments(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def usual_clusters(rows: int) -> tuple[int, ...]:
-    """Three levels that suit a number of rows, fewer where these are few.
+    """Three levels that suit a number of rows, fewer where these are few; at most 240, 60 and 15 clusters.
 
     Example:
         >>> usual_clusters(4800), usual_clusters(30), usual_clusters(4)
         ((240, 60, 15), (3, 2), (2,))
     """
-    counts = [max(2, -(-rows // part)) for part in (20, 80, 320)]
+    counts = [max(2, min(most, -(-rows // part))) for most, part in ((240, 20), (60, 80), (15, 320))]
     counts[0] = max(counts[0], min(3, rows // 2))
     return tuple(sorted(set(counts), reverse=True))
 

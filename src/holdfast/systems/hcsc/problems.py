@@ -17,11 +17,7 @@ VIEWS = Compose((RandomAffine(15, (1.0, 2.0), 0.1, 0.15), Brightness(), Mirror()
 
 @dataclass(frozen=True)
 class Leaves(Problem):
-    """Superclasses of subclasses of leaves, in `leaves_world`, which says what the numbers are.
-
-    Attributes:
-        images, test_images: per leaf.
-    """
+    """Superclasses of subclasses of leaves: `leaves_world` says what the numbers are; images are counted per leaf."""
 
     supers: int = 5
     subs: int = 4
