@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -250,3 +251,11 @@ def test_what_does_not_fit_is_refused(batch, tree, change):
 def test_wrong_settings_are_refused(settings):
     with pytest.raises(InputError):
         HCSCLoss(**settings)
+
+
+def test_no_gradient_reaches_queue_or_prototypes_through_probabilities(tree):
+    learnable = dataclasses.replace(tree, prototypes=[c.clone().requires_grad_() for c in tree.prototypes])
+    queue = unit(5, 3).requires_grad_()
+    pos = torch.zeros(2, dtype=torch.int64)
+    assert not instance_keep_prob(queue, learnable, 0, pos).requires_grad
+    assert not prototype_keep_prob(learnable, 0, pos).requires_grad
