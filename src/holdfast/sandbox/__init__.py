@@ -2,7 +2,8 @@
 
 `child` is the parent's side: it starts the process, sends requests, keeps clock and memory. `serving` is the child's:
 it answers requests until the parent is gone. `wire` is how they talk, `isolation` what the operating system takes away
-from the child, `processes` how one is ended, `patterns` regular expressions under a clock. The public
+from the child, `processes` how one is ended, `patterns` regular expressions under a clock,
+`functions` calls of Python functions. The public
 names are listed in `__init__.pyi` and imported when first used.
 """
 

@@ -1,4 +1,6 @@
 from .child import Child as Child
+from .functions import FunctionFailed as FunctionFailed
+from .functions import call_function as call_function
 from .isolation import Sandbox as Sandbox
 from .patterns import PatternTimeout as PatternTimeout
 from .patterns import Searcher as Searcher

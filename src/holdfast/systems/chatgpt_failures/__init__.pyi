@@ -14,7 +14,6 @@ from .tool.cases import Suite as Suite
 from .tool.cases import check_family as check_family
 from .tool.checkers import Checker as Checker
 from .tool.checkers import Outcome as Outcome
-from .tool.programs import run_program as run_program
 from .tool.reports import Report as Report
 from .tool.reports import compare as compare
 from .tool.reports import report as report

@@ -33,7 +33,7 @@ def run(
 
     Example: `holdfast probe run --endpoint http://localhost:8000/v1 --model qwen -o a/`
     """
-    from holdfast.systems.chatgpt_failures.tool.programs import run_program
+    from holdfast.sandbox.functions import call_function
     from holdfast.systems.chatgpt_failures.tool.reports import HEADS, write_report
     from holdfast.systems.chatgpt_failures.tool.running import run as run_suite
 
@@ -47,7 +47,7 @@ def run(
         result = run_suite(
             suite, asked, out, resume=resume, limits=spent.limits(), temperature=subject.temperature,
             max_tokens=subject.answer_tokens, at_once=subject.at_once, progress=partial(show),
-            programs=run_program if allow_code else None,
+            programs=call_function if allow_code else None,
         )  # fmt: skip
     found = write_report(result, out)
     verbs.show_table(list(HEADS), [row.cells() for row in found.rows if not row.family], f"Probes of {found.of}")

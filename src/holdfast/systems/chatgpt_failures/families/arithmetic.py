@@ -9,11 +9,6 @@ from random import Random
 from holdfast.systems.chatgpt_failures.families.words import YES_NO
 from holdfast.systems.chatgpt_failures.tool.cases import Family, P
 
-UNITS = (
-    ("mm", "cm", 10), ("cm", "m", 100), ("m", "km", 1000), ("g", "kg", 1000), ("kg", "t", 1000),
-    ("seconds", "minutes", 60), ("minutes", "hours", 60), ("hours", "days", 24), ("days", "weeks", 7),
-    ("inches", "feet", 12), ("feet", "yards", 3), ("ml", "l", 1000),
-)  # fmt: skip
 KINDS = {
     "length": "centimetre inch mile kilometre yard micrometre", "mass": "kilogram ounce tonne milligram pound carat",
     "time": "second hour fortnight microsecond decade minute", "area": "hectare acre are barn",
@@ -43,51 +38,6 @@ def halve_and_double(p: P) -> int:
     return total if (p["a"] < 0) == (p["b"] < 0) else -total
 
 
-def draw_row(rng: Random, level: int) -> P:
-    signs = [rng.choice("+-xx") for _ in range(2 + level)]
-    return {"first": rng.randint(2, 12), "rest": [[sign, rng.randint(2, 12)] for sign in signs]}
-
-
-def written(p: P) -> str:
-    return f"{p['first']}" + "".join(f" {sign} {value}" for sign, value in p["rest"])
-
-
-def by_terms(p: P) -> int:
-    terms = [p["first"]]
-    for sign, value in p["rest"]:
-        if sign == "x":
-            terms[-1] *= value
-        else:
-            terms.append(value if sign == "+" else -value)
-    return sum(terms)
-
-
-def by_text(p: P) -> int:
-    text = written(p).replace(" - ", " + -")
-    return sum(math.prod(map(int, term.split(" x "))) for term in text.split(" + "))
-
-
-def divide_out(p: P) -> list[int]:
-    factors: list[int] = []
-    n, d = p["n"], 2
-    while n > 1:
-        while n % d == 0:
-            n, factors = n // d, [*factors, d]
-        d = d + 1 if d * d <= n else n
-    return factors
-
-
-def sieve(p: P) -> list[int]:
-    root = math.isqrt(p["n"])
-    prime = [k > 1 for k in range(root + 1)]
-    for k in range(2, root + 1):
-        if prime[k]:
-            prime[k * k :: k] = [False] * len(prime[k * k :: k])
-    small = [q for q in range(root + 1) if prime[q] for e in range(1, 30) if p["n"] % q**e == 0]
-    rest = p["n"] // math.prod(small)
-    return [*small, *([rest] if rest > 1 else [])]
-
-
 def draw_percent(rng: Random, level: int) -> P:
     percent = rng.choice((10, 20, 25, 40, 50) if level < 4 else (5, 15, 35, 45, 60))
     before = 20 * rng.randint(1, 20 * level)
@@ -106,37 +56,6 @@ def by_multiples(p: P) -> list[int]:
     return sorted(multiples[0] - multiples[1])
 
 
-def draw_units(rng: Random, level: int) -> P:
-    first = last = rng.randrange(len(UNITS))
-    while last + 1 < len(UNITS) and UNITS[last + 1][0] == UNITS[last][1] and rng.random() < 0.7:
-        last += 1
-    amount, down = rng.randint(2, 50 * level), rng.random() < 0.7
-    factor = math.prod(unit[2] for unit in UNITS[first : last + 1])
-    return {"first": first, "last": last, "down": down, "given": amount if down else amount * factor}
-
-
-def ask_units(p: P) -> str:
-    ends = [UNITS[p["first"]][0], UNITS[p["last"]][1]]
-    to, of = ends if p["down"] else ends[::-1]
-    return f"How many {to} are {p['given']} {of}?"
-
-
-def convert(p: P) -> float:
-    factor = math.prod(unit[2] for unit in UNITS[p["first"] : p["last"] + 1])
-    return float(p["given"] * factor if p["down"] else p["given"] / factor)
-
-
-def convert_in_steps(p: P) -> float:
-    to, of = ask_units(p).removeprefix("How many ").split(" are ")
-    value, unit = Fraction(of.split()[0]), of.split()[1].rstrip("?")
-    while unit != to:
-        unit, value = next(
-            (small, value * n) if p["down"] else (large, value / n)
-            for small, large, n in UNITS if unit == (large if p["down"] else small)
-        )  # fmt: skip
-    return float(value)
-
-
 FAMILIES = (
     Family(
         "add_digits", "arithmetic", "calculation", lambda rng, n: {"a": digits(rng, 2 * n), "b": digits(rng, 2 * n)},
@@ -146,15 +65,6 @@ FAMILIES = (
         "mul_digits", "arithmetic", "calculation",
         lambda rng, n: {"a": rng.choice((1, -1)) * digits(rng, n), "b": rng.choice((1, -1)) * digits(rng, 1 + n // 2)},
         lambda p: f"What is ({p['a']}) x ({p['b']}) ?", lambda p: p["a"] * p["b"], halve_and_double, tag="arithmetic",
-    ),
-    Family(
-        "order_of_operations", "arithmetic", "calculation", draw_row, lambda p: f"What is {written(p)} ?", by_terms,
-        by_text, tag="arithmetic",
-    ),
-    Family(
-        "prime_factors", "arithmetic", "number theory", lambda rng, n: {"n": digits(rng, 1 + n) + 4},
-        lambda p: f"Give the prime factors of {p['n']}, each as often as it divides it, smallest first.",
-        divide_out, sieve, "list", tag="arithmetic",
     ),
     Family(
         "greatest_divisor", "arithmetic", "number theory",
@@ -174,9 +84,6 @@ FAMILIES = (
         f"{p['q']} does not.",
         lambda p: [n for n in range(p["low"], p["high"] + 1) if n % p["p"] == 0 and n % p["q"] != 0],
         by_multiples, "set", tag="ranges",
-    ),
-    Family(
-        "unit_convert", "arithmetic", "units", draw_units, ask_units, convert, convert_in_steps, "number", tag="units"
     ),
     Family(
         "unit_dimension", "arithmetic", "units",

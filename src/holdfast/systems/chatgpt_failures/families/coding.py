@@ -1,4 +1,4 @@
-"""Category 7, coding: what a program prints, where it is wrong, and programs to be written.
+"""Category 7, coding: what a program prints, and programs to be written.
 
 What is run here without a sandbox are programs of our own alone.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from holdfast.systems.chatgpt_failures.families.words import COMMON, NONSENSE, TABLES
+from holdfast.systems.chatgpt_failures.families.words import COMMON, TABLES
 from holdfast.systems.chatgpt_failures.tool.cases import Family, P
 
-BUGGY, SPECS = TABLES["buggy"], TABLES["specs"]
-STEP = "    # step"
+SPECS = TABLES["specs"]
 SIGNS = {"balanced": "(()) ", "run_lengths": "aab"}  # texts that the others are not tried with
 
 
@@ -57,56 +56,6 @@ def execute(p: P) -> int:
     return int(scope(program(p).replace("print(", "printed = ("))["printed"])
 
 
-# ------------------------------------------------------------------------------------------------------ what is wrong
-def draw_bug(rng: Random, level: int) -> P:
-    which = rng.randrange(len(BUGGY))
-    lines, bugs = len(BUGGY[which]["right"].splitlines()), len(BUGGY[which]["wrong"])
-    notes = sorted(rng.sample(range(1, lines), min(level - 1, 4)))
-    return {"which": which, "bug": rng.randrange(bugs), "name": rng.choice(NONSENSE), "notes": notes}
-
-
-def right_lines(p: P) -> list[str]:
-    return str(BUGGY[p["which"]]["right"]).format(f=p["name"]).splitlines()
-
-
-def wrong_lines(p: P) -> list[str]:
-    lines, (number, wrong) = right_lines(p), BUGGY[p["which"]]["wrong"][p["bug"]]
-    lines[number - 1] = wrong
-    for at in reversed(p["notes"]):
-        lines.insert(at, STEP)
-    return lines
-
-
-def ask_bug(p: P) -> str:
-    numbered = "\n".join(f"{i:2} {line}" for i, line in enumerate(wrong_lines(p), 1))
-    what = f"This should return {BUGGY[p['which']]['what']}, but one line is wrong"
-    return f"{what}. Which number has the line?\n```\n{numbered}\n```"
-
-
-def number_of_bug(p: P) -> int:
-    number = BUGGY[p["which"]]["wrong"][p["bug"]][0]
-    return int(number + sum(at < number for at in p["notes"]))
-
-
-def mend_by_trying(p: P) -> int:
-    shown, good = wrong_lines(p), iter(right_lines(p))
-    for i, line in enumerate(shown):
-        mended = shown if line == STEP else [*shown[:i], next(good), *shown[i + 1 :]]
-        if results(mended, p) == results(right_lines(p), p):
-            return i + 1
-    return 0
-
-
-def results(lines: list[str], p: P) -> list[Any]:
-    function, found = scope("\n".join(lines))[p["name"]], []
-    for arguments in BUGGY[p["which"]]["tests"]:
-        try:
-            found.append(function(*arguments))
-        except (IndexError, TypeError):
-            found.append("an error")
-    return found
-
-
 # --------------------------------------------------------------------------------------------------- what is written
 def draw_calls(rng: Random, level: int) -> P:
     which = rng.randrange(len(SPECS))
@@ -140,7 +89,6 @@ FAMILIES = (
         "trace_output", "coding", "reading", draw_program,
         lambda p: f"What does this Python program print?\n```python\n{program(p)}\n```", interpret, execute,
     ),
-    Family("find_bug", "coding", "reading", draw_bug, ask_bug, number_of_bug, mend_by_trying),
     Family(
         "implement_function", "coding", "writing", draw_calls,
         lambda p: "Write a Python function {name}({arguments}) that returns {what}.".format(**SPECS[p["which"]]),

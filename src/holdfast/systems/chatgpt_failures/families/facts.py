@@ -46,24 +46,6 @@ def read_sheet(p: P) -> str:
     return next((s.removeprefix(start) for s in sheet(p).rstrip(".").split(". ") if s.startswith(start)), NOT_SAID)
 
 
-def draw_capitals(rng: Random, level: int) -> P:
-    lands = rng.sample(sorted(CAPITALS), 2 + level)
-    towns = [CAPITALS[land] for land in lands]
-    return {"lands": lands, "towns": towns[1:] + towns[:1], "asked": rng.randrange(len(lands))}
-
-
-def ask_capitals(p: P) -> str:
-    rows = "\n".join(f"| {land} | {town} |" for land, town in zip(p["lands"], p["towns"], strict=True))
-    land = p["lands"][p["asked"]]
-    return f"In a story, capitals are these:\n| land | capital |\n{rows}\nIn the story, what is the capital of {land}?"
-
-
-def read_table(p: P) -> str:
-    land = ask_capitals(p).rpartition("capital of ")[2].rstrip("?")
-    row = next(line for line in ask_capitals(p).splitlines() if line.startswith(f"| {land} |"))
-    return row.split("|")[2].strip()
-
-
 def of_element(i: int) -> dict[str, str]:
     return {"name": ELEMENTS[i], "symbol": SYMBOLS[i], "number": str(i + 1)}
 
@@ -89,10 +71,6 @@ FAMILIES = (
         "closed_world", "facts", "from a text", draw_sheet, ask_sheet,
         lambda p: {(who, role): value for who, role, value in p["facts"]}.get(tuple(p["asked"]), NOT_SAID), read_sheet,
         "word", lambda p: {"choices": [NOT_SAID, *ROLES[p["asked"][1]][2]]}, "hallucinations",
-    ),
-    Family(
-        "counterfactual_table", "facts", "from a text", draw_capitals, ask_capitals, lambda p: p["towns"][p["asked"]],
-        read_table, "word", lambda p: {"choices": p["towns"]},
     ),
     Family(
         "elements", "facts", "known",

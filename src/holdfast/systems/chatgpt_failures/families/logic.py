@@ -115,47 +115,6 @@ def eliminate(p: P) -> list[str]:
     return ["knight" if row >> n & 1 else "knave" for row in rows]
 
 
-# ------------------------------------------------------------------------------------------------------------- truth
-def draw_tree(rng: Random, level: int) -> P:
-    def tree(depth: int) -> Any:
-        if depth == 0:
-            return rng.random() < 0.5
-        op = rng.choice(("and", "or", "xor", "not"))
-        return [op, tree(depth - 1)] if op == "not" else [op, tree(depth - 1), tree(rng.randrange(depth))]
-
-    return {"tree": tree(1 + level)}
-
-
-def written(tree: Any) -> str:
-    if isinstance(tree, bool):
-        return str(tree)
-    op, *parts = tree
-    return f"(not {written(parts[0])})" if op == "not" else f"({f' {op} '.join(map(written, parts))})"
-
-
-def evaluate(p: P) -> str:
-    def value(tree: Any) -> bool:
-        if isinstance(tree, bool):
-            return tree
-        op, *parts = tree
-        a, b = value(parts[0]), value(parts[-1])
-        return {"and": a and b, "or": a or b, "xor": a != b, "not": not a}[op]
-
-    return str(value(p["tree"]))
-
-
-def rewrite(p: P) -> str:
-    text = written(p["tree"])
-    while "(" in text:  # what stands innermost, in the text
-        start = text.rindex("(")
-        end = text.index(")", start)
-        *left, op, right = text[start + 1 : end].split()
-        trues = [*left, right].count("True")
-        result = trues in {"not": (0,), "and": (2,), "or": (1, 2), "xor": (1,)}[op]
-        text = text[:start] + str(result) + text[end + 1 :]
-    return text
-
-
 # ------------------------------------------------------------------------------------------------------------ family
 def draw_family(rng: Random, level: int) -> P:
     a, b, c, *grandchildren = rng.sample(PEOPLE, 7)
@@ -199,10 +158,6 @@ FAMILIES = (
         "knights_knaves", "logic", "deduction", draw_island, ask_island,
         lambda p: ["knight" if truthful else "knave" for truthful in consistent(p)[0]], eliminate, "list",
         lambda p: {"choices": ["knight", "knave"]}, "riddles",
-    ),
-    Family(
-        "bool_eval", "logic", "evaluation", draw_tree, lambda p: f"What is the value of: {written(p['tree'])} ?",
-        evaluate, rewrite, "word", lambda p: {"choices": ["True", "False"]},
     ),
     Family(
         "kinship", "logic", "inference", draw_family,

@@ -10,43 +10,13 @@ from random import Random
 from holdfast.systems.chatgpt_failures.families.words import PEOPLE, PLACES, TABLES, THINGS, said
 from holdfast.systems.chatgpt_failures.tool.cases import Family, P
 
-COMPASS = ("north", "east", "south", "west")
 MONTHS, DAYS = TABLES["months"].split(), TABLES["days"].split()
 ROOMS = ["kitchen", "attic", "garage", "office", "cellar"]
-STUFF = ("feathers", "iron", "wool", "lead", "straw", "gold", "foam", "stone")
-UNITS = (("g", 1), ("kg", 1000), ("mg", Fraction(1, 1000)), ("tonnes", 10**6))
 SHARED = ("paint {} equal fences", "dig {} equal holes", "pack {} equal boxes")
 WAITING = ("shirts dry on a line in the sun", "eggs boil together in a pot", "seeds sprout in a warm room")
 
 
 # ------------------------------------------------------------------------------------------------------------- space
-def draw_walk(rng: Random, level: int) -> P:
-    moves = [
-        [rng.choice(("turn left and walk", "turn right and walk", "walk")), rng.randint(1, 9)] for _ in range(2 * level)
-    ]
-    return {"x": rng.randint(-5, 5), "y": rng.randint(-5, 5), "facing": rng.randrange(4), "moves": moves}
-
-
-def ask_walk(p: P) -> str:
-    at = f"({p['x']}, {p['y']}) on a grid, facing {COMPASS[p['facing']]}; east is +x, north is +y"
-    return f"You stand at {at}. {said('You {} {} steps.', p['moves'])} At which x, y are you now?"
-
-
-def walk(p: P) -> list[int]:
-    x, y, facing = p["x"], p["y"], p["facing"]
-    for turn, steps in p["moves"]:
-        facing = (facing + (3 if "left" in turn else 1 if "right" in turn else 0)) % 4
-        dx, dy = ((0, 1), (1, 0), (0, -1), (-1, 0))[facing]
-        x, y = x + dx * steps, y + dy * steps
-    return [x, y]
-
-
-def walk_in_the_complex_plane(p: P) -> list[int]:
-    at, heading = complex(p["x"], p["y"]), 1j * (-1j) ** p["facing"]
-    for turn, steps in p["moves"]:
-        heading *= {"turn left and walk": 1j, "turn right and walk": -1j}.get(turn, 1)
-        at += heading * steps
-    return [round(at.real), round(at.imag)]
 
 
 def draw_row(rng: Random, level: int) -> P:
@@ -87,28 +57,6 @@ def try_orders(p: P) -> str:
     orders = itertools.permutations(p["people"])
     fits = (o for o in orders if all((o.index(a) < o.index(b)) == (when == "before") for a, when, b in p["facts"]))
     return next(fits)[0 if p["which"] == "first" else -1]
-
-
-def draw_ages(rng: Random, level: int) -> P:
-    then = 2 * rng.randint(2, 6 + 4 * level)
-    kind = rng.choice(("half my age", "twice my age", "{} years younger than me", "{} years older than me"))
-    return {"then": then, "kind": kind, "years": rng.randint(2, then - 1), "now": then + rng.randint(5, 60)}
-
-
-def age(p: P) -> int:
-    then, kind = p["then"], p["kind"]
-    apart = {"h": -then // 2, "t": then}.get(kind[0], -p["years"] if "younger" in kind else p["years"])
-    return int(p["now"] + apart)
-
-
-def age_year_by_year(p: P) -> int:
-    mine = p["then"]
-    sister = {"half my age": mine * 0.5, "twice my age": mine * 2}.get(p["kind"])
-    if sister is None:
-        sister = mine - p["years"] if p["kind"].endswith("younger than me") else mine + p["years"]
-    while mine < p["now"]:
-        mine, sister = mine + 1, sister + 1
-    return int(sister)
 
 
 def ask_date(p: P) -> str:
@@ -153,36 +101,6 @@ def carry_along(p: P) -> str:
             moved |= grown
         room.update(dict.fromkeys(moved, room.get(place, place)))
     return room["coin"]
-
-
-def draw_masses(rng: Random, level: int) -> P:
-    grams = rng.randint(1, 9) * 10 ** rng.randint(0, 1 + level)
-    units = [rng.randrange(4), rng.randrange(4)]
-    return {"stuff": rng.sample(STUFF, 2), "grams": [grams, grams * rng.choice((1, 1, 10, 2))], "units": units}
-
-
-def weights(p: P) -> list[str]:
-    values = (Fraction(grams) / UNITS[unit][1] for grams, unit in zip(p["grams"], p["units"], strict=True))
-    return [
-        f"{float(v):f}".rstrip("0").rstrip(".") + f" {UNITS[u][0]}" for v, u in zip(values, p["units"], strict=True)
-    ]
-
-
-def ask_masses(p: P) -> str:
-    (a, b), (x, y) = weights(p), p["stuff"]
-    return f"Which is heavier, {a} of {x} or {b} of {y}, or are they equal?"
-
-
-def heavier(p: P) -> str:
-    a, b = p["grams"]
-    return "equal" if a == b else str(p["stuff"][0 if a > b else 1])
-
-
-def weigh_as_told(p: P) -> str:
-    zeros = {"mg": 0, "g": 3, "kg": 6, "tonnes": 9}
-    told = (weight.split() for weight in weights(p))
-    first, second = (Fraction(value) * 10 ** zeros[unit] for value, unit in told)
-    return str(p["stuff"][0]) if first > second else str(p["stuff"][1]) if second > first else "equal"
 
 
 # ------------------------------------------------------------------------------------------------------------- minds
@@ -237,7 +155,6 @@ def work_until_done(p: P) -> int:
 
 
 FAMILIES = (
-    Family("grid_walk", "reasoning", "spatial", draw_walk, ask_walk, walk, walk_in_the_complex_plane, "list"),
     Family(
         "relative_layout", "reasoning", "spatial", draw_row,
         lambda p: f"Things lie in a row. {said('The {} is directly {} of the {}.', p['facts'])} List them, left first.",
@@ -247,12 +164,6 @@ FAMILIES = (
         "event_order", "reasoning", "temporal", draw_order,
         lambda p: f"{said('{} arrived {} {}.', p['facts'])} Who arrived {p['which']}?",
         never_second, try_orders, "word", lambda p: {"choices": p["people"]}, "temporal reasoning",
-    ),
-    Family(
-        "age_now", "reasoning", "temporal", draw_ages,
-        lambda p: f"When I was {p['then']}, my sister was {p['kind'].format(p['years'])}. "
-        f"I am {p['now']} now. How old is she?",
-        age, age_year_by_year, tag="ages",
     ),
     Family(
         "date_shift", "reasoning", "temporal",
@@ -266,10 +177,6 @@ FAMILIES = (
         lambda p: f"{said('The {} is put into the {}.', p['moves'])} What is in a thing moves with it. "
         "In which room is the coin now?",
         follow_coin, carry_along, "word", lambda p: {"choices": ROOMS}, "physical reasoning",
-    ),
-    Family(
-        "which_is_heavier", "reasoning", "physical", draw_masses, ask_masses, heavier, weigh_as_told, "word",
-        lambda p: {"choices": [*p["stuff"], "equal"]}, "units",
     ),
     Family(
         "false_belief", "reasoning", "psychological", draw_beliefs, ask_belief, believe, last_witnessed, "word",

@@ -8,15 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from holdfast.sandbox.functions import FunctionFailed
 from holdfast.systems.chatgpt_failures.tool import extraction as ex
 from holdfast.systems.chatgpt_failures.tool.constraints import RULES, spoiled
 
 Status = Literal["pass", "fail", "unparsed", "error", "skipped"]
 Runner = Callable[[str, str, list[list[Any]]], list[Any]]  # code, name of a function, arguments of calls -> results
-
-
-class ProgramFailed(Exception):
-    """A program of an answer could not be run to its end."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +101,6 @@ class Integer(Line):
 
     def wrong(self, answer: Any, options: dict[str, Any]) -> Any:
         return answer + 1
-
-
-class Number(Integer):
-    """A number to a relative error of 1e-6."""
-
-    form = "a number, not rounded"
-
-    def equal(self, answer: Any, options: dict[str, Any], given: str) -> bool | None:
-        value = ex.number(given)
-        return None if value is None else abs(value - answer) <= 1e-6 * max(abs(answer), 1e-12)
-
-    def wrong(self, answer: Any, options: dict[str, Any]) -> Any:
-        return 10 * answer + 1
 
 
 class Word(Line):
@@ -277,7 +261,7 @@ class Program(Checker):
             return Outcome("unparsed", "", f"no function {options['function']}")
         try:
             results = run(code, options["function"], options["calls"])
-        except ProgramFailed as error:
+        except FunctionFailed as error:
             return Outcome("fail", "", str(error))
         if groups := options.get("groups"):
             differ = [g for g in groups if any(results[i] != results[g[0]] for i in g)]
@@ -293,8 +277,8 @@ class Program(Checker):
 
 
 CHECKERS: dict[str, Checker] = {
-    "integer": Integer(), "number": Number(), "word": Word(), "exact": Exactly(), "list": Listed(), "set": Set(),
+    "integer": Integer(), "word": Word(), "exact": Exactly(), "list": Listed(), "set": Set(),
     "same": Same(), "text": Text(), "phrase": Phrase(), "program": Program(),
 }  # fmt: skip
 
-__all__ = ["CHECKERS", "Checker", "Outcome", "ProgramFailed", "Runner", "Status"]
+__all__ = ["CHECKERS", "Checker", "Outcome", "Runner", "Status"]

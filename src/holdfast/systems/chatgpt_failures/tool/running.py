@@ -79,7 +79,7 @@ def run(
         resume: go on with what is in the folder; cases that ended in an error are asked again.
         limits: what may be spent; what was reached is kept.
         at_once: requests under way together.
-        programs: runs code of answers, such as `run_program`; None = cases that need it are skipped.
+        programs: runs code of answers, such as `holdfast.sandbox.call_function`; None = such cases are skipped.
         progress: is told how many cases are done, and of how many.
 
     Raises:
