@@ -117,7 +117,7 @@ def _row(category: str, family: str, soft: bool, counts: Counter[str], groups: S
     rate: tuple[float | None, float | None, float | None] = (None, None, None)
     if failed:
         rate = (failed[0][0] / failed[0][1], *wilson(*failed[0])) if family else square_and_add(failed)
-    return Row(category, family, soft, dict(counts), *rate)
+    return Row(category, family, soft, {s: counts[s] for s in STATUSES if counts[s]}, *rate)
 
 
 def compare(

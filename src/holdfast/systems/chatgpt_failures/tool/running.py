@@ -190,6 +190,7 @@ def _begin(folder: Path, suite: Suite, asked: Asked, resume: bool, options: dict
         before = read_json(folder / MANIFEST)
         if {key: before.get(key) for key in manifest} != manifest:
             raise InputError(str(folder), "must be a run of the same suite, model and settings", before.get("of"))
+        _drop_half_line(folder / OUTCOMES)
         return
     if folder.exists() and (not folder.is_dir() or os.listdir(folder)):
         raise InputError(str(folder), "must be a new or empty folder", "something else")
@@ -199,6 +200,13 @@ def _begin(folder: Path, suite: Suite, asked: Asked, resume: bool, options: dict
     folder.mkdir(parents=True, exist_ok=True)
     suite.to_jsonl(folder / SUITE)
     write_json(folder / MANIFEST, {**manifest, "begun": now, "holdfast": __version__})
+
+
+def _drop_half_line(path: Path) -> None:
+    """A line that a kill cut short would otherwise be continued by the next one."""
+    data = path.read_bytes() if path.is_file() else b""
+    if data and not data.endswith(b"\n"):
+        os.truncate(path, data.rfind(b"\n") + 1)
 
 
 def _kept(folder: Path) -> tuple[dict[str, Outcome], dict[str, list[str]]]:
