@@ -115,6 +115,13 @@ def test_talk_before_the_answer_changes_nothing() -> None:
                 assert plain.status == ("pass" if right else "fail")
 
 
+def test_thinking_aloud_is_passed_over() -> None:
+    case = next(case for case in Suite.default(1, canonical=0).cases if case.family == "restate")
+    (text,) = case.texts()
+    assert judge(case, [f"<think>\nANSWER: 7\n</think>\n\n{text}"]).status == "pass"
+    assert judge(case, [f"so <think>x</think> {text}"]).status == "fail"
+
+
 def test_number_words_up_to_a_hundred() -> None:
     said = {0: "zero", 13: "thirteen", 20: "twenty", 38: "thirty-eight", 99: "ninety nine", 100: "one hundred"}
     assert {ex.number(word): word for word in said.values()} == said

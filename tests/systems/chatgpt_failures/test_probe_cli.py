@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 from holdfast.cli.app import app
 from holdfast.errors import InputError
+from holdfast.language import BudgetExceeded
 from holdfast.systems.chatgpt_failures import Suite
+from scripted_server import Server, says
 
+FEW = ["--per-family", "2", "--canonical", "0", "--category", "ethics", "--category", "other"]
 OPTIONS = ["--per-family", "12", "--canonical", "1", "--category", "logic", "--category", "spelling"]
 
 
@@ -83,6 +86,45 @@ def test_a_run_stopped_by_its_budget_goes_on(answered: Path, monkeypatch) -> Non
     again = probe("run", "--answers", "good.jsonl", "-o", folder, *OPTIONS, "-q", "--resume")
     assert again.exit_code == 0, again.output
     assert len((folder / "outcomes.jsonl").read_text().splitlines()) == len(lines)
+
+
+def test_a_budget_that_ends_a_run_says_how_to_go_on(answered: Path) -> None:
+    with Server(says("ANSWER: 3")).running() as server:
+        words = ["run", "--endpoint", server.url, "--model", "m", "-o", "x", "--at-once", "1", "-q", *FEW]
+        done = probe(*words, "--max-calls", "4")
+        assert isinstance(done.exception, BudgetExceeded)
+        assert "--resume goes on" in done.output
+        assert len(server.requests) == 4
+        again = probe(*words, "--resume")
+    assert again.exit_code == 0, again.output
+    assert Path("x/report.md").is_file()
+
+
+@pytest.mark.slow
+def test_a_model_on_disk_answers(answered: Path) -> None:
+    import torch
+    import transformers
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    words = ["<unk>", "</s>", "ANSWER", ":", "yes", "no", "1", "2", "3"]
+    tokenizer = Tokenizer(WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="</s>"
+    ).save_pretrained("model")
+    config = transformers.LlamaConfig(
+        vocab_size=9, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1
+    )
+    torch.manual_seed(0)
+    transformers.LlamaForCausalLM(config).save_pretrained("model")
+    options = ["--category", "self-awareness", "--per-family", "2", "--canonical", "0", "--answer-tokens", "3"]
+    done = probe("run", "--local", "model", "-o", "x", *options, "-q")
+    assert done.exit_code == 0, done.output
+    outcomes = [json.loads(line) for line in Path("x/outcomes.jsonl").read_text().splitlines()]
+    assert len(outcomes) == 6
+    assert all(len(text.split()) <= 3 for line in outcomes for text in line["texts"])
 
 
 @pytest.mark.parametrize(("words", "why"), [

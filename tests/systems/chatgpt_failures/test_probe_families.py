@@ -60,7 +60,7 @@ def test_there_are_families_of_all_eleven_categories_a_module_each() -> None:
 
 @each_family
 def test_both_solvers_agree_and_the_checker_tells_right_from_wrong(family: Family) -> None:
-    for p in draws(family, 60):
+    for p in draws(family, 35):
         first, second = family.solve(p), family.again(p)
         assert accepted(family, p, first)
         assert accepted(family, p, second)
@@ -145,7 +145,7 @@ def noticed(family: Family, solver: FunctionType, which: str, sample: list[dict]
 @pytest.mark.parametrize("which", ["solve", "again"])
 def test_a_broken_solver_is_noticed_by_the_other(family: Family, which: str) -> None:
     module, node = source_of(family, which)
-    sample = draws(family, 25)
+    sample = draws(family, 15)
     assert not noticed(family, compiled(module, node), which, sample), "as it is, nothing is wrong"
     broken = [m for m in mutants(node) if not loops(m)][:6]
     if not broken:  # a look-up without any operation: say something else in its place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,19 @@ app = verbs.Verbs("Where a language model fails, how often, and whether another 
 NAMED = {"base_url": "--endpoint", "api_key_env": "--key-env", "folder": "--local"}
 RUN = typer.Argument(help="Folder of a run.")
 SHOWN, ROUGH_TOKENS = 10, 60
+
+
+@contextmanager
+def advised(advice: Callable[[], str]) -> Iterator[None]:
+    """Say how to go on where the endpoint or the budget ends a run."""
+    from holdfast.errors import HoldfastError, InputError
+
+    try:
+        yield
+    except HoldfastError as error:
+        if not isinstance(error, InputError):
+            verbs.say(advice())
+        raise
 
 
 @app.verb(named=NAMED)
@@ -43,7 +58,7 @@ def run(
     size = f"about {signs // 4:,} tokens in and {len(suite.cases) * ROUGH_TOKENS:,} or more out"
     verbs.say(f"{verbs.counted(len(suite.cases), 'case')}, {size}")
     again = lambda: f"outcomes so far are in {out}: the same command with --resume goes on"  # noqa: E731
-    with verbs.on_stop(again), verbs.progress("Cases", quiet) as show:
+    with verbs.on_stop(again), advised(again), verbs.progress("Cases", quiet) as show:
         result = run_suite(
             suite, asked, out, resume=resume, limits=spent.limits(), temperature=subject.temperature,
             max_tokens=subject.answer_tokens, at_once=subject.at_once, progress=partial(show),

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from holdfast.validation import check_integer
 
 SUITE, OUTCOMES, MANIFEST = "suite.jsonl", "outcomes.jsonl", "manifest.json"
 HOPELESS = (401, 403, 404)  # the next request would end the same
+THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 STATUSES = ("pass", "fail", "unparsed", "error", "skipped")
 Asked = LanguageModel | Mapping[str, str]
 
@@ -158,8 +160,9 @@ SKIPPED = Outcome("skipped", "", "code is not run; --allow-code does")
 
 
 def judge(case: Case, texts: Sequence[str], programs: Runner | None = None) -> Outcome:
-    """The outcome of a case."""
-    return CHECKERS[case.checker].check(case.answer, case.options, texts, programs)
+    """The outcome of a case; what a model thinks aloud before it answers (<think>) is passed over."""
+    said = [THOUGHT.sub("", text, count=1) for text in texts]
+    return CHECKERS[case.checker].check(case.answer, case.options, said, programs)
 
 
 def read_answers(path: str | Path) -> dict[str, str]:
