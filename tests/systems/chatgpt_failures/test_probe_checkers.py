@@ -34,6 +34,7 @@ from holdfast.systems.chatgpt_failures.tool.constraints import RULES, spoiled
     ("word", "aluminium", {"aliases": ["aluminum"]}, "aluminum", "pass"),
     ("word", "aluminium", {}, "It is a metal that is light.", "unparsed"),
     ("exact", "Fe", {}, "ANSWER: 'Fe'", "pass"),
+    ("exact", "Fe", {}, "ANSWER:\n\n`Fe`.", "pass"),
     ("exact", "Fe", {}, "ANSWER: fe", "fail"),
     ("list", ["a", "b"], {}, "ANSWER: a and b", "pass"),
     ("list", ["a", "b"], {}, "ANSWER: [A, B]", "pass"),

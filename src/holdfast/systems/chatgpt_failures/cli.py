@@ -97,7 +97,7 @@ def compare(
     if as_json:
         verbs.show_json([asdict(change) for change in found])
     else:
-        heads = ["category", "pairs", "broken", "mended", "passes %", "from", "to", "p (Holm)", "verdict"]
+        heads = ["category", "pairs", "broken", "mended", "points", "from", "to", "p (Holm)", "verdict"]
         rows = [
             [c.category, c.pairs, c.broken, c.mended, *(100 * x for x in (c.difference, c.low, c.high)), c.adjusted,
              c.verdict] for c in found

@@ -137,12 +137,12 @@ class Word(Line):
 
 
 class Exactly(Word):
-    """A text in which every sign counts, apart from quotes around it."""
+    """A text in which every sign counts, apart from quotes and a full stop around it."""
 
     form = "the exact text, without quotes"
 
     def plain(self, text: str) -> str:
-        return text.strip().strip("'\"`")
+        return text.strip(" .'\"`")
 
 
 class Listed(Line):

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-LINE = re.compile(r"^[\W_]*answer[\W_]*?[:：][ \t]*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+LINE = re.compile(r"^[\W_]*answer[\W_]*?[:：]\s*(.+?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 DIGITS = r"\d{1,3}(?:,\d{3})+(?!\d)|\d+"
 NUMBER = re.compile(rf"(?<![\w.,])-?(?:{DIGITS})(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])")
