@@ -172,7 +172,7 @@ def test_a_table_that_fails_leaves_the_old_one(tmp_path: Path, suffix: str) -> N
     with pytest.raises(InputError, match="different names"):
         verbs.write_table(path, pd.DataFrame([[1, 2]], columns=["a", "a"]))
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(path.name, "old")]
-    with pytest.raises(InputError, match=r"--out: must end in \.csv or \.parquet"):
+    with pytest.raises(InputError, match=r"--out: must end in \.csv, \.tsv or \.parquet"):
         verbs.write_table(tmp_path / "a.xls", {"a": [1]})
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.errors import InputError
 from holdfast.layers.transformer import Stack
@@ -50,7 +50,7 @@ class CachedSteps:
         self,
         embed: Callable[[Tensor, int], Tensor],
         stack: Stack,
-        head: nn.Module,
+        head: Callable[[Tensor], Tensor],
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> None:
