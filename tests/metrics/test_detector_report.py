@@ -56,6 +56,15 @@ def test_the_best_comes_first_and_intervals_hold_the_value():
     assert rows_of(again)["up", "any"].auroc == pytest.approx(rows_of(report)["good", "any"].auroc)
 
 
+def test_intervals_are_those_of_drawing_rows_one_by_one():
+    from holdfast.metrics.detector_report import _redrawn
+
+    score, positive = SCORES["coarse"][:40], ANY[:40]
+    rows = np.random.default_rng(5).integers(0, 40, (1000, 40))
+    expected = [roc_auc_score(positive[i], score[i]) if 0 < positive[i].sum() < 40 else np.nan for i in rows]
+    assert np.allclose(_redrawn(score, positive, np.random.default_rng(5)), expected, equal_nan=True)
+
+
 def test_what_is_written():
     report = evaluate_detectors(SCORES, {"full": np.zeros(300)}, "whole")
     assert np.isnan(report.rows[0].auroc)

@@ -100,6 +100,7 @@ def translate(
     quantile: Annotated[float, typer.Option(min=0, max=1, help="Share of these that is not flagged.")] = 0.99,
     n: Annotated[int, typer.Option("-n", min=1, help="Translations under dropout of what is flagged.")] = 10,
     beam: Annotated[int, typer.Option(min=1, help="Width of the beam search.")] = 5,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest translation.")] = 256,
     device: Device = None,
     quiet: verbs.Quiet = False,
 ) -> None:
@@ -113,7 +114,7 @@ def translate(
 
     lines = read_lines(sources, "SOURCES")
     held = lines if clean is None else read_lines(clean, "--clean")
-    translator = LocalTranslator(model, beam=beam, device=device)
+    translator = LocalTranslator(model, beam=beam, max_tokens=max_tokens, device=device)
     with verbs.progresses(quiet) as show:
         translator.progress = partial(show, "Sentences")
         tool = DeHallucinator(translator, n=n, threshold=f"quantile:{quantile}").fit(held)

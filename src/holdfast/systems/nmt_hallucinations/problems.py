@@ -92,7 +92,8 @@ def read_annotated(path: str | Path) -> Annotated:
     from holdfast.data.readers.records import Role, read_records
 
     roles = [Role("src"), Role("mt"), Role("ref", required=False), *(Role(name, kind="number") for name in TYPES)]
-    found = read_records(path, roles, columns=[f"{name}={column}" for name, column in CSV_LABELS.items()])
+    mapped = [f"{name}={column}" for name, column in CSV_LABELS.items()]
+    found = read_records(path, roles, mapped, option="a column")
     labels = {}
     for name in TYPES:
         values = np.asarray(found[name], float)

@@ -59,7 +59,8 @@ def scored(texts: Mapping[str, list[str]], model: Path | None, device: str | Non
         columns["seq_logprob"] = looks.SeqLogprob().score(outputs=outputs)
         for of in (looks.attn_ignored_source, looks.attn_to_eos, looks.wass_to_unif):
             columns[of.__name__] = looks.OfAttention(of).score(outputs=outputs)
-    return columns | {"src": src, "mt": mt}
+    short = {name: v.astype(np.float32) if v.dtype == np.float64 else v for name, v in columns.items()}
+    return short | {"src": src, "mt": mt}
 
 
 def read_scores(path: Path) -> dict[str, np.ndarray]:
