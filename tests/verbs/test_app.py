@@ -247,7 +247,7 @@ def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:
         assert isinstance(error, InputError)
         return str(error)
 
-    assert refused("--out", "a.xls") == "--out: must end in .csv or .parquet; received a.xls"
+    assert refused("--out", "a.xls") == "--out: must end in .csv, .tsv or .parquet; received a.xls"
     assert refused("--figure", "a.jpg") == "--figure: must end in one of .png .svg .pdf; received a.jpg"
     (tmp_path / "a.csv").mkdir()
     assert refused("--out", tmp_path / "a.csv").startswith("--out: must be a file or a new name")

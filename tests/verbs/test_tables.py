@@ -109,13 +109,14 @@ def test_missing_values_dates_and_mixed_columns() -> None:
     ]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".parquet", ".pq"])
-def test_tables_of_both_kinds(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".tsv", ".parquet", ".pq"])
+def test_tables_of_all_kinds(tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    between = {".csv": ",", ".tsv": "\t"}.get(suffix.lower())
     columns = {"id": ["=a", "b", "c"], "x": np.array([0.1, 0.2, np.nan], np.float32), "n": range(3)}
     path = tmp_path / f"deep/table{suffix}"
     verbs.write_table(path, columns)
-    if suffix.lower() == ".csv":
-        assert path.read_bytes() == b"id,x,n\n'=a,0.1,0\nb,0.2,1\nc,,2\n"
+    if between is not None:
+        assert path.read_text() == "id,x,n\n'=a,0.1,0\nb,0.2,1\nc,,2\n".replace(",", between)
         assert "1 cell of text" in capsys.readouterr().err
     else:
         found = pq.read_table(path)
@@ -124,7 +125,7 @@ def test_tables_of_both_kinds(tmp_path: Path, suffix: str, capsys: pytest.Captur
         assert found["x"].to_pylist()[:2] == columns["x"].tolist()[:2]
         assert capsys.readouterr().err == ""
     verbs.write_table(path, pd.DataFrame(columns, index=[9, 2, 1]).iloc[[2, 0]])
-    frame = pd.read_csv(path) if suffix.lower() == ".csv" else pd.read_parquet(path)
+    frame = pd.read_parquet(path) if between is None else pd.read_csv(path, sep=between)
     assert frame["n"].tolist() == [2, 0]
 
 
@@ -171,7 +172,7 @@ def test_a_table_that_fails_leaves_the_old_one(tmp_path: Path, suffix: str) -> N
     with pytest.raises(InputError, match="different names"):
         verbs.write_table(path, pd.DataFrame([[1, 2]], columns=["a", "a"]))
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(path.name, "old")]
-    with pytest.raises(InputError, match=r"--out: must end in \.csv or \.parquet"):
+    with pytest.raises(InputError, match=r"--out: must end in \.csv, \.tsv or \.parquet"):
         verbs.write_table(tmp_path / "a.xls", {"a": [1]})
 
 

@@ -17,6 +17,7 @@ EXTRAS = {
     "jplephem": "science",
     "kornia": "vision",
     "lightgbm": "boosting",
+    "sacrebleu": "mt",
     "skops": "sklearn",
     "torch-geometric": "graph",
 }

@@ -26,6 +26,9 @@ QUOTED = re.compile(r'[",;\t\r\n]|^\s|\s$')
 class CsvText:
     """Makes the text of a file, in pieces.
 
+    Args:
+        between: what stands between cells: a comma, or a tab for .tsv.
+
     Attributes:
         defused: cells of text so far that got an apostrophe, because a spreadsheet would take them for formulas.
 
@@ -35,16 +38,16 @@ class CsvText:
         'name,x\\n\\'=1+1,0.1\\n"a,b",\\n'
     """
 
-    def __init__(self) -> None:
-        self.defused = 0
+    def __init__(self, between: str = ",") -> None:
+        self.between, self.defused = between, 0
 
     def head(self, names: Iterable[str]) -> str:
         """The line of names."""
-        return _lines([[self._text(str(name))] for name in names])
+        return _lines([[self._text(str(name))] for name in names], self.between)
 
     def rows(self, columns: Sequence[Any]) -> str:
         """The lines of columns of one length: arrays, lists, series."""
-        return _lines([self._column(column) for column in columns])
+        return _lines([self._column(column) for column in columns], self.between)
 
     def _column(self, column: Any) -> list[str]:
         import numpy as np
@@ -120,10 +123,10 @@ def _times(values: Any) -> list[str]:
     return ["" if text == "NaT" else text.replace("T", " ") for text in texts.tolist()]
 
 
-def _lines(columns: Sequence[Sequence[str]]) -> str:
+def _lines(columns: Sequence[Sequence[str]], between: str) -> str:
     if len(columns) == 1:  # an empty line would be passed over by readers
         columns = [[text or '""' for text in columns[0]]]
-    return "".join(f"{line}\n" for line in map(",".join, zip(*columns, strict=True)))
+    return "".join(f"{line}\n" for line in map(between.join, zip(*columns, strict=True)))
 
 
 __all__ = ["CsvText", "encodable", "missing"]

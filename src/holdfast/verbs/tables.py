@@ -1,4 +1,4 @@
-"""Tables that verbs write: csv or parquet by the ending of the name, whole or not at all."""
+"""Tables that verbs write: csv, tsv or parquet by the ending of the name, whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from holdfast.verbs.saying import counted, say
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".csv", ".parquet", ".pq")
+SUFFIXES = (".csv", ".tsv", ".parquet", ".pq")
+BETWEEN = {".csv": ",", ".tsv": "\t"}
 PIECE = 65536  # rows that become text at a time
 
 
@@ -23,7 +24,7 @@ def write_table(path: Path, columns: Mapping[str, Any] | pd.DataFrame) -> None:
     """Write a table. How numbers, dates and texts look in a csv file is said in `csvtext`; parquet keeps types.
 
     Args:
-        path: ends in .csv, .parquet or .pq.
+        path: ends in .csv, .tsv, .parquet or .pq.
         columns: name -> values of one length; or a data frame, whose index is left out.
 
     Raises:
@@ -42,11 +43,11 @@ def write_table(path: Path, columns: Mapping[str, Any] | pd.DataFrame) -> None:
     names = [name for name, _ in items]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(str(path), "must have columns of different names", repeated[0])
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in BETWEEN:
         with replacing(path) as temporary:
             _write_parquet(temporary, items)
         return
-    text = CsvText()
+    text = CsvText(BETWEEN[path.suffix.lower()])
     rows = len(items[0][1]) if items else 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(text.head(names))
@@ -74,7 +75,7 @@ def check_table(path: Path, name: str = "--out") -> None:
         InputError: names `name`.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(name, "must end in .csv or .parquet", str(path))
+        raise InputError(name, "must end in .csv, .tsv or .parquet", str(path))
     if path.exists() and not path.is_file():
         raise InputError(name, "must be a file or a new name", f"{path}, a {'folder' if path.is_dir() else 'device'}")
 

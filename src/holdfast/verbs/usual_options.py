@@ -18,8 +18,8 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted 
 
 
 def table_out(what: str, *words: str) -> Any:
-    """An option for a table to write: .csv or .parquet; `words` as in `model_out`."""
-    return typer.Option(*words, help=f"{what}: .csv or .parquet.", callback=_checked(check_table))
+    """An option for a table to write: .csv, .tsv or .parquet; `words` as in `model_out`."""
+    return typer.Option(*words, help=f"{what}: .csv, .tsv or .parquet.", callback=_checked(check_table))
 
 
 def array_out(what: str, *words: str) -> Any:

@@ -206,4 +206,4 @@ def test_numbers_that_are_none_and_arrays_that_do_not_fit(feedback, tmp_path):
     assert "price" in refused(feedback, "--features", "price", *options)
     np.save(tmp_path / "short.npy", np.zeros((3, 2)))
     assert "row for each" in refused(feedback, "--features", tmp_path / "short.npy", *options)
-    assert "must end in .csv or .parquet" in refused(feedback, *COLUMNS, "-o", tmp_path / "clean.txt")
+    assert "must end in .csv, .tsv or .parquet" in refused(feedback, *COLUMNS, "-o", tmp_path / "clean.txt")

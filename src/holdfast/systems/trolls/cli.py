@@ -26,7 +26,7 @@ def clean(
     feedback: Annotated[Path, typer.Argument(help="A table with a row for every label a user gave.")],
     label: Annotated[str, typer.Option(help="Column of the labels, which have two values.")],
     user: Annotated[str, typer.Option(help="Column that tells who gave the label.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Table of what is kept: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Table of what is kept: .csv, .tsv or .parquet.")],
     reading: verbs.Reading,
     settings: Annotated[dict[str, Any], FILTER.options("method", "alpha", "tau", "theta", "encoder", folds="k")],
     text: Annotated[str | None, typer.Option(help="Column of the texts that were labelled.")] = None,

@@ -1,0 +1,1 @@
+"""Scores of texts, of a model's probabilities and attention, and what is done with flagged outputs."""
