@@ -7,7 +7,7 @@ from random import Random
 from holdfast.systems.chatgpt_failures.families.words import NONSENSE, PEOPLE, TABLES, said
 from holdfast.systems.chatgpt_failures.tool.cases import Family, P
 
-SYMBOLS, ELEMENTS, CAPITALS = TABLES["symbols"].split(), TABLES["elements"].split(), TABLES["capitals"]
+SYMBOLS, ELEMENTS = TABLES["symbols"].split(), TABLES["elements"].split()
 ALIASES = {"aluminium": ["aluminum"], "sulfur": ["sulphur"]}
 PERIODS = ((0, 2), (2, 10), (10, 18), (18, 36), (36, 54))
 NOT_SAID = "not stated"
