@@ -63,17 +63,9 @@ class Work(Scale):
     sums: int = 100
 
 
-# -------------------------------------------------------------------------------------------------------------- arms
-class Detector:
-    """Says in which categories something changed."""
-
-    def flags(self, category: np.ndarray, before: np.ndarray, after: np.ndarray, rng: np.random.Generator) -> set[int]:
-        """Numbers of categories, from which cases passed before and after."""
-        raise NotImplementedError
-
-
+# ---------------------------------------------- arms: which categories changed, from what passed before and after
 @dataclass(frozen=True)
-class Paired(Detector):
+class Paired:
     """The method: McNemar's exact test on the pairs of a category, Holm over categories.
 
     Attributes:
@@ -93,7 +85,7 @@ class Paired(Detector):
 
 
 @dataclass(frozen=True)
-class Unpaired(Detector):
+class Unpaired:
     """A two-sided z-test of two proportions in each category.
 
     Attributes:
@@ -108,7 +100,7 @@ class Unpaired(Detector):
 
 
 @dataclass(frozen=True)
-class OneItem(Detector):
+class OneItem:
     """One known item a category, looked at before and after: as screenshots are compared."""
 
     def flags(self, category: np.ndarray, before: np.ndarray, after: np.ndarray, rng: np.random.Generator) -> set[int]:
@@ -153,7 +145,7 @@ def trial(run: Run[Any, Any, Work]) -> Iterator[Measurement]:
         yield from _sums(run)
 
 
-def _upgrades(run: Run[Detector, Any, Work], problem: Upgrades) -> Iterator[Measurement]:
+def _upgrades(run: Run[Any, Any, Work], problem: Upgrades) -> Iterator[Measurement]:
     sizes = {"per_family": run.scale.per_family, "pairs": run.scale.pairs}
     cases = run.stage("judged suite", judged_suite, seed=run.seed("split") % 2**31, **sizes)
     rng, own = run.rng("upgrades"), run.rng("arm")

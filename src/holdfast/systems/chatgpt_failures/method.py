@@ -110,13 +110,9 @@ def power(n: int, discordant: float, drop: float, alpha: float = 0.05) -> float:
     for m in range(n + 1):
         among = math.comb(n, m) * discordant**m * (1 - discordant) ** (n - m)
         if among > 1e-15:
-            hits = (math.comb(m, b) * share**b * (1 - share) ** (m - b) for b in range(m + 1) if _below(b, m, alpha))
-            found += among * math.fsum(hits)
+            hits = [b for b in range(m + 1) if mcnemar_exact(b, m - b) <= alpha]
+            found += among * math.fsum(math.comb(m, b) * share**b * (1 - share) ** (m - b) for b in hits)
     return found
-
-
-def _below(b: int, m: int, alpha: float) -> bool:
-    return mcnemar_exact(b, m - b) <= alpha
 
 
 def memorisation_index(canonical: tuple[int, int], fresh: tuple[int, int]) -> tuple[float, float, float]:
