@@ -110,6 +110,7 @@ def test_power_is_a_sum_over_all_tables() -> None:
     assert power(n, q, drop, alpha) == pytest.approx(total, abs=1e-9)
     assert power(200, 0.1, 0.1, 0.05 / 11) == pytest.approx(1 - stats.binom.cdf(8, 200, 0.1), abs=1e-9)
     assert power(200, 0.1, 0.1, 0.05 / 11) == pytest.approx(0.9986, abs=5e-5)
+    assert power(50, 0.0, 0.0) == 0.0
 
 
 def test_the_memorisation_index_is_newcombes_unpaired_difference() -> None:
@@ -127,6 +128,7 @@ def test_verdicts_need_enough_pairs_and_evidence() -> None:
     assert {name: c.verdict for name, c in found.items()} == {
         "worse": "regressed", "better": "improved", "same": "no evidence", "few": "too few", "none": "too few"
     }  # fmt: skip
+    assert (found["none"].low, found["none"].high, found["none"].difference) == (-1.0, 1.0, 0.0)
     worse = found["worse"]
     assert worse.difference == pytest.approx(-38 / 200)
     assert worse.low < worse.difference < worse.high < 0
