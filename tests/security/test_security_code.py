@@ -173,7 +173,11 @@ def wrong_calls(source: str) -> list[str]:
     return found
 
 
-ALLOWED = {"sandbox/wire.py"}  # a child process reads what its own parent sends it, and nothing else
+ALLOWED = {
+    "sandbox/wire.py",  # a child process reads what its own parent sends it, and nothing else
+    "sandbox/function_child.py",  # runs a stranger's function because it was asked to, isolated by then
+    "systems/chatgpt_failures/families/coding.py",  # runs programs that it has drawn itself, never read from anywhere
+}
 _SAFE = {"torch.load": "weights_only", "np.load": "allow_pickle", "numpy.load": "allow_pickle"}
 
 

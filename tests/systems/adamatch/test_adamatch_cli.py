@@ -164,7 +164,7 @@ def test_mistakes_are_named_by_their_option(files, tmp_path, change, argument, w
 
 
 def test_other_verbs_name_mistakes_too(files, tmp_path):
-    with pytest.raises(InputError, match=r"must end in \.csv or \.parquet"):
+    with pytest.raises(InputError, match=r"must end in \.csv, \.tsv or \.parquet"):
         run("predict", files / "model", files / "target", "--out", tmp_path / "p.txt")
     with pytest.raises(InputError, match=r"config\.json is missing"):
         run("predict", files / "source", files / "target")
