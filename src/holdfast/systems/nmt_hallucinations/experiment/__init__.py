@@ -9,6 +9,10 @@ a setting, three are tried on pilots, by the AUROC on other sources. The transla
 Adam at 1e-3; as more of a pilot's sentences come out right at 3e-3 (30 % in place of 12), and as the order of detectors
 is another there, this is a problem of its own. DeHallucinator's scorer was chosen on a pilot among three.
 
+The first plan chose its comparator, Wass-to-Unif, on two pilots and before TNG was tuned. On six pilots and with n = 2
+TNG is the strongest of those the headline names (mean AUROC 78.1; compression 75.9, Wass-to-Unif 74.1), so that the
+second plan compares with it. With the better trained translator Wass-to-Unif stays the strongest.
+
 The annotated corpus is one fixed file that was looked at before the plan: what is claimed on it is exploratory.
 
 A replicate of all arms takes about 100 s of one core; times 24: 2,400 s.
@@ -43,7 +47,7 @@ TNG, RT, COMPRESSION, LENGTHS, OVERLAP = "TNG", "RT", "compression ratio", "leng
 RULE, TREES, CHRF, KEPT, REPAIRED, BEAM = "TNG, n = 4", "boosting", "chrF++", "kept", "DeHallucinator", "n-best"
 SHARES = (0.2, 0.1, 0.4)
 WRONG = "Seq-Logprob, wrong source"
-BEST = UNIF  # on pilots, of the candidates that the headline names
+BEST, BEST_MORE = TNG, UNIF  # on six pilots, tuned, of the candidates that the headline names
 CANDIDATES = (EOS, IGNORED, UNIF, TNG, RT, COMPRESSION, LENGTHS)
 ATTENTION = {name: looks.OfAttention(of) for name, of in ((EOS, looks.attn_to_eos), (UNIF, looks.wass_to_unif))}
 MADE, TEXTS, ASKED = (LANGUAGE, MORE, FEW), (LANGUAGE, MORE, FEW, CORPUS), (LANGUAGE, FEW)
@@ -83,9 +87,9 @@ ENOUGH = Better(SEQ, than=40, metric="hallucinations", on=LANGUAGE, text="there 
 ON: dict[str, Any] = {"metric": "AUROC", "on": LANGUAGE}
 
 
-def _headline(arm: str, on: str = LANGUAGE, **options: Any) -> Better:
+def _headline(arm: str, on: str = LANGUAGE, than: str = BEST, **options: Any) -> Better:
     enough = Better(SEQ, than=40, metric="hallucinations", on=on, text="there are more than 40 hallucinations")
-    return Better(arm, than=BEST, margin=5, metric="AUROC", on=on, requires=(enough,), **options)
+    return Better(arm, than=than, margin=5, metric="AUROC", on=on, requires=(enough,), **options)
 
 
 def _exactly(arm: str, metric: str, value: float, what: str) -> Exact:
@@ -100,10 +104,11 @@ CLAIMS = (
     ),
     *(Better(SEQ, than=other, margin=5, requires=(ENOUGH,), **ON) for other in CANDIDATES if other != BEST),
     _headline(
-        SEQ, on=MORE, text="Seq-Logprob is better than Wass-to-Unif by at least 5 with a better trained translator",
+        SEQ, on=MORE, than=BEST_MORE,
+        text="Seq-Logprob is better than Wass-to-Unif by at least 5 with a better trained translator",
         scope="the same pairs, Adam at 3e-3: 30 % of a pilot's test sentences come out right in place of 12 %",
     ),
-    NoWorse(SEQ, than=BEST, metric="AUROC", on=MORE, margin=1),
+    NoWorse(SEQ, than=BEST_MORE, metric="AUROC", on=MORE, margin=1),
     Better(SEQ, than="MC-DSim", requires=(ENOUGH,), **ON),
     Better(SEQ, than="Wass-to-Data", requires=(ENOUGH,), **ON),
     _exactly(CHRF, "AUROC", 75.43, "AUROC of chrF++"),
