@@ -1,0 +1,10 @@
+from .method import merged as merged
+from .method import route_votes as route_votes
+from .tool.bases import SentenceBase as SentenceBase
+from .tool.evaluation import evaluate_routing as evaluate_routing
+from .tool.library import Expert as Expert
+from .tool.library import ExpertLibrary as ExpertLibrary
+from .tool.library import Route as Route
+from .tool.library import Training as Training
+from .tool.store import load as load
+from .tool.store import save as save
