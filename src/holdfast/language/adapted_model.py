@@ -72,11 +72,13 @@ def _fingerprint(model: nn.Module) -> str:
 def _loaded(folder: Path) -> tuple[Any, Any]:
     try:
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+        from transformers.utils import logging
     except ImportError as error:
         raise MissingExtra("transformers", "text") from error
     if not (folder / "config.json").is_file():
         rule = "must hold an encoder-decoder: config.json, safetensors and a tokenizer"
         raise InputError("folder", rule, str(folder))
+    logging.disable_progress_bar()
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         return (

@@ -1,3 +1,4 @@
+from .estimator import RoEClassifier as RoEClassifier
 from .method import merged as merged
 from .method import route_votes as route_votes
 from .tool.bases import SentenceBase as SentenceBase

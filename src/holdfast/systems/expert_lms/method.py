@@ -42,8 +42,8 @@ FORMATS = {
 
 # ------------------------------------------------------------------------------------------------ answers and training
 def adapted(z: Tensor, adapter: nn.Module | None) -> Tensor:
-    """A(z): sentence vectors (N, d) through the adapter, of length 1 again."""
-    return z if adapter is None else F.normalize(adapter(z), dim=-1)
+    """A(z): sentence vectors (N, d) through the adapter, of length 1 again; bit for bit z's own where U is 0."""
+    return F.normalize(z if adapter is None else adapter(z), dim=-1)
 
 
 def choice_scores(z: Tensor, options: Tensor, place: Tensor, tau: float) -> Tensor:

@@ -59,4 +59,22 @@ def evaluate_routing(
     return pd.concat([table, pd.DataFrame([means], index=["mean"])])
 
 
-__all__ = ["evaluate_routing"]
+def routing_figure(table: pd.DataFrame) -> Any:
+    """Accuracy of each way to answer, a row a task."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 1.2 + 0.45 * len(table)), layout="constrained")
+    axes, place = figure.subplots(), np.arange(len(table))[::-1]
+    marks = {"base": "o", "mt": "s", "random": "x", "roe": "D", "oracle": "|"}
+    for name, mark in marks.items():
+        if table[name].notna().any():
+            size, colour = (90, "C3") if name == "roe" else (50, "0.35")
+            axes.scatter(table[name], place, marker=mark, s=size, color=colour, label=name, zorder=3)
+    axes.set_yticks(place, [f"{task}: {expert}" if expert else str(task) for task, expert in table["expert"].items()])
+    axes.set_xlabel("accuracy (%)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(ncols=len(marks), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    return figure
+
+
+__all__ = ["evaluate_routing", "routing_figure"]

@@ -37,7 +37,9 @@ class Training:
     """How an expert is trained.
 
     Attributes:
-        steps, batch, lr: of Adam.
+        steps: of Adam.
+        batch: rows a step.
+        lr: learning rate of Adam.
         seed: of the order of rows.
     """
 

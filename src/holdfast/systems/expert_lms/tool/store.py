@@ -26,7 +26,7 @@ def save(library: ExpertLibrary, folder: str | Path) -> Path:
     Raises:
         InputError: the folder holds something else; adapters made by an unknown kind of factory.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as packed
 
     folder = Path(folder)
     factory: Any = library.adapter_factory
@@ -51,9 +51,9 @@ def save(library: ExpertLibrary, folder: str | Path) -> Path:
     }  # fmt: skip
     with replacing_folder(folder) as new:
         for about, expert in zip(manifest["experts"], library.experts.values(), strict=True):
-            save_file(expert.state, new / about["file"])
+            (new / about["file"]).write_bytes(packed(expert.state))
         if library.multitask is not None:
-            save_file(library.multitask, new / MULTITASK)
+            (new / MULTITASK).write_bytes(packed(library.multitask))
         np.save(new / INDEX, np.concatenate(vectors) if vectors else np.zeros((0, len(probe)), np.float16))
         write_json(new / MANIFEST, manifest)
     return folder
@@ -112,6 +112,14 @@ def load(
     return library
 
 
+def opened(model: str | Path | None, where: str) -> ExpertLibrary:
+    """A new library on a language model's folder, or on the packaged sentence encoder."""
+    from holdfast.encoders.sentences import default_encoder
+
+    encoder: TextEncoder = default_encoder()
+    return ExpertLibrary(SentenceBase(encoder) if model is None else AdaptedModel(model, where), encoder=encoder)
+
+
 def check_replaceable(folder: Path) -> None:
     """Refuse to write over anything that is neither a library nor empty.
 
@@ -150,4 +158,4 @@ def _default(name: str) -> TextEncoder:
     return SentenceEncoder(name) if Path(name).is_dir() else default_encoder()
 
 
-__all__ = ["load", "save"]
+__all__ = ["check_replaceable", "load", "opened", "save"]
