@@ -9,9 +9,10 @@ import torch
 from tests.toy_experts import Letters, rows_of
 
 from holdfast.errors import InputError
+from holdfast.language.adapted_encoder import SentenceBase
 from holdfast.layers.adapters import Bottleneck
 from holdfast.retrieval.inner_products import FaissSearch
-from holdfast.systems.expert_lms import ExpertLibrary, SentenceBase, Training, evaluate_routing, load, merged, save
+from holdfast.systems.expert_lms import ExpertLibrary, Training, evaluate_routing, load, merged, save
 from holdfast.systems.expert_lms.method import accuracy, stored_text
 from holdfast.systems.expert_lms.tool.evaluation import routing_figure
 from holdfast.systems.expert_lms.tool.library import checked_rows

@@ -8,13 +8,12 @@ import torch
 
 from holdfast.data.choice_rows import ChoiceRow
 from holdfast.errors import InputError
+from holdfast.language.adapted_encoder import adapted, choice_scores
 from holdfast.layers.adapters import BottleneckAdapter
 from holdfast.retrieval.inner_products import FaissSearch
 from holdfast.systems.expert_lms.method import (
     ExpertLearner,
     accuracy,
-    adapted,
-    choice_scores,
     merged,
     route_votes,
     stored_text,

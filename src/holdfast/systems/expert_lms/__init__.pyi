@@ -1,7 +1,6 @@
 from .estimator import RoEClassifier as RoEClassifier
 from .method import merged as merged
 from .method import route_votes as route_votes
-from .tool.bases import SentenceBase as SentenceBase
 from .tool.evaluation import evaluate_routing as evaluate_routing
 from .tool.library import Expert as Expert
 from .tool.library import ExpertLibrary as ExpertLibrary

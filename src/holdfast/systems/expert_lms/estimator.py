@@ -11,10 +11,10 @@ from holdfast.data.batches import Batches
 from holdfast.errors import InputError
 from holdfast.estimator import Estimator, Example, Tags
 from holdfast.estimator.labels import encode_labels
+from holdfast.language.adapted_encoder import SentenceBase, Vectors, adapted, choice_scores
 from holdfast.layers.adapters import BottleneckAdapter
 from holdfast.randomness import derived_seed, seeded
-from holdfast.systems.expert_lms.method import VOTES, ExpertLearner, adapted, choice_scores, route_votes
-from holdfast.systems.expert_lms.tool.bases import SentenceBase, Vectors
+from holdfast.systems.expert_lms.method import VOTES, ExpertLearner, route_votes
 from holdfast.training import fit
 from holdfast.validation import check_array, check_choice, check_integer, check_positive, check_same_length
 

@@ -42,10 +42,10 @@ from holdfast.experiment import (
     Scale,
     Tuning,
 )
+from holdfast.language.adapted_encoder import SentenceBase
 from holdfast.layers.adapters import Bottleneck
 from holdfast.systems.expert_lms.method import State, accuracy, stored_text
 from holdfast.systems.expert_lms.problems import PromptedTasks, TaskWorlds
-from holdfast.systems.expert_lms.tool.bases import SentenceBase
 from holdfast.systems.expert_lms.tool.library import Expert, ExpertLibrary, Training
 
 FORMAT, RANK = "choices+instance", 16

@@ -3,10 +3,12 @@
 An expert is a set of adapters theta_i on a frozen base, trained on one task by cross-entropy over its answers. Of every
 task S texts are stored as unit vectors; a new task's Q unlabelled texts vote for the owner of what is nearest to them.
 
-    A(z) = (z + U relu(D z)) / |z + U relu(D z)|          the adapter on a sentence vector
-    s(c | z) = tau <A(z), e(c)>                           the score of a choice; the largest is the answer
-    RoE = argmax_i #{q : owner(argmax_m <q, v_m>) = i}    the expert that is retrieved
-    theta = theta_0 + sum_i w_i (theta_i - theta_0)       merged experts, sum w = 1
+    s(c | x) = log p(c | x), or tau cos(z + U relu(D z), e(c))   the score of a choice; the largest is the answer
+    RoE = argmax_i #{q : owner(argmax_m <q, v_m>) = i}           the expert that is retrieved
+    theta = theta_0 + sum_i w_i (theta_i - theta_0)              merged experts, sum w = 1
+
+The scores are those of the base: `language.adapted_model` for language models, `language.adapted_encoder` for sentence
+encoders; the adapters are in `layers.adapters`.
 
 Where the paper and its code differ, or are silent: in the released code a vote of the k nearest is overwritten by the
 nearest one's owner (`top_k` has no effect); here it counts. Equal similarities keep the first entry (there: the last).
@@ -21,7 +23,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.data.choice_rows import ChoiceRow
@@ -40,25 +41,7 @@ FORMATS = {
 }
 
 
-# ------------------------------------------------------------------------------------------------ answers and training
-def adapted(z: Tensor, adapter: nn.Module | None) -> Tensor:
-    """A(z): sentence vectors (N, d) through the adapter, of length 1 again; bit for bit z's own where U is 0."""
-    return F.normalize(z if adapter is None else adapter(z), dim=-1)
-
-
-def choice_scores(z: Tensor, options: Tensor, place: Tensor, tau: float) -> Tensor:
-    """s(c | z) of every choice, (N, K).
-
-    Args:
-        z: (N, d) adapted vectors.
-        options: (C, d) vectors of all different choices.
-        place: (N, K) int64, rows of `options`; -1 where a row has fewer choices, whose score is -inf.
-        tau: inverse temperature.
-    """
-    scores = tau * (z @ options.T).gather(1, place.clamp_min(0))
-    return scores.masked_fill(place < 0, -torch.inf)
-
-
+# ----------------------------------------------------------------------------------------------------------- training
 class Loss(Protocol):
     """What a base says of rows that it has prepared."""
 
@@ -183,8 +166,6 @@ __all__ = [
     "ExpertLearner",
     "State",
     "accuracy",
-    "adapted",
-    "choice_scores",
     "merged",
     "route_votes",
     "stored_text",

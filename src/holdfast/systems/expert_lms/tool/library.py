@@ -13,6 +13,7 @@ import torch
 from holdfast.data.batches import Batches
 from holdfast.data.choice_rows import ChoiceRow
 from holdfast.errors import InputError
+from holdfast.language.adapted_encoder import Base, TextEncoder
 from holdfast.layers.adapters import Bottleneck, Build
 from holdfast.randomness import derived_seed, seeded
 from holdfast.retrieval.inner_products import Scan, Search
@@ -25,7 +26,6 @@ from holdfast.systems.expert_lms.method import (
     route_votes,
     stored_text,
 )
-from holdfast.systems.expert_lms.tool.bases import Base, TextEncoder
 from holdfast.training import fit
 from holdfast.validation import check_choice, check_integer, check_number, check_positive
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from holdfast.errors import InputError
 from holdfast.files import read_json, replacing_folder, write_json
+from holdfast.language.adapted_encoder import Base, SentenceBase, TextEncoder
 from holdfast.language.adapted_model import AdaptedModel
 from holdfast.layers.adapters import Bottleneck, LowRank
-from holdfast.systems.expert_lms.tool.bases import Base, SentenceBase, TextEncoder
 from holdfast.systems.expert_lms.tool.library import Expert, ExpertLibrary
 
 MANIFEST, INDEX, MULTITASK, FORMAT = "library.json", "index.npy", "multitask.safetensors", 1

@@ -1,6 +1,6 @@
-"""What an expert adapts: anything like `Base`, as a sentence encoder that compares texts with choices.
+"""What adapters are put on: the contract, and a sentence encoder that compares texts with choices.
 
-A language model on disk is another one: `holdfast.language.adapted_model`.
+A language model on disk is another such base: `holdfast.language.adapted_model`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from holdfast.data.choice_rows import ChoiceRow
 from holdfast.layers.adapters import Build
-from holdfast.systems.expert_lms.method import adapted, choice_scores
 from holdfast.validation import check_positive
 
 
@@ -69,6 +68,24 @@ class Vectors:
     options: Tensor
     place: Tensor
     target: Tensor
+
+
+def adapted(z: Tensor, adapter: nn.Module | None) -> Tensor:
+    """A(z): sentence vectors (N, d) through the adapter, of length 1 again; bit for bit z's own where U is 0."""
+    return F.normalize(z if adapter is None else adapter(z), dim=-1)
+
+
+def choice_scores(z: Tensor, options: Tensor, place: Tensor, tau: float) -> Tensor:
+    """s(c | z) of every choice, (N, K).
+
+    Args:
+        z: (N, d) adapted vectors.
+        options: (C, d) vectors of all different choices.
+        place: (N, K) int64, rows of `options`; -1 where a row has fewer choices, whose score is -inf.
+        tau: inverse temperature.
+    """
+    scores = tau * (z @ options.T).gather(1, place.clamp_min(0))
+    return scores.masked_fill(place < 0, -torch.inf)
 
 
 class SentenceBase:
@@ -130,4 +147,4 @@ class _Without(AbstractContextManager[None]):
         self._base._adapter = self._aside
 
 
-__all__ = ["Base", "SentenceBase", "TextEncoder", "Vectors"]
+__all__ = ["Base", "SentenceBase", "TextEncoder", "Vectors", "adapted", "choice_scores"]
