@@ -267,14 +267,15 @@ def without_words(claim: Claim) -> Any:
 def broken_variants(experiment: Experiment) -> Iterator[str]:
     """Arms that stand in the method's place in a control which must not be found, the headline's claim otherwise."""
     headline = next(claim for claim in experiment.claims if claim.role == "headline")
-    told = json.dumps(without_words(headline))
     for control in experiment.claims:
         if control.expect != "not found":
             continue
+        told = without_words(control)
         for method, broken in itertools.product(headline.arms, control.arms):
-            if broken not in headline.arms and told.replace(json.dumps(method), json.dumps(broken)) == json.dumps(
-                without_words(control)
-            ):
+            asked = without_words(headline)
+            replaced = json.loads(json.dumps(asked).replace(json.dumps(method), json.dumps(broken)))
+            world = {"requires": asked["requires"]}  # a precondition may be about the world, which stays as it is
+            if broken not in headline.arms and told in (replaced, replaced | world):
                 yield broken
 
 
