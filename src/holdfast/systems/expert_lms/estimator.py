@@ -54,7 +54,7 @@ class RoEClassifier(Estimator):
         'b'
     """
 
-    tags = Tags(labels=("y",), predicts_rows=False, tolerance=1e-4)
+    tags = Tags(labels=("y",), outputs=("predict", "decision_function"), predicts_rows=False, tolerance=1e-3)
 
     def __init__(
         self, rank: int = 16, steps: int = 150, batch: int = 32, lr: float = 3e-3, tau: float = 20.0,
@@ -120,8 +120,8 @@ class RoEClassifier(Estimator):
         votes = route_votes(asked, self.stored_, self.owner_, len(self.tasks_), vote=self.vote, top_k=k)
         return self.tasks_[int(votes.argmax())]
 
-    def predict(self, X: Any, task: Any = None) -> np.ndarray:
-        """Labels (N,) of rows of one task.
+    def decision_function(self, X: Any, task: Any = None) -> np.ndarray:
+        """Scores (N, K) float32 of the classes, for rows of one task.
 
         Args:
             X: (N, d).
@@ -138,8 +138,12 @@ class RoEClassifier(Estimator):
         adapter.load_state_dict({key: torch.from_numpy(value[place]) for key, value in self.experts_.items()})
         with torch.inference_mode():
             z = adapted(torch.from_numpy(x), adapter)
-            scores = choice_scores(z, torch.from_numpy(self.prototypes_), self._place(len(x)), self.tau)
-        return np.asarray(self.classes_[scores.argmax(1).numpy()])
+            return choice_scores(z, torch.from_numpy(self.prototypes_), self._place(len(x)), self.tau).numpy()
+
+    def predict(self, X: Any, task: Any = None) -> np.ndarray:
+        """Labels (N,) of rows of one task; see `decision_function`."""
+        self.check_fitted()
+        return np.asarray(self.classes_[self.decision_function(X, task).argmax(1)])
 
     @classmethod
     def example(cls, rng: np.random.Generator) -> Example:

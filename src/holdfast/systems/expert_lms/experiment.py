@@ -411,6 +411,7 @@ CLAIMS = (
     _headline(
         ROE, role="headline", scope="worlds of short English tasks, adapters on a sentence encoder",
         published="none; the paper says: retrieved experts do better than one model of all tasks",
+        source="abstract",
         text="RoE is better than a multitask adapter by at least 1 and no worse than one of nine times the width by 3",
     ),
     NotTestable(
