@@ -1,1 +1,13 @@
+from .method import Machine as Machine
+from .method import Memory as Memory
+from .method import ParamCount as ParamCount
+from .method import Plan as Plan
+from .method import T5Shape as T5Shape
+from .method import plan as plan
+from .method.costs import flops as flops
+from .method.costs import kv_cache_bytes as kv_cache_bytes
+from .method.costs import latency as latency
+from .method.costs import memory as memory
+from .method.laws import ScalingFit as ScalingFit
+from .method.laws import fit_scaling_law as fit_scaling_law
 from .net import WordModel as WordModel

@@ -1,0 +1,1 @@
+"""Runs of a user: read, put on a frontier, drawn."""
