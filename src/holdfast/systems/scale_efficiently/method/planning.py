@@ -146,7 +146,7 @@ def _deep_and_narrow(budget: Budget) -> Iterator[Candidate]:
         else:
             short.append((name, shape, f"{DEEPEST} blocks, where depth stops paying, and only {share}"))
     yield from full
-    yield from reversed(short)
+    yield from sorted(short, key=lambda one: -budget.share(one[1]))
 
 
 def _uniform(budget: Budget) -> Iterator[Candidate]:
