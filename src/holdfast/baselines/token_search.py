@@ -162,6 +162,11 @@ def swapped(ids: Tensor, position: Tensor, token: Tensor) -> Tensor:
     return ids[:, None].repeat(1, position.shape[1], 1).scatter(2, position[:, :, None], token[:, :, None])
 
 
+def _times(slope: Tensor, words: Tensor) -> Tensor:
+    """(N, L, C) products of (N, L, D) and (C, D), as one product of matrices."""
+    return (slope.flatten(0, 1) @ words.T).view(*slope.shape[:2], -1)
+
+
 def _exact(objective: TokenObjective, ids: Tensor) -> Tensor:
     N, C, L = ids.shape
     rows = torch.arange(N, device=ids.device).repeat_interleave(C)
@@ -194,7 +199,7 @@ class HotFlip(Search):
         closed = (~where).expand(len(ids), -1, -1).clone()
         for step in range(steps):
             here, slope = objective.gradient(objective.table[ids], ids)
-            change = slope @ words.T - (slope * objective.table[ids]).sum(2, keepdim=True)
+            change = _times(slope, words) - (slope * objective.table[ids]).sum(2, keepdim=True)
             change.masked_fill_(closed | (tokens == ids[:, :, None]), torch.inf)
             flat = change.flatten(1).topk(min(self.shortlist, change[0].numel()), largest=False).indices
             tried = swapped(ids, flat // C, tokens[flat % C])
@@ -236,7 +241,7 @@ class GCG(Search):
         words, k = objective.table[tokens], min(self.top_k, int(where.sum(1).min()))
         for step in range(steps):
             here, slope = objective.gradient(objective.table[ids], ids)
-            change = (slope @ words.T).masked_fill_(~where, torch.inf)
+            change = _times(slope, words).masked_fill_(~where, torch.inf)
             likely = tokens[change.topk(k, largest=False).indices]
             position = torch.randint(L, (N, self.batch), generator=generator).to(place)
             drawn = torch.randint(k, (N, self.batch), generator=generator).to(place)

@@ -151,13 +151,13 @@ RATES = (0.1, 0.03, 0.3, 0.5)
 ARMS = {
     METHOD: Arm(Searched(Pez()), space={"by": tuple(Pez(lr) for lr in RATES)}, about="gradients at the hard prompt"),
     "project in place": Arm(
-        Searched(ProjectInPlace()),
-        space={"by": tuple(ProjectInPlace(lr) for lr in RATES)},
+        Searched(ProjectInPlace(0.5)),
+        space={"by": tuple(ProjectInPlace(lr) for lr in (0.5, 0.4, 0.7, 1.0))},
         about="the soft prompt is overwritten by the hard one at each step",
     ),
     "FluentPrompt": Arm(
-        Searched(FluentPrompt()),
-        space={"by": tuple(FluentPrompt(lr, beta=b) for lr in (0.1, 0.3, 0.5) for b in (1e-4, 1e-3))},
+        Searched(FluentPrompt(0.5)),
+        space={"by": tuple(FluentPrompt(lr, beta=b) for lr in (0.5, 0.7, 0.4) for b in (1e-4, 1e-3))},
         about="the same with noise that fades",
     ),
     "HotFlip": Arm(

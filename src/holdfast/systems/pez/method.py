@@ -48,28 +48,33 @@ class Projection:
         self, table: Tensor, tokens: Tensor, where: Tensor | None = None, metric: str = "cosine", chunk: int = CHUNK
     ) -> None:
         self.table, self.tokens, self.chunk = table, tokens, chunk
-        self.where = None if where is None or bool(where.all()) else where
+        self.where = where
+        # Positions where some token is held back: known once, so that no step asks.
+        self.held = [] if where is None else (~where).any(1).nonzero()[:, 0].tolist()
         rows = table[tokens]
         # argmin |p - e|^2 = argmax <p, e> - |e|^2 / 2
-        self.words = F.normalize(rows, dim=1).T.contiguous() if metric == "cosine" else rows.T.contiguous()
+        self.words = F.normalize(rows, dim=1) if metric == "cosine" else rows
         self.offset = None if metric == "cosine" else rows.square().sum(1) / 2
 
     def __call__(self, P: Tensor) -> tuple[Tensor, Tensor]:
         """(..., L, D) to the nearest rows of the table, un-normalised, and their int64 (..., L) numbers."""
-        values, places = [], []
-        for start in range(0, self.words.shape[1], self.chunk):
+        flat, values, places = P.reshape(-1, P.shape[-1]), [], []
+        for start in range(0, len(self.words), self.chunk):
             part = slice(start, start + self.chunk)
-            scores = P @ self.words[:, part]
+            scores = flat @ self.words[part].T
             if self.offset is not None:
-                scores = scores - self.offset[part]
-            if self.where is not None:
-                scores = scores.masked_fill(~self.where[:, part], -torch.inf)
-            value, place = scores.max(-1)
+                scores -= self.offset[part]
+            for position in self.held:
+                assert self.where is not None
+                scores.view(-1, P.shape[-2], scores.shape[1])[:, position].masked_fill_(
+                    ~self.where[position, part], -torch.inf
+                )
+            value, place = scores.max(1)
             values.append(value)
             places.append(place + start)
         # The first of equal chunks wins, as the first of equal tokens does within one.
         chunk = torch.stack(values).argmax(0)
-        ids = self.tokens[torch.stack(places).gather(0, chunk[None])[0]]
+        ids = self.tokens[torch.stack(places).gather(0, chunk[None])[0]].view(P.shape[:-1])
         return self.table[ids], ids
 
 

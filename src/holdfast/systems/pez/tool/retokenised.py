@@ -61,12 +61,15 @@ def choose(
     return best
 
 
-def cosine_losses(vectors: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
-    """w (1 - cos) of (B, E) vectors and (B, E) targets, or with (B, M, E) targets the mean over these: (B,)."""
-    unit = torch.nn.functional.normalize(vectors, dim=-1)
-    aim = torch.nn.functional.normalize(targets, dim=-1)
-    cosines = torch.einsum("be,bme->bm", unit, aim if aim.ndim == 3 else aim[:, None])
-    return weight * (1 - cosines.mean(1))
+def cosine_losses(vectors: Tensor, aims: Tensor, weight: float = 1.0) -> Tensor:
+    """w (1 - cos): (B,).
+
+    Args:
+        vectors: (B, E), of any length.
+        aims: (B, E) unit vectors; or means of several, and then the mean over their cosines.
+        weight: w; negative to come away from the aims.
+    """
+    return weight * (1 - (torch.nn.functional.normalize(vectors, dim=-1) * aims).sum(-1))
 
 
 __all__ = ["Chosen", "choose", "cosine_losses"]
