@@ -99,9 +99,8 @@ class Best:
     """The K best different prompts of each row so far, and the losses on the way."""
 
     def __init__(self, ids: Tensor, keep: int = KEPT) -> None:
-        N, L = ids.shape
         self.ids = ids[:, None].repeat(1, keep, 1)
-        self.loss = torch.full((N, keep), torch.inf, device=ids.device)
+        self.loss = torch.full((len(ids), keep), torch.inf, device=ids.device)
         self.history: list[Tensor] = []
 
     def add(self, ids: Tensor, loss: Tensor) -> None:
@@ -175,15 +174,18 @@ def _exact(objective: TokenObjective, ids: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class HotFlip(Search):
-    """The swaps that a linear model of the loss likes best, over all positions, evaluated exactly; the best is kept.
+    """The swaps that a linear model of the loss likes best, evaluated exactly; the best is kept where it is better.
 
-    A swap that does no good is not tried again until one has.
+    Positions take turns, as in AutoPrompt: the best swaps over all positions (`turns=False`) tend to be of one. A swap
+    that does no good is not tried again until one has.
 
     Attributes:
         shortlist: swaps evaluated in a step.
+        turns: whether a step is about one position.
     """
 
     shortlist: int = 16
+    turns: bool = True
 
     def search(
         self,
@@ -201,6 +203,9 @@ class HotFlip(Search):
             here, slope = objective.gradient(objective.table[ids], ids)
             change = _times(slope, words) - (slope * objective.table[ids]).sum(2, keepdim=True)
             change.masked_fill_(closed | (tokens == ids[:, :, None]), torch.inf)
+            if self.turns:
+                others = torch.arange(ids.shape[1], device=ids.device) != step % ids.shape[1]
+                change.masked_fill_(others[:, None], torch.inf)
             flat = change.flatten(1).topk(min(self.shortlist, change[0].numel()), largest=False).indices
             tried = swapped(ids, flat // C, tokens[flat % C])
             loss = _exact(objective, tried)

@@ -38,7 +38,7 @@ def alphabetic(tokenizer: Any, vocabulary: int | None = None) -> Tensor:
 
 
 def continues(tokenizer: Any, vocabulary: int | None = None) -> Tensor:
-    """Word pieces that continue a word (##ing): bool (V,), none of them where the tokenizer marks beginnings instead."""
+    """Word pieces that continue a word (##ing): bool (V,); none where beginnings are marked instead."""
     return torch.tensor([token.startswith(JOINS) for token in _tokens(tokenizer, vocabulary)])
 
 

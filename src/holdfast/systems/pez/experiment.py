@@ -8,15 +8,16 @@ all-MiniLM-L6-v2, has a large cosine with the sentence's. What counts is the cos
 anew. All searches start at the same random tokens and get the same work, 240 forward equivalents a target (a gradient
 costs 3); each hands back its best four prompts, of which the best as text is taken. Rates and widths are tuned on
 pilots by the cosine of the tokens before that, three configurations each. There is one restart: more would divide the
-work.
+work. Pilots of the tuning take all 80 steps: a third of them would not let HotFlip visit each position twice.
 
-COST
+A replicate of all arms takes about 40 s of one core; times 24: 960 s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -146,40 +147,80 @@ def trial(run: Run[Way, Sentences | OwnSentences | Images, Steps]) -> Iterator[M
 
 # -------------------------------------------------------------------------------------------------- what is declared
 GRAMMAR, PHOTOS = "sentences", "images"
+OTHERS = ("FluentPrompt", "HotFlip", "GCG", "nearest sentence")
+OTHER_START = "PEZ, other start"
 METHOD, SOFT, RANDOM, BROKEN = "PEZ", "soft, then project", "random", "PEZ, another target's gradient"
-RATES = (0.1, 0.03, 0.3, 0.5)
+RATES = (0.5, 0.1, 0.3, 1.0)
 ARMS = {
-    METHOD: Arm(Searched(Pez()), space={"by": tuple(Pez(lr) for lr in RATES)}, about="gradients at the hard prompt"),
+    METHOD: Arm(Searched(Pez(0.5)), space={"by": tuple(Pez(lr) for lr in RATES)}, about="gradients at the hard prompt"),
     "project in place": Arm(
-        Searched(ProjectInPlace(0.5)),
-        space={"by": tuple(ProjectInPlace(lr) for lr in (0.5, 0.4, 0.7, 1.0))},
+        Searched(ProjectInPlace(1.0)),
+        space={"by": tuple(ProjectInPlace(lr) for lr in (1.0, 0.7, 1.5, 0.5))},
         about="the soft prompt is overwritten by the hard one at each step",
     ),
     "FluentPrompt": Arm(
-        Searched(FluentPrompt(0.5)),
-        space={"by": tuple(FluentPrompt(lr, beta=b) for lr in (0.5, 0.7, 0.4) for b in (1e-4, 1e-3))},
+        Searched(FluentPrompt(1.0)),
+        space={"by": tuple(FluentPrompt(lr, beta=b) for lr in (1.0, 0.7) for b in (1e-4, 1e-5))},
         about="the same with noise that fades",
     ),
     "HotFlip": Arm(
-        Searched(HotFlip()), space={"by": tuple(HotFlip(k) for k in (16, 8, 32))}, about="the most promising swaps, tried"
+        Searched(HotFlip(8)),
+        space={"by": tuple(HotFlip(k) for k in (8, 4, 6, 12))},
+        about="the most promising swaps, tried",
     ),
     "GCG": Arm(
-        Searched(GCG()),
-        space={"by": tuple(GCG(k, b) for k in (64, 16, 256) for b in (16, 8, 32))},
+        Searched(GCG(16)),
+        space={"by": tuple(GCG(k, b) for k in (16, 8, 4) for b in (16, 8))},
         about="random ones of the promising swaps, tried",
     ),
     SOFT: Arm(
         Searched(SoftThenProject()),
-        space={"by": tuple(SoftThenProject(lr) for lr in (0.1, 0.01, 0.03, 0.003))},
+        space={"by": tuple(SoftThenProject(lr) for lr in (0.1, 0.05, 0.2, 0.3))},
         about="optimised freely, projected once",
     ),
     "nearest sentence": Arm(
-        NearestSentence(), deterministic=True, about="of 1,440 of another draw of the grammar; of any length"
+        NearestSentence(), deterministic=True, about="of 720 of another draw of the grammar; of any length"
     ),
     RANDOM: Arm(Searched(RandomTokens()), about="random tokens, the best of as many"),
-    BROKEN: Arm(Searched(Pez(), OthersGradient), tuned_as=METHOD, about="broken: gradients of another target"),
-    "PEZ, other start": Arm(Searched(Pez()), tuned_as=METHOD, reseed=1, about="control: other tokens to start at"),
+    BROKEN: Arm(Searched(Pez(0.5), OthersGradient), tuned_as=METHOD, about="broken: gradients of another target"),
+    OTHER_START: Arm(Searched(Pez(0.5)), tuned_as=METHOD, reseed=1, about="control: other tokens to start at"),
 }
+BEST = "project in place"  # of project in place, FluentPrompt, HotFlip, GCG, soft-then-project, on pilots: see below
+
+
+def _headline(arm: str, **options: Any) -> Better:
+    return Better(arm, than=BEST, metric="cosine", on=GRAMMAR, margin=0.01, **options)
+
+
+CLAIMS = (
+    _headline(
+        METHOD,
+        role="headline",
+        scope="sentences of a grammar, eight word pieces, all-MiniLM-L6-v2, 240 forward equivalents a target",
+        published="none here; the paper says that PEZ bears learning rates at which projected steps stall",
+        source="card of this system, from memory of the paper's figures",
+    ),
+    Better(METHOD, than=SOFT, metric="cosine", on=GRAMMAR, margin=0.1),
+    *(Better(METHOD, than=other, metric="cosine", on=GRAMMAR, margin=0.01) for other in OTHERS),
+    NotTestable(
+        "CLIP scores of .697 (LAION), .674 (COCO), .602 (CelebA) and .711 (Lexica.art) with 8 tokens",
+        reason="neither OpenCLIP's weights nor the images can be had here; the loader is tested",
+    ),
+    NotTestable(
+        "88 % on SST-2, 88 % on Amazon, 77 % on AG News with 10 tokens",
+        reason="GPT-2 large and the data cannot be had here; `classify` is tested on a tiny model",
+    ),
+    _headline(BROKEN, role="control", expect="not found"),
+    Differs(METHOD, OTHER_START, metric="cosine", on=GRAMMAR, role="control", expect="not found"),
+    Better(METHOD, than=RANDOM, metric="cosine", on=GRAMMAR, margin=0.1, role="control", expect="found"),
+)
+
+
+def own(paths: Sequence[Path], columns: Mapping[str, str]) -> OwnSentences:
+    """`holdfast run pez --on FILE`: lines of a text file are what is to be found again."""
+    return own_sentences(paths)
+
+
 experiment = Experiment(
     question="Does it pay to take gradients at the nearest real tokens and keep the soft prompt?",
     problems={GRAMMAR: Sentences(), PHOTOS: Images()},
@@ -190,8 +231,16 @@ experiment = Experiment(
     },
     scales={
         "smoke": Steps(steps=4, replicates=1, corpus=12, problems=(GRAMMAR,), arms=(METHOD, RANDOM)),
+        "demo": Steps(problems=(GRAMMAR,), arms=(METHOD, BEST, SOFT, RANDOM, BROKEN)),
         "small": Steps(problems=(GRAMMAR,)),
+        "full": Steps(
+            steps=3000, length=16, problems=(PHOTOS,), arms=tuple(name for name in ARMS if name != OTHER_START),
+            slow=True, status="not yet run",
+        ),
     },
-    claims=[],
+    claims=CLAIMS,
     trial=trial,
-)
+    tuning=Tuning("cosine of tokens", problem=GRAMMAR, configurations=3, pilots=2),
+    own=own,
+    benefit="cosine",
+)  # fmt: skip

@@ -122,11 +122,11 @@ class StraightThroughProject(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, P: Tensor, projection: Projection) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, P: Tensor, projection: Projection) -> Tensor:
         return projection(P)[0]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
 
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from holdfast.data.location import data_folder
-
 from holdfast.data.readers.lines import read_lines
 from holdfast.data.readers.listings import list_folder
 from holdfast.data.synthetic.sentences import SentenceWorld
@@ -23,9 +22,8 @@ from holdfast.encoders.soft_sentences import SoftSentenceEncoder
 from holdfast.errors import InputError
 from holdfast.experiment import DataSource, Problem
 
-
 Drawn = tuple[Any, Tensor, list[str]]  # encoder, (N, E) unit targets, corpus
-CORPUS = 1440  # sentences that the nearest is looked for in: as many encodings as six searches of 80 steps make
+CORPUS = 720  # sentences that the nearest is looked for in
 
 
 @dataclass(frozen=True)

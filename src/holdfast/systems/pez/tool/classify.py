@@ -18,7 +18,6 @@ from holdfast.language.token_masks import alphabetic
 from holdfast.systems.pez.tool.optimizer import HardPromptOptimizer, PromptResult
 from holdfast.validation import check_fraction, check_integer, check_same_length
 
-TEMPLATE = " {text}. It was"
 LEAST = 8  # rows, and two of each label
 
 
@@ -54,7 +53,7 @@ class PromptClassifier:
         lm: str | Path | Any,
         tokenizer: Any = None,
         verbalizer: Mapping[str, str] | None = None,
-        template: str = TEMPLATE,
+        template: str = " {text}. It was",
         prompt_len: int = 10,
         steps: int = 5000,
         lr: float = 0.3,

@@ -62,7 +62,7 @@ class ClipTexts:
         if embeddings.ndim != 3 or embeddings.shape[2] != self.dim:
             raise InputError("embeddings", f"must have the shape (B, T, {self.dim})", tuple(embeddings.shape))
         B, T, _ = embeddings.shape
-        if T + 2 > self.clip.context:
+        if self.clip.context < T + 2:
             raise InputError("embeddings", f"must have at most {self.clip.context - 2} tokens", T)
         row = torch.cat([self._first.expand(B, 1, -1), embeddings, self._last.expand(B, 1, -1)], 1)
         ends = torch.full((B,), T + 1, device=row.device)

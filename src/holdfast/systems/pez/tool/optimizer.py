@@ -105,8 +105,9 @@ class HardPromptOptimizer:
 
     Example:
         >>> E = torch.eye(5)
-        >>> aim = E[[3, 1]].sum(0)
-        >>> found = HardPromptOptimizer(E, lambda e, ids: (e.sum(1) - aim).square().sum(1), prompt_len=2, steps=40).run()
+        >>> def loss(embedded, ids):
+        ...     return (embedded.sum(1) - E[[3, 1]].sum(0)).square().sum(1)
+        >>> found = HardPromptOptimizer(E, loss, prompt_len=2, steps=40).run()
         >>> sorted(found.ids), found.score
         ([1, 3], 0.0)
     """
