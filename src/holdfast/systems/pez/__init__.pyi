@@ -1,0 +1,13 @@
+from .method import FluentPrompt as FluentPrompt
+from .method import Pez as Pez
+from .method import ProjectInPlace as ProjectInPlace
+from .method import SoftThenProject as SoftThenProject
+from .method import StraightThroughProject as StraightThroughProject
+from .method import nearest_token_project as nearest_token_project
+from .tool.classify import PromptClassifier as PromptClassifier
+from .tool.inverters import CLIPInverter as CLIPInverter
+from .tool.inverters import SentenceInverter as SentenceInverter
+from .tool.inverters import distill as distill
+from .tool.optimizer import HardPromptOptimizer as HardPromptOptimizer
+from .tool.optimizer import PromptResult as PromptResult
+from .tool.optimizer import combine as combine

@@ -1,0 +1,1 @@
+"""Prompts of encoders and language models that are there: inversion, distillation, classification."""
