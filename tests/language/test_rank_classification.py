@@ -10,7 +10,7 @@ from holdfast.errors import InputError
 from holdfast.language.adapted_model import AdaptedModel
 from holdfast.language.rank_classification import answer_log_likelihoods, rank_classify
 from holdfast.layers.adapters import Bottleneck, LowRank
-from holdfast.systems.expert_lms import ExpertLibrary, load, save
+from holdfast.systems.expert_lms import ExpertLibrary
 
 pytest.importorskip("transformers")
 WORDS = ["the", "soup", "film", "was", "good", "bad", "lovely", "awful", "yes", "no", "very", "positive", "negative"]
@@ -102,16 +102,16 @@ def test_experts_in_a_t5_learn_and_leave_its_weights_alone(folder, tmp_path, bui
     assert all(np.array_equal(a, b) for a, b in zip(untouched, library.scores(ROWS), strict=True))
     after = base.model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
-    save(library, tmp_path / "lib")
-    again = load(tmp_path / "lib", encoder=Letters(), model=folder)
+    library.save(tmp_path / "lib")
+    again = ExpertLibrary.load(tmp_path / "lib", encoder=Letters(), model=folder)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(trained, again.scores(ROWS, "reviews"), strict=True))
 
 
 def test_another_model_than_the_librarys_is_refused(folder, tmp_path):
     library = ExpertLibrary(AdaptedModel(folder), Bottleneck(2), Letters())
-    save(library, tmp_path / "lib")
+    library.save(tmp_path / "lib")
     with pytest.raises(InputError, match="base: must be"):
-        load(tmp_path / "lib", encoder=Letters(), base=AdaptedModel(folder, r"SelfAttention\.o$"))
+        ExpertLibrary.load(tmp_path / "lib", encoder=Letters(), base=AdaptedModel(folder, r"SelfAttention\.o$"))
 
 
 @pytest.mark.parametrize("broken", ["empty", "text"])

@@ -12,7 +12,7 @@ from holdfast.errors import InputError
 from holdfast.language.adapted_encoder import SentenceBase
 from holdfast.layers.adapters import Bottleneck
 from holdfast.retrieval.inner_products import FaissSearch
-from holdfast.systems.expert_lms import ExpertLibrary, Training, evaluate_routing, load, merged, save
+from holdfast.systems.expert_lms import ExpertLibrary, Training, evaluate_routing, merged
 from holdfast.systems.expert_lms.method import accuracy, stored_text
 from holdfast.systems.expert_lms.tool.evaluation import routing_figure
 from holdfast.systems.expert_lms.tool.library import checked_rows
@@ -192,8 +192,8 @@ def test_the_table_says_who_answers_how_well(filled):
 # ------------------------------------------------------------------------------------------------------------- on disk
 def test_a_saved_library_answers_the_same(filled, tmp_path):
     filled.multitask = filled.train(BREAD, Training(steps=2))
-    save(filled, tmp_path / "lib")
-    again = load(tmp_path / "lib", encoder=Letters())
+    filled.save(tmp_path / "lib")
+    again = ExpertLibrary.load(tmp_path / "lib", encoder=Letters())
     rows = rows_of("bread", seed=9)
     assert again.route(*texts(rows)) == filled.route(*texts(rows))
     assert all(
@@ -203,7 +203,7 @@ def test_a_saved_library_answers_the_same(filled, tmp_path):
     assert all(torch.equal(v, filled.multitask[k]) for k, v in again.multitask.items())
     assert np.load(tmp_path / "lib/index.npy").dtype == np.float16
     again.merge(["bread", "cliff"])
-    save(again, tmp_path / "lib")
+    again.save(tmp_path / "lib")
     filled.multitask = None
 
 
@@ -215,17 +215,17 @@ def test_another_encoder_or_base_is_refused(filled, tmp_path):
         def encode(self, texts):
             return np.roll(super().encode(texts), 1, axis=1)
 
-    save(filled, tmp_path / "lib")
+    filled.save(tmp_path / "lib")
     for encoder in (Others(), Shifted()):
         with pytest.raises(InputError, match="encoder: must be the one"):
-            load(tmp_path / "lib", encoder=encoder)
+            ExpertLibrary.load(tmp_path / "lib", encoder=encoder)
     with pytest.raises(InputError, match="base: must be"):
-        load(tmp_path / "lib", encoder=Letters(), base=SentenceBase(Letters(), tau=3.0))
+        ExpertLibrary.load(tmp_path / "lib", encoder=Letters(), base=SentenceBase(Letters(), tau=3.0))
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "index", "format", "json", "owner"])
 def test_damaged_libraries_are_refused(filled, tmp_path, damage):
-    folder = save(filled, tmp_path / "lib")
+    folder = filled.save(tmp_path / "lib")
     if damage == "cut":
         (folder / "expert-0001.safetensors").write_bytes(b"123456789")
     elif damage == "gone":
@@ -239,18 +239,18 @@ def test_damaged_libraries_are_refused(filled, tmp_path, damage):
         about.update({"format": 2} if damage == "format" else {"experts": [{"name": "x"}]})
         (folder / "library.json").write_text(json.dumps(about))
     with pytest.raises(InputError):
-        load(folder, encoder=Letters())
+        ExpertLibrary.load(folder, encoder=Letters())
 
 
 def test_nothing_else_is_overwritten(filled, tmp_path):
     (tmp_path / "thesis.tex").write_text("dear")
     with pytest.raises(InputError, match="folder: must be a library, empty or new"):
-        save(filled, tmp_path)
+        filled.save(tmp_path)
     with pytest.raises(InputError, match=r"folder: must be a library of experts, with library\.json"):
-        load(tmp_path)
+        ExpertLibrary.load(tmp_path)
     odd = ExpertLibrary(SentenceBase(Letters()), lambda layer, width: Bottleneck(2)(layer, width))
     with pytest.raises(InputError, match="adapter_factory: must be one of"):
-        save(odd, tmp_path / "odd")
+        odd.save(tmp_path / "odd")
 
 
 # -------------------------------------------------------------------------------------------------------- bad arguments

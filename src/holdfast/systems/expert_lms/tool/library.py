@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -323,6 +324,20 @@ class ExpertLibrary:
         if isinstance(found, Route) and found.abstain and fallback != "expert":
             use = None if fallback == "base" else self.multitask
         return [row.choices[int(s.argmax())] for row, s in zip(rows, self.scores(rows, use), strict=True)]
+
+    # -------------------------------------------------------------------------------------------------------- on disk
+    def save(self, folder: str | Path) -> Path:
+        """Write the library; see `tool.store.save`."""
+        from holdfast.systems.expert_lms.tool import store
+
+        return store.save(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, **given: Any) -> ExpertLibrary:
+        """Read a library; what may be given is said at `tool.store.load`."""
+        from holdfast.systems.expert_lms.tool import store
+
+        return store.load(folder, **given)
 
     # ------------------------------------------------------------------------------------------------------ internals
     def _indexed(self) -> tuple[np.ndarray, np.ndarray, Search]:
