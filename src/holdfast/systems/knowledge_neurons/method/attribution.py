@@ -1,4 +1,4 @@
-"""Which neurons carry a fact: integrated gradients of the gold probability, coarse sets, refining. Sections 3.1 and 3.2.
+"""Which neurons carry a fact: integrated gradients of the gold probability, coarse sets, refining. Sections 3.1, 3.2.
 
 a are a layer's neurons at the mask, P_x(s) the probability of the answer when they are set to s:
 
@@ -27,7 +27,7 @@ Neuron = tuple[int, int]  # layer, place in it
 
 
 def quadrature(steps: int = STEPS, rule: Rule = "left") -> tuple[Tensor, Tensor]:
-    """Points alpha in [0, 1] and their weights, which sum to 1: float32 (K,) each; K is steps, "trapezoid" has one more.
+    """Points alpha in [0, 1] and their weights, which sum to 1: float32 (K,) each, K = steps ("trapezoid": one more).
 
     Raises:
         InputError: no step ("ends" needs 2), a rule that is not known.

@@ -76,7 +76,9 @@ def read_facts(path: str | Path) -> list[Fact]:
             row = _json(line, f"{path}, line {number}")
             if not isinstance(row, dict):
                 raise InputError(f"{path}, line {number}", "must be an object", line[:60])
-            found.append(_fact(row.get("prompts"), row.get("answer"), row.get("relation", ""), f"{path}, line {number}"))
+            found.append(
+                _fact(row.get("prompts"), row.get("answer"), row.get("relation", ""), f"{path}, line {number}")
+            )
     return found
 
 
@@ -102,7 +104,7 @@ def load_bags(path: str | Path) -> list[Fact]:
 
 
 def load_pararel(folder: str | Path, pairs: Mapping[str, Iterable[tuple[str, str]]]) -> list[Fact]:
-    """Facts of ParaRel's patterns: a file P36.jsonl for each relation, {"pattern": "[X] is the capital of [Y]."} a line.
+    """Facts of ParaRel's patterns: a file P36.jsonl each, {"pattern": "[X] is the capital of [Y]."} a line.
 
     Args:
         folder: of the files.
@@ -154,7 +156,7 @@ def read_neurons(path: str | Path, layers: int, width: int) -> tuple[list[Fact],
     for number, row in enumerate(rows, 1):
         where, given = f"{path}, fact {number}", row.get("neurons")
         facts.append(_fact(row.get("prompts"), row.get("answer"), row.get("relation", ""), where))
-        pairs = given if isinstance(given, list) else [None]
+        pairs: list[Any] = given if isinstance(given, list) else [None]
         if not all(isinstance(n, list) and len(n) == 2 and all(type(i) is int for i in n) for n in pairs):
             raise InputError(where, "must have neurons as [layer, neuron] pairs", repr(given)[:60])
         if not all(0 <= layer < layers and 0 <= place < width for layer, place in pairs):

@@ -141,7 +141,7 @@ class KnowledgeNeurons:
     def log_softmax(
         self, clozes: Sequence[Cloze], change: Callable[[int, Tensor, Tensor], Tensor | None] | None = None
     ) -> Tensor:
-        """Log-probabilities of all words at the place of the answer, float32 (B, vocabulary). Arguments as of `gold`."""
+        """Log-probabilities of all words at the place of the answer, float32 (B, vocabulary). Arguments: see `gold`."""
         width = max(len(cloze.ids) for cloze in clozes)
         limit = getattr(self.model.config, "max_position_embeddings", None)
         if limit is not None and width > limit:
@@ -202,10 +202,12 @@ class KnowledgeNeurons:
 
             return self.gold(repeated, change).view(points.shape[:2])
 
-        steps, rule = (1, "right") if score == "gradient" else (self.steps, self.rule)
+        steps, rule = self.steps, self.rule
+        if score == "gradient":
+            steps, rule = 1, "right"
         with _frozen(self.model):
             each = [
-                method.integrated_gradients(lambda s, x=layer: probability(s, x), a[:, layer], steps, rule)  # type: ignore[misc]
+                method.integrated_gradients(lambda s, x=layer: probability(s, x), a[:, layer], steps, rule)
                 for layer in range(len(self.layers))
             ]
         return torch.stack(each, 1)
@@ -305,8 +307,8 @@ class KnowledgeNeurons:
         seen: dict[str, Tensor] = {}
 
         def look(module: Any, given: Any, named: dict[str, Any]) -> None:
-            ids = named.get("input_ids", given[0] if given else None)
-            seen["masks"] = torch.zeros_like(ids, dtype=torch.bool) if self.causal else ids == self.tokenizer.mask_token_id
+            ids: Tensor = named["input_ids"] if "input_ids" in named else given[0]
+            seen["masks"] = torch.eq(ids, -1 if self.causal else self.tokenizer.mask_token_id)
             if self.causal:
                 real = named.get("attention_mask")
                 last = (torch.ones_like(ids) if real is None else real).cumsum(1).argmax(1)
@@ -378,7 +380,7 @@ def load(folder: str | Path, **settings: Any) -> KnowledgeNeurons:
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         kind = AutoModelForCausalLM if tokenizer.mask_token_id is None else AutoModelForMaskedLM
         model = kind.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **local)
-    except Exception as error:  # noqa: BLE001  a damaged folder raises anything, down to the Rust of safetensors
+    except Exception as error:  # a damaged folder raises anything, down to the Rust of safetensors
         rule = "must hold a masked or causal language model that can be read"
         raise InputError("model", rule, f"{folder}: {error}") from error
     wrong = [name for name, value in model.named_parameters() if not bool(torch.isfinite(value).all())]
