@@ -1,0 +1,1 @@
+"""Models, files of facts, and edits that can be taken back."""
