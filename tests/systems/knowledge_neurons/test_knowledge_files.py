@@ -33,10 +33,8 @@ def folder(tmp_path):
 
 
 # --------------------------------------------------------------------------------------------------------------- files
-BAG = [
-    ["Rome is the capital of [MASK].", "Italy", "P1376(capital of)"],
-    ["[MASK]'s capital, Rome.", "Italy", "P1376(capital of)"],
-]
+CAPITAL = "P1376(capital of)"
+BAG = [["Rome is the capital of [MASK].", "Italy", CAPITAL], ["[MASK]'s capital, Rome.", "Italy", CAPITAL]]
 
 
 def test_the_authors_bags_are_read(tmp_path):
@@ -172,18 +170,20 @@ def test_what_is_wrong_is_said_in_one_line(folder):
         folder / "damaged/model.safetensors",
         {"format": "pt"},
     )
+    find, effect, edit = (("find", "--model", model, "--facts"), ("effect", "--model", model, "--neurons"),
+                          ("edit", "--model", model, "--neurons", neurons))  # fmt: skip
     for words, said in (
         (("find", "--model", folder, "--facts", facts), "--model: must hold a model"),
         (("find", "--model", folder / "damaged", "--facts", facts), "--model: must have finite weights"),
-        (("find", "--model", model, "--facts", folder / "empty.jsonl"), "--facts: must hold"),
-        (("find", "--model", model, "--facts", folder / "other.jsonl"), "answer: must be made of tokens"),
-        (("find", "--model", model, "--facts", facts, "--ffn", "x"), "--ffn: must name"),
-        (("find", "--model", model, "--facts", facts, "-o", facts), "facts.jsonl"),
-        (("effect", "--model", model, "--neurons", facts), "facts.jsonl"),
-        (("edit", "--model", model, "--neurons", neurons, "--out", model), "--out: must be a folder that is not there"),
-        (("edit", "--model", model, "--neurons", neurons, "--fact", 2, "--out", folder / "o"), "--fact: must be at most 1"),
-        (("edit", "--model", model, "--neurons", neurons, "--new", "Nowhere", "--out", folder / "o"), "must be made of tokens"),
-    ):  # fmt: skip
+        ((*find, folder / "empty.jsonl"), "--facts: must hold"),
+        ((*find, folder / "other.jsonl"), "answer: must be made of tokens"),
+        ((*find, facts, "--ffn", "x"), "--ffn: must name"),
+        ((*find, facts, "-o", facts), "facts.jsonl"),
+        ((*effect, facts), "facts.jsonl"),
+        ((*edit, "--out", model), "--out: must be a folder that is not there"),
+        ((*edit, "--fact", 2, "--out", folder / "o"), "--fact: must be at most 1"),
+        ((*edit, "--new", "Nowhere", "--out", folder / "o"), "must be made of tokens"),
+    ):
         done = CliRunner().invoke(app, [str(word) for word in words])
         text = done.stderr + str(done.exception or "")
         assert done.exit_code != 0, words

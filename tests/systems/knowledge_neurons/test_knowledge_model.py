@@ -58,7 +58,7 @@ def test_scores_are_the_loop_over_layers_and_steps(known):
     ids, found = torch.tensor([cloze.ids]), kn.scores([cloze])[0]
     for place in range(2):
         kept = {}
-        with hooked([kn.layers[place]], lambda _, a: kept.update(a=a[:, cloze.position].detach())):
+        with hooked([kn.layers[place]], lambda _, a, kept=kept: kept.update(a=a[:, cloze.position].detach())):
             kn.model(input_ids=ids)
         total = torch.zeros(len(kn.layers[0]))
         for k in range(5):
