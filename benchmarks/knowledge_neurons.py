@@ -4,8 +4,8 @@
     python benchmarks/knowledge_neurons.py [--repeats 3]
 
 A BERT of four layers that knows nothing (attribution takes as long whatever it knows), 16 prompts of a few lengths, 20
-points a layer, with both ends as the package has them. The package takes one prompt and one layer at a time. How far its
-numbers and captum's are from ours is printed too.
+points a layer, with both ends as the package has them. The package takes one prompt and one layer at a time. How far
+its numbers and captum's are from ours is printed too; once with a small vocabulary, once with one as large as BERT's.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from holdfast.systems.knowledge_neurons import KnowledgeNeurons, integrated_gradients
-from holdfast.systems.knowledge_neurons.problems import World, tiny_bert
+from holdfast.systems.knowledge_neurons.problems import World, tiny_bert, word_tokenizer
 from holdfast.testing.timing import interleaved, medians
 
 PROMPTS = 16
+BERTS = 30_522  # words of bert-base-uncased
 
 
 def captums(kn: KnowledgeNeurons, prompt: str, answer: str) -> str:
@@ -57,15 +58,23 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     tokenizer, facts = World().facts(0)
+    asked = [(p, fact.answer) for fact in facts for p in fact.prompts][:PROMPTS]
+    for words in (len(tokenizer), BERTS):
+        more = [f"word{i}" for i in range(words - len(tokenizer))]
+        compare(word_tokenizer([*sorted(tokenizer.vocab, key=tokenizer.vocab.get), *more]), asked, repeats)
+
+
+def compare(tokenizer: Any, asked: list[tuple[str, str]], repeats: int) -> None:
+    """One vocabulary."""
     model = tiny_bert(len(tokenizer), 0, hidden=128, neurons=512, layers=4)
     kn = KnowledgeNeurons(model, tokenizer, steps=20, rule="ends")
-    asked = [(p, fact.answer) for fact in facts for p in fact.prompts][:PROMPTS]
     print(captums(kn, *asked[0]))
     try:
         from knowledge_neurons import KnowledgeNeurons as Theirs
     except ImportError as error:
         print(f"EleutherAI's package is not installed ({error}): nothing to compare with")
         return
+    tokenizer.model_input_names = ["input_ids", "attention_mask", "token_type_ids"]  # the package asks for all three
     peer = Theirs(model, tokenizer, model_type="bert", device="cpu")
 
     def ours() -> Tensor:
@@ -73,11 +82,12 @@ def main() -> None:
 
     def theirs(batch: int) -> Tensor:
         texts = [(prompt.replace("{mask}", tokenizer.mask_token), answer) for prompt, answer in asked]
-        return torch.stack([peer.get_scores(text, answer, batch, 20, pbar=False) for text, answer in texts])
+        each = [peer.get_scores(text, answer, batch, 20, pbar=False) for text, answer in texts]
+        return torch.stack(each).detach()
 
     jobs: dict[str, Any] = {"ours": ours} | {f"package, batch {b}": partial(theirs, b) for b in (10, 20)}
     times = medians(interleaved(jobs, repeats, warm=1, clock=time.process_time))
-    print(f"{len(asked)} prompts, 4 layers of 512 neurons, 20 points, one thread, CPU seconds, medians of {repeats}:")
+    print(f"{len(tokenizer):,} words, {len(asked)} prompts, one thread, CPU seconds, medians of {repeats}:")
     for name in jobs:
         print(f"  {name:20s} {times[name]:7.2f} s   {times[name] / times['ours']:5.2f}")
     print(f"largest difference of attributions: {float((ours() - theirs(20)).abs().max()):.0e}")
