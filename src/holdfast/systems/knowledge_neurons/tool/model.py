@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ class KnowledgeNeurons:
             steps, rule = 1, "right"
         with _frozen(self.model):
             each = [
-                method.integrated_gradients(lambda s, x=layer: probability(s, x), a[:, layer], steps, rule)
+                method.integrated_gradients(partial(probability, layer=layer), a[:, layer], steps, rule)
                 for layer in range(len(self.layers))
             ]
         return torch.stack(each, 1)
