@@ -207,7 +207,7 @@ class KnowledgeNeurons:
             steps, rule = 1, "right"
         with _frozen(self.model):
             each = [
-                method.integrated_gradients(lambda s, x=layer: probability(s, x), a[:, layer], steps, rule)
+                method.integrated_gradients(lambda s, x=layer: probability(s, x), a[:, layer], steps, rule)  # type: ignore[misc]
                 for layer in range(len(self.layers))
             ]
         return torch.stack(each, 1)
