@@ -238,6 +238,8 @@ def test_all_budgets_bind_and_families_differ():
     grid = plan(100e6, family="all", top=50)
     assert [one.params for one in grid] == sorted((one.params for one in grid), reverse=True)
     assert len(plan(100e6, family="all", top=3)) == 3
+    depths = [one.shape.el for one in plan(1e9, family="all", top=1000) if one.shape.dm == 256]
+    assert sorted(depths) == list(range(2, DEEPEST + 1))
 
 
 def test_memory_grows_with_the_batch_and_checkpointing_helps():
