@@ -11,7 +11,7 @@ from .method.costs import memory as memory
 from .method.laws import ScalingFit as ScalingFit
 from .method.laws import fit_scaling_law as fit_scaling_law
 from .net import WordModel as WordModel
-from .tool import SpanCorruption as SpanCorruption
-from .tool import hypervolume as hypervolume
-from .tool import pareto as pareto
-from .tool import span_corruption_lengths as span_corruption_lengths
+from .tool.parts import SpanCorruption as SpanCorruption
+from .tool.parts import hypervolume as hypervolume
+from .tool.parts import pareto as pareto
+from .tool.parts import span_corruption_lengths as span_corruption_lengths
