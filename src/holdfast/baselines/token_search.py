@@ -30,6 +30,28 @@ def silent(done: int, total: int) -> None:
     """Nobody looks."""
 
 
+def candidates(table: Tensor, allowed: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """(C,) tokens allowed anywhere, and (L, C) bool: where. Tokens whose embedding is zero never are.
+
+    Args:
+        table: embeddings of all tokens, (V, D).
+        allowed: (V,) bool, or (L, V).
+        length: L, positions.
+
+    Raises:
+        InputError: nothing is allowed at some position, or the mask is of another length.
+    """
+    real = table.norm(dim=1) > 0
+    places = (allowed & real).expand(length, -1) if allowed.ndim == 1 else allowed & real
+    if places.shape != (length, len(table)):
+        rule = f"must have the shape ({len(table)},) or ({length}, {len(table)})"
+        raise InputError("allowed", rule, tuple(allowed.shape))
+    if not bool(places.any(1).all()):
+        raise InputError("allowed", "must leave tokens at every position", "all are masked")
+    tokens = places.any(0).nonzero()[:, 0]
+    return tokens, places[:, tokens]
+
+
 @dataclass(frozen=True, eq=False)
 class TokenObjective:
     """What is searched: tokens whose loss is small.
@@ -51,20 +73,8 @@ class TokenObjective:
     every: int = 1
 
     def candidates(self, length: int) -> tuple[Tensor, Tensor]:
-        """(C,) tokens allowed anywhere, and (L, C) bool: where.
-
-        Raises:
-            InputError: nothing is allowed at some position, or the mask is of another length.
-        """
-        real = self.table.norm(dim=1) > 0
-        places = (self.allowed & real).expand(length, -1) if self.allowed.ndim == 1 else self.allowed & real
-        if places.shape != (length, len(self.table)):
-            rule = f"must have the shape ({len(self.table)},) or ({length}, {len(self.table)})"
-            raise InputError("allowed", rule, tuple(self.allowed.shape))
-        if not bool(places.any(1).all()):
-            raise InputError("allowed", "must leave tokens at every position", "all are masked")
-        tokens = places.any(0).nonzero()[:, 0]
-        return tokens, places[:, tokens]
+        """`candidates` of the table, at so many positions."""
+        return candidates(self.table, self.allowed, length)
 
     def of_ids(self, ids: Tensor, rows: Tensor) -> Tensor:
         """(B,) losses of (B, L) tokens, without gradients."""
@@ -304,4 +314,15 @@ class RandomTokens(Search):
         return best.found()
 
 
-__all__ = ["GCG", "Best", "Found", "HotFlip", "RandomTokens", "Search", "TokenObjective", "random_ids", "swapped"]
+__all__ = [
+    "GCG",
+    "Best",
+    "Found",
+    "HotFlip",
+    "RandomTokens",
+    "Search",
+    "TokenObjective",
+    "candidates",
+    "random_ids",
+    "swapped",
+]

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.baselines.token_search import GRADIENT, Best, Found, OnStep, Search, TokenObjective, silent
+from holdfast.baselines.token_search import GRADIENT, Best, Found, OnStep, Search, TokenObjective, candidates, silent
 
 CHUNK = 65_536  # tokens compared at a time
 
@@ -102,12 +102,7 @@ def nearest_token_project(
         (tensor([[0., 5.]]), tensor([[1]]))
     """
     mask = torch.ones(len(E), dtype=torch.bool, device=E.device) if allowed is None else allowed
-    tokens, where = TokenObjective(E, mask, _no_loss).candidates(P.shape[-2])
-    return Projection(E, tokens, where, metric, chunk)(P)
-
-
-def _no_loss(embedded: Tensor, ids: Tensor | None, rows: Tensor) -> Tensor:
-    return embedded.new_zeros(len(embedded))
+    return Projection(E, *candidates(E, mask, P.shape[-2]), metric, chunk)(P)
 
 
 class StraightThroughProject(torch.autograd.Function):
