@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from holdfast.data.choice_rows import ChoiceRow
-from holdfast.errors import InputError, MissingExtra
 from holdfast.language.rank_classification import answer_log_likelihoods, rank_classify
+from holdfast.language.seq2seq_folder import load_seq2seq
 from holdfast.layers.adapters import Attached, Build, attach
 
 
@@ -33,7 +32,7 @@ class AdaptedModel:
 
     def __init__(self, folder: str | Path, where: str = r"DenseReluDense$", device: str = "cpu") -> None:
         self.folder, self.where = Path(folder).resolve(), where
-        self.model, self.tokenizer = _loaded(Path(folder))
+        self.tokenizer, self.model = load_seq2seq(self.folder, "folder")
         self.id = f"language model: {_fingerprint(self.model)}, adapters at {where}"
         self.model.to(device).eval()
         self._attached: Attached | None = None
@@ -67,26 +66,6 @@ def _fingerprint(model: nn.Module) -> str:
     for name, value in sorted(model.state_dict().items()):
         total.update(name.encode() + value.contiguous().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()[:16]
-
-
-def _loaded(folder: Path) -> tuple[Any, Any]:
-    try:
-        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-        from transformers.utils import logging
-    except ImportError as error:
-        raise MissingExtra("transformers", "text") from error
-    if not (folder / "config.json").is_file():
-        rule = "must hold an encoder-decoder: config.json, safetensors and a tokenizer"
-        raise InputError("folder", rule, str(folder))
-    logging.disable_progress_bar()
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        return (
-            AutoModelForSeq2SeqLM.from_pretrained(folder, use_safetensors=True, **local),
-            AutoTokenizer.from_pretrained(folder, **local),
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError("folder", "must hold an encoder-decoder that can be read", f"{folder}: {error}") from error
 
 
 __all__ = ["AdaptedModel"]

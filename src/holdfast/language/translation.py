@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from holdfast.errors import InputError, MissingExtra
+from holdfast.language.seq2seq_folder import load_seq2seq
 from holdfast.validation import check_integer
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class LocalTranslator:
         self.beam, self.batch = check_integer(beam, "beam", low=1), check_integer(batch, "batch", low=1)
         self.max_tokens = check_integer(max_tokens, "max_tokens", low=1)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.tokenizer, self.model = _load(self.folder)
+        self.tokenizer, self.model = load_seq2seq(self.folder, what="a translation model")
         self.model.to(self.device).eval()
         self.progress: Callable[[int, int], None] | None = None
 
@@ -155,26 +155,6 @@ class LocalTranslator:
                 return
             with seeded(seed, self.device), mc_dropout(self.model):
                 yield
-
-
-def _load(folder: Path) -> tuple[Any, Any]:
-    try:
-        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-        from transformers.utils import logging
-    except ImportError as error:
-        raise MissingExtra("transformers", "text") from error
-    if not (folder / "config.json").is_file():
-        rule = "must hold a translation model: config.json, safetensors and a tokenizer"
-        raise InputError("model", rule, str(folder))
-    logging.disable_progress_bar()
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    weights: dict[str, Any] = {"use_safetensors": True, "attn_implementation": "eager"}  # fused kernels give no weights
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-        model = AutoModelForSeq2SeqLM.from_pretrained(folder, **weights, **local)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError("model", "must hold an encoder-decoder that can be read", f"{folder}: {error}") from error
-    return tokenizer, model
 
 
 __all__ = ["Hypothesis", "LocalTranslator", "Outputs", "TranslationModel"]
