@@ -13,7 +13,7 @@ from holdfast.errors import InputError
 from holdfast.experiment import Scalar
 from holdfast.systems.expert_lms import RoEClassifier
 from holdfast.systems.expert_lms import experiment as declared
-from holdfast.systems.expert_lms.experiment import experiment, trial
+from holdfast.systems.expert_lms.experiment import arms, experiment, trial
 from holdfast.systems.expert_lms.problems import PromptedTasks
 from holdfast.testing.runs import run_of
 
@@ -93,7 +93,7 @@ def test_p3s_folders_are_worlds(tmp_path, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
     """Trials with an encoder of letters, at the size of the smoke."""
-    monkeypatch.setattr(declared, "default_encoder", Letters)
+    monkeypatch.setattr(arms, "default_encoder", Letters)
 
     def yielded(arm, replicate=0):
         run = run_of(experiment, arm, declared.WORLDS, tmp_path, replicate=replicate)
@@ -117,14 +117,14 @@ def test_every_arm_yields_what_it_should(quick):
 
 
 def test_the_broken_arm_deals_out_all_that_is_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr(declared, "default_encoder", Letters)
+    monkeypatch.setattr(arms, "default_encoder", Letters)
     run = run_of(experiment, declared.PERMUTED, declared.WORLDS, tmp_path)
     drawn = world(0, 20)
-    given = declared.Given(drawn, Letters(), replace(run.scale, train=12, test=8), 0)
-    made = declared.trained(_Fixed(drawn), 0, 0, given.scale, 3e-3)
-    library = declared.filled(given, made)
+    given = arms.Given(drawn, Letters(), replace(run.scale, train=12, test=8), 0)
+    made = arms.trained(_Fixed(drawn), 0, 0, given.scale, 3e-3)
+    library = arms.filled(given, made)
     before = {name: expert.vectors for name, expert in library.experts.items()}
-    after = declared.Retrieved(permuted=True).dealt_out(library, run).experts
+    after = arms.Retrieved(permuted=True).dealt_out(library, run).experts
     rows = lambda parts: sorted(map(tuple, np.concatenate(list(parts)).tolist()))  # noqa: E731
     assert rows(before.values()) == rows(expert.vectors for expert in after.values())
     assert any(not np.array_equal(before[name], after[name].vectors) for name in before)
@@ -140,14 +140,14 @@ class _Fixed:
 
 
 def test_the_queries_are_the_first_test_rows():
-    drawn, scale = world(0, 20), declared.Sizes(train=12, test=8, queries=3)
+    drawn, scale = world(0, 20), arms.Sizes(train=12, test=8, queries=3)
 
     class Asked:
         def route(self, inputs, choices, queries, top_k, vote):
             self.inputs = inputs
             return type("R", (), {"expert": "x"})
 
-    asked, given = Asked(), declared.Given(drawn, Remembered(["a"], [[1.0]], "x"), scale, 0)
+    asked, given = Asked(), arms.Given(drawn, Remembered(["a"], [[1.0]], "x"), scale, 0)
     assert given.routed(asked, drawn.unseen[0], "majority", 1) == "x"
     assert asked.inputs == [row.input for row in drawn.unseen[0].rows[12:15]]
     assert set(given.train_rows(drawn.seen[0])).isdisjoint(given.test_rows(drawn.seen[0]))

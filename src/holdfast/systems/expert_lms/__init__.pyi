@@ -2,10 +2,10 @@ from .estimator import RoEClassifier as RoEClassifier
 from .method import merged as merged
 from .method import route_votes as route_votes
 from .tool.evaluation import evaluate_routing as evaluate_routing
-from .tool.library import Expert as Expert
+from .tool.experts import Expert as Expert
+from .tool.experts import Route as Route
+from .tool.experts import Training as Training
 from .tool.library import ExpertLibrary as ExpertLibrary
-from .tool.library import Route as Route
-from .tool.library import Training as Training
 from .tool.parts import AdaptedModel as AdaptedModel
 from .tool.parts import Bottleneck as Bottleneck
 from .tool.parts import BottleneckAdapter as BottleneckAdapter

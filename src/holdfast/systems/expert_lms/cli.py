@@ -10,7 +10,7 @@ import typer
 from holdfast import verbs
 
 app = verbs.Verbs("A library of small experts on one frozen model: add tasks, find the expert for new texts.")
-TRAINING = verbs.Parameters("holdfast.systems.expert_lms.tool.library:Training")
+TRAINING = verbs.Parameters("holdfast.systems.expert_lms.tool.experts:Training")
 NAMED = {"name": "--name", "train_data": "task", "choices": "--choices", "n_stored": "--stored", "vote": "--vote"}
 Library = Annotated[Path, typer.Argument(help="Folder of the library.")]
 Model = Annotated[Path | None, typer.Option(help="A language model's folder; default: the packaged sentence encoder.")]

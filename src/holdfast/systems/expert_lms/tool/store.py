@@ -13,7 +13,8 @@ from holdfast.files import read_json, replacing_folder, write_json
 from holdfast.language.adapted_encoder import Base, SentenceBase, TextEncoder
 from holdfast.language.adapted_model import AdaptedModel
 from holdfast.layers.adapters import Bottleneck, LowRank
-from holdfast.systems.expert_lms.tool.library import Expert, ExpertLibrary
+from holdfast.systems.expert_lms.tool.experts import Expert
+from holdfast.systems.expert_lms.tool.library import ExpertLibrary
 
 MANIFEST, INDEX, MULTITASK, FORMAT = "library.json", "index.npy", "multitask.safetensors", 1
 FACTORIES = {kind.__name__: kind for kind in (Bottleneck, LowRank)}

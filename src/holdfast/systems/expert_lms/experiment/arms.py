@@ -1,22 +1,9 @@
-"""Does the expert of one task, found by likeness, beat one model trained on all tasks?   arXiv 2302.03202
-
-    holdfast run expert_lms --scale demo     about three minutes of one core
-    holdfast run expert_lms --scale small    last measured: ledger/expert_lms/small.json
-
-The unit of chance is a world of tasks: each replicate draws word lists, frames, option words, which tasks are held out
-and which one has its labels turned. The base is a frozen sentence encoder that compares a text with its options. All
-adapters see as many rows a task: an expert 150 steps of 32, a multitask model nine times that. Learning rates are
-chosen on pilot worlds, by unseen tasks of these, three for every arm that trains. No label of an unseen task is used
-but for measuring, by the oracle, and by "one expert", which is the best for all of them in the mean: the abstract's
-claim gets its best chance.
-
-Cost: a replicate of all arms takes about 30 CPU seconds; seconds per replicate x 24 = 720.
-"""
+"""What arms are given, whose weights they answer with, and one trial."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,27 +13,12 @@ from holdfast.data.choice_rows import ChoiceRow
 from holdfast.data.synthetic.text_tasks import TaskWorld, TextTask
 from holdfast.encoders.remembered import Remembered
 from holdfast.encoders.sentences import default_encoder
-from holdfast.experiment import (
-    All,
-    Arm,
-    Better,
-    Differs,
-    Exact,
-    Experiment,
-    Measurement,
-    Metric,
-    NotTestable,
-    NoWorse,
-    Run,
-    Scalar,
-    Scale,
-    Tuning,
-)
+from holdfast.experiment import Measurement, Run, Scalar, Scale
 from holdfast.language.adapted_encoder import SentenceBase
 from holdfast.layers.adapters import Bottleneck
 from holdfast.systems.expert_lms.method import State, accuracy, stored_text
-from holdfast.systems.expert_lms.problems import PromptedTasks, TaskWorlds
-from holdfast.systems.expert_lms.tool.library import Expert, ExpertLibrary, Training
+from holdfast.systems.expert_lms.tool.experts import Expert, Training
+from holdfast.systems.expert_lms.tool.library import ExpertLibrary
 
 FORMAT, RANK = "choices+instance", 16
 RATES, OF_MANY = (3e-3, 1e-3, 1e-2), (1e-2, 3e-3, 3e-2)  # of experts, of adapters for all tasks
@@ -69,11 +41,6 @@ class Sizes(Scale):
 
 
 # ------------------------------------------------------------------------------------------- what arms are given
-def world_of(problem: Any, seed: int, count: int) -> TaskWorld:
-    world: TaskWorld = problem.world(seed, count)
-    return world
-
-
 def texts_of(world: TaskWorld, train: int, queries: int) -> list[str]:
     """All inputs and options, and the queries."""
     found = set()
@@ -85,7 +52,7 @@ def texts_of(world: TaskWorld, train: int, queries: int) -> list[str]:
 
 def encoded(problem: Any, seed: int, train: int, test: int, queries: int) -> dict[str, np.ndarray]:
     """Vectors of `texts_of`."""
-    world = world_of(problem, seed, train + test)
+    world = problem.world(seed, train + test)
     return {"vectors": default_encoder().encode(texts_of(world, train, queries))}
 
 
@@ -105,15 +72,19 @@ class Given:
     init: int
 
     def library(self, rank: int = RANK) -> ExpertLibrary:
+        """An empty one."""
         return ExpertLibrary(SentenceBase(self.encoder), Bottleneck(rank), text_format=FORMAT, seed=self.init)
 
     def train_rows(self, task: TextTask) -> tuple[ChoiceRow, ...]:
+        """The first of a task."""
         return task.rows[: self.scale.train]
 
     def test_rows(self, task: TextTask) -> tuple[ChoiceRow, ...]:
+        """The others."""
         return task.rows[self.scale.train :]
 
     def how(self, lr: float, tasks: int = 1) -> Training:
+        """As many steps as so many tasks have alone."""
         return Training(self.scale.steps * tasks, min(32, self.scale.train), lr, self.init)
 
     def routed(self, library: ExpertLibrary, task: TextTask, vote: str, top_k: int) -> str:
@@ -125,12 +96,11 @@ class Given:
 
 def trained(problem: Any, seed: int, init: int, scale: Sizes, lr: float) -> dict[str, np.ndarray]:
     """The world's experts: "task/name of a weight", and "task/stored"."""
-    given = Given(world_of(problem, seed, scale.train + scale.test), default_encoder(), scale, init)
+    given = Given(problem.world(seed, scale.train + scale.test), default_encoder(), scale, init)
     library = given.library()
     found: dict[str, np.ndarray] = {}
     for task in given.world.seen:
-        how = {"steps": scale.steps, "batch": min(32, scale.train), "lr": lr, "seed": init}
-        expert = library.add_task(task.name, given.train_rows(task), scale.stored, how)
+        expert = library.add_task(task.name, given.train_rows(task), scale.stored, asdict(given.how(lr)))
         found |= {f"{task.name}/{name}": value.numpy() for name, value in expert.state.items()}
         found[f"{task.name}/stored"] = expert.vectors
     return found
@@ -348,7 +318,7 @@ def trial(run: Run[Any, Any, Sizes]) -> Iterator[Measurement]:
     scale, seed = run.scale, run.seed("split, world")
     sizes = {"train": scale.train, "test": scale.test, "queries": scale.queries}
     vectors = run.stage("encodings", encoded, problem=run.problem, seed=seed, **sizes)["vectors"]
-    world = world_of(run.problem, seed, scale.train + scale.test)
+    world = run.problem.world(seed, scale.train + scale.test)
     texts = texts_of(world, scale.train, scale.queries)
     encoder = Remembered(texts, vectors, "all-MiniLM-L6-v2", default_encoder())
     given = Given(world, encoder, scale, run.seed("init"))
@@ -366,105 +336,3 @@ def trial(run: Run[Any, Any, Sizes]) -> Iterator[Measurement]:
             yield Scalar("polarity accuracy", float(np.mean(polarity)))
     for name, value in found.more.items():
         yield Scalar(name, value)
-
-
-# ------------------------------------------------------------------------------------------------------ declarations
-ROE, MT, WIDE, ONE, ORACLE, RANDOM = "RoE", "multitask", "multitask, 9x width", "one expert", "oracle", "random expert"
-BASE, CENTROID, TOP5, MEAN, SEQUENTIAL = "base", "centroid router", "RoE, top 5", "mean of experts", "one after another"
-PERMUTED, OTHER, MERGED, BETTER = "RoE, store permuted", "RoE, other seeds", "two merged", "better of the two"
-WORLDS, P3 = "task worlds", "P3"
-
-
-def _arm(made: Any, about: str) -> Arm:
-    return Arm(made, space={"lr": OF_MANY if isinstance(made, Multitask) else RATES}, about=about)
-
-
-ARMS = {
-    BASE: Arm(Untouched(), about="the encoder as it is"),
-    ROE: _arm(Retrieved(), "the expert whose stored texts are nearest to 32 queries"),
-    MT: _arm(Multitask(), "one adapter of an expert's size, nine times the steps"),
-    WIDE: _arm(Multitask(width=9), "one adapter as large as all experts"),
-    ONE: _arm(OneForAll(), "the expert that is best for all, by their labels: a bound"),
-    CENTROID: _arm(Retrieved(vote="centroid"), "votes by the mean of what is stored"),
-    TOP5: _arm(Retrieved(top_k=5), "each query votes by its five nearest"),
-    RANDOM: _arm(AtRandom(), "any expert"),
-    MEAN: _arm(MeanOfAll(), "all experts merged"),
-    ORACLE: _arm(Oracle(), "best on the unseen task's own labels: a bound"),
-    SEQUENTIAL: _arm(Multitask(one_by_one=True), "the multitask adapter, tasks one after the other"),
-    MERGED: Arm(Polarity(), tuned_as=ROE, about="mean of the two polarity experts"),
-    BETTER: Arm(Polarity(merged=False), tuned_as=ROE, about="the better of these two, by test labels"),
-    PERMUTED: Arm(Retrieved(permuted=True), tuned_as=ROE, about="broken: stored texts belong to other experts"),
-    OTHER: Arm(Retrieved(), tuned_as=ROE, reseed=1, about="control: the same worlds, other seeds"),
-}
-ON: dict[str, Any] = {"metric": "unseen accuracy", "on": WORLDS}
-NEGATIVE_TRANSFER = Better(ORACLE, than=MT, margin=5, **ON)
-
-
-def _headline(arm: str, **options: Any) -> All:
-    return All(
-        Better(arm, than=MT, margin=1, **ON), NoWorse(arm, than=WIDE, margin=3, **ON), requires=(NEGATIVE_TRANSFER,),
-        **options,
-    )  # fmt: skip
-
-
-CLAIMS = (
-    _headline(
-        ROE, role="headline", scope="worlds of short English tasks, adapters on a sentence encoder",
-        published="none; the paper says: retrieved experts do better than one model of all tasks",
-        source="abstract",
-        text="RoE is better than a multitask adapter by at least 1 and no worse than one of nine times the width by 3",
-    ),
-    NotTestable(
-        "one expert of T5-3B beats T0-3B by 3.20 points on 11 unseen data sets and by 1.29 on 13 of BIG-bench",
-        reason="a model of 3 billion weights, 36 data sets and the authors' experts, whose archive is gone",
-    ),
-    NoWorse(
-        ONE, than=MT, margin=0.5, text="one expert for all unseen tasks is as good as the multitask adapter", **ON,
-        published="+3.20 points", source="abstract",
-    ),
-    Better(ROE, than=BASE, margin=1, **ON),
-    Better(ROE, than=RANDOM, margin=3, **ON),
-    NoWorse(ROE, than=CENTROID, margin=1, **ON),
-    Exact(
-        ROE, 0, metric="changed answers", on=WORLDS, tol=0,
-        text="a task that is added changes no answer of the other experts",
-    ),
-    Better(
-        SEQUENTIAL, than=10, metric="forgetting", on=WORLDS,
-        text="one adapter that learns task after task forgets 10 points or more",
-    ),
-    NoWorse(MERGED, than=BETTER, margin=3, metric="polarity accuracy", on=WORLDS),
-    _headline(PERMUTED, role="control", expect="not found", text="the same with stored texts permuted"),
-    Differs(ROE, OTHER, role="control", expect="not found", **ON),
-    Better(ORACLE, than=RANDOM, margin=5, role="control", expect="found", **ON),
-)  # fmt: skip
-
-experiment = Experiment(
-    question="Does the expert of one task, found by likeness, beat one model trained on all tasks?",
-    problems={WORLDS: TaskWorlds(), P3: PromptedTasks()},
-    arms=ARMS,
-    metrics={
-        "unseen accuracy": Metric("%", about="mean over tasks that nothing was trained on"),
-        "seen accuracy": Metric("%", about="mean over training tasks, the expert known by name"),
-        "polarity accuracy": Metric("%", about="mean over unseen polarity tasks"),
-        "own expert found": Metric("%", about="training tasks whose test rows lead to their own expert"),
-        "family found": Metric("%", about="unseen tasks that get an expert of their family"),
-        "changed answers": Metric(higher_is_better=False, about="of other tasks, by a task that is added"),
-        "forgetting": Metric("points", about="accuracy lost between a task's end of training and the last one's"),
-    },
-    scales={
-        "smoke": Sizes(
-            train=12, test=8, stored=6, queries=4, steps=4, replicates=1, problems=(WORLDS,),
-            arms=(BASE, ROE, MT, SEQUENTIAL),
-        ),
-        "demo": Sizes(problems=(WORLDS,), arms=(ROE, MT, WIDE, ONE, BASE, RANDOM, ORACLE, PERMUTED)),
-        "small": Sizes(problems=(WORLDS,)),
-        "full": Sizes(problems=(P3,), status="not yet run: needs P3's files; see the page"),
-    },
-    claims=CLAIMS,
-    trial=trial,
-    tuning=Tuning("unseen accuracy", problem=WORLDS, configurations=3, pilots=3),
-    benefit="unseen accuracy",
-)  # fmt: skip
-
-__all__ = ["experiment", "trial"]
